@@ -1,0 +1,480 @@
+//! The shapes that cross between the core and its two faces, the window and `cairnctl`.
+//!
+//! The window's TypeScript types are generated from here (`cargo test -p cairn-app` writes
+//! `ui/src/lib/host/types.ts`), and [`commands`](crate::commands) lists every command once.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// Where the app stands: decides which screen may show.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Session {
+    /// Nobody has signed in on this profile yet, or somebody signed out.
+    SignedOut {
+        /// The service used last, to prefill the form.
+        server: Option<String>,
+        /// The name used last.
+        name: Option<String>,
+    },
+    /// The database is locked (on demand, after idle, or because the lease ran out).
+    Locked {
+        /// `asked`, `idle` or `lease`.
+        why: String,
+        /// Who is signed in on this profile.
+        name: Option<String>,
+    },
+    /// The database is there but its key is not: never a fresh database.
+    Recovery {
+        /// `key_absent`, `key_locked`, `key_wrong`, `key_hanging` or `key_backend_changed`.
+        code: String,
+        /// One plain sentence.
+        message: String,
+        /// Whether a recovery passphrase was set and can open it.
+        passphrase: bool,
+    },
+    /// The database cannot be used: newer, damaged or in use.
+    Unusable {
+        /// Code.
+        code: String,
+        /// One plain sentence: what is wrong and what to do.
+        message: String,
+    },
+    /// Ready.
+    SignedIn {
+        /// Account id.
+        account: String,
+        /// Sign-in name.
+        name: String,
+        /// Role.
+        role: String,
+        /// The service.
+        server: String,
+        /// This device.
+        device: String,
+    },
+}
+
+/// The sync line at the bottom of every screen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct StatusLine {
+    /// Changes that have not left this computer.
+    #[ts(type = "number")]
+    pub pending: u64,
+    /// Conflicts that wait for a decision.
+    #[ts(type = "number")]
+    pub conflicts: u64,
+    /// Changes the service refused.
+    #[ts(type = "number")]
+    pub quarantined: u64,
+    /// Changes on the service's held list that this device wrote.
+    #[ts(type = "number")]
+    pub held: u64,
+    /// RFC 3339; none before the first sync.
+    pub last_sync: Option<String>,
+    /// RFC 3339: until when work without contact is possible.
+    pub lease_until: Option<String>,
+    /// `online`, `offline`, `syncing` or `error`.
+    pub network: String,
+    /// What the last attempt ran into, in plain words.
+    pub problem: Option<String>,
+}
+
+/// A tenant in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct TenantRow {
+    /// Id.
+    pub id: String,
+    /// Short name.
+    pub slug: String,
+    /// Full name.
+    pub name: String,
+    /// Playbook key of the newest open project, or none.
+    pub playbook: Option<String>,
+    /// Its rollout mode.
+    pub mode: Option<String>,
+    /// Its status.
+    pub status: String,
+    /// `YYYY-MM-DD`.
+    pub go_live: Option<String>,
+    /// How far it is.
+    pub progress: Progress,
+    /// Last confirmed seq.
+    #[ts(type = "number")]
+    pub seq: u64,
+    /// Head at that seq, hex.
+    pub head: String,
+    /// Digest of the confirmed state at that seq, hex.
+    pub digest: String,
+    /// RFC 3339: when this laptop last heard from the service about it.
+    pub as_of: Option<String>,
+    /// Own changes that wait.
+    #[ts(type = "number")]
+    pub pending: u64,
+    /// Conflicts.
+    #[ts(type = "number")]
+    pub conflicts: u64,
+}
+
+/// Counts of a checklist; not applicable items leave the total.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Progress {
+    /// Complete.
+    pub done: u32,
+    /// All that apply.
+    pub total: u32,
+    /// Blocked.
+    pub blocked: u32,
+}
+
+/// One item or step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct ItemRow {
+    /// What commands name it by, e.g. `item/school-district/0/confirm-tenant`.
+    pub entity: String,
+    /// Key in the playbook.
+    pub key: String,
+    /// Phase key.
+    pub phase: String,
+    /// Key of the item it is part of.
+    pub parent: Option<String>,
+    /// Title.
+    pub title: String,
+    /// One of the six statuses of SPEC.
+    pub status: String,
+    /// Shown owner: a person's name or a role.
+    pub owner: Option<String>,
+    /// Account id where the owner is a person.
+    pub owner_account: Option<String>,
+    /// `YYYY-MM-DD`.
+    pub due: Option<String>,
+    /// Keys of items it depends on.
+    pub depends_on: Vec<String>,
+    /// Of those, the keys that are not complete yet: a warning, never a refusal.
+    pub waiting_for: Vec<String>,
+    /// Reason of blocked and not applicable.
+    pub reason: Option<String>,
+    /// Note.
+    pub note: Option<String>,
+    /// What was given as evidence: text or a link.
+    pub evidence: Option<String>,
+    /// Where the playbook says how to do it.
+    pub how_to: Option<String>,
+    /// What evidence the playbook wants.
+    pub evidence_wanted: Option<String>,
+    /// The telemetry check that confirms it, where the playbook names one.
+    pub check: Option<String>,
+    /// Name of who changed it last.
+    pub updated_by: Option<String>,
+    /// RFC 3339, the author's clock.
+    pub updated_at: Option<String>,
+    /// Whether own changes to it wait to be sent.
+    pub pending: bool,
+    /// Whether two values stand against each other.
+    pub conflict: bool,
+    /// Comments on it.
+    pub comments: u32,
+    /// False where an upgrade removed it but somebody's value is still undecided.
+    pub in_playbook: bool,
+    /// The open blocker it carries.
+    pub blocker: Option<BlockerRow>,
+}
+
+/// An open blocker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct BlockerRow {
+    /// Id.
+    pub id: String,
+    /// Tenant id.
+    pub tenant: String,
+    /// Key of the item it stands on.
+    pub item: String,
+    /// `P0` to `P3`; `P2` until somebody says otherwise.
+    pub severity: String,
+    /// Reason that stands now.
+    pub reason: String,
+    /// Owner.
+    pub owner: Option<String>,
+    /// `us`, `client` or `vendor`.
+    pub waiting_on: Option<String>,
+    /// RFC 3339.
+    pub opened_at: String,
+    /// Escalation level, 0 so far.
+    pub level: u32,
+    /// RFC 3339; none until deadlines exist.
+    pub due_at: Option<String>,
+}
+
+/// A phase with its items.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct PhaseRow {
+    /// Key; empty for items no longer in the playbook.
+    pub key: String,
+    /// Title.
+    pub title: String,
+    /// Counts.
+    pub progress: Progress,
+    /// Items in the playbook's order.
+    pub items: Vec<ItemRow>,
+}
+
+/// A tenant's checklist.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct ChecklistView {
+    /// The tenant.
+    pub tenant: TenantRow,
+    /// Title of the playbook; none while no project has started.
+    pub playbook_title: Option<String>,
+    /// Version of the playbook.
+    pub version: Option<u32>,
+    /// Phases in order.
+    pub phases: Vec<PhaseRow>,
+    /// Playbooks a project can be started from, where the signed-in person may.
+    pub playbooks: Vec<PlaybookChoice>,
+    /// Whether the signed-in person may write items here.
+    pub can_write: bool,
+    /// Whether the signed-in person may comment here.
+    pub can_comment: bool,
+}
+
+/// A playbook that can be started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct PlaybookChoice {
+    /// Key.
+    pub key: String,
+    /// Title.
+    pub title: String,
+    /// Version.
+    pub version: u32,
+    /// Modes as (key, title); empty where it has none.
+    pub modes: Vec<(String, String)>,
+    /// Items in it.
+    pub items: u32,
+}
+
+/// One entry of a history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct HistoryRow {
+    /// Op id.
+    pub id: String,
+    /// Seq; none while it waits.
+    #[ts(type = "number | null")]
+    pub seq: Option<u64>,
+    /// RFC 3339, the author's clock.
+    pub at: String,
+    /// Author's name.
+    pub actor: String,
+    /// Whom the author stood in for.
+    pub acting_under: Option<String>,
+    /// Device id.
+    pub device: String,
+    /// The verb and what it is about, as JSON.
+    #[ts(type = "Record<string, unknown>")]
+    pub change: serde_json::Value,
+    /// One plain sentence, e.g. `Configure SSO: In progress to Blocked`.
+    pub summary: String,
+    /// The values before, as JSON.
+    #[ts(type = "unknown")]
+    pub before: serde_json::Value,
+    /// The value after, as JSON.
+    #[ts(type = "unknown")]
+    pub after: serde_json::Value,
+    /// Why.
+    pub reason: Option<String>,
+    /// `pending`, `accepted`, `refused`, `held`, `discarded` or `duplicate`.
+    pub outcome: String,
+    /// Whether undo would be taken now.
+    pub can_undo: bool,
+}
+
+/// A comment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct CommentRow {
+    /// Op id.
+    pub id: String,
+    /// Author's name.
+    pub by: String,
+    /// RFC 3339.
+    pub at: String,
+    /// Text.
+    pub text: String,
+    /// `client` or `team`.
+    pub visibility: String,
+    /// Whether it waits to be sent.
+    pub pending: bool,
+}
+
+/// What an item's side panel shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct ItemDetail {
+    /// The item.
+    pub item: ItemRow,
+    /// Comments, oldest first.
+    pub comments: Vec<CommentRow>,
+    /// Changes, newest first.
+    pub history: Vec<HistoryRow>,
+    /// Who may own it.
+    pub people: Vec<Person>,
+}
+
+/// A person who can own an item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Person {
+    /// Account id.
+    pub account: String,
+    /// Name.
+    pub name: String,
+    /// Role.
+    pub role: String,
+}
+
+/// What a write did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Written {
+    /// The op.
+    pub op: String,
+    /// What the toast says, e.g. `Confirm tenant setup: Complete`.
+    pub summary: String,
+}
+
+/// A change that waits to be sent, was refused or is held.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct QueueRow {
+    /// Op id.
+    pub op: String,
+    /// Tenant id.
+    pub tenant: String,
+    /// Tenant name.
+    pub tenant_name: String,
+    /// One plain sentence.
+    pub summary: String,
+    /// RFC 3339.
+    pub written_at: String,
+    /// `pending`, `receipted`, `quarantined` or `held`.
+    pub state: String,
+    /// Why it was refused or held.
+    pub problem: Option<String>,
+    /// Code of the refusal.
+    pub code: Option<String>,
+    /// What the change would have set, to edit it.
+    pub entity: Option<String>,
+}
+
+/// One of the values of a conflict.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct ConflictValue {
+    /// The op that wrote it; the way to take it.
+    pub op: String,
+    /// The value as JSON.
+    #[ts(type = "unknown")]
+    pub value: serde_json::Value,
+    /// The value in words, e.g. `Blocked`.
+    pub shown: String,
+    /// The reason or text behind it.
+    pub text: Option<String>,
+    /// Author's name.
+    pub by: String,
+    /// Author's role.
+    pub role: Option<String>,
+    /// RFC 3339, the author's clock.
+    pub at: String,
+    /// Whether the signed-in person wrote it, on any device.
+    pub mine: bool,
+    /// What taking this value loses, in plain words.
+    pub loses: Vec<String>,
+}
+
+/// A conflict: more than one value that nobody has replaced.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct ConflictRow {
+    /// Its id: `tenant|entity#field`.
+    pub id: String,
+    /// Tenant id.
+    pub tenant: String,
+    /// Tenant name.
+    pub tenant_name: String,
+    /// Key of the item, or the entity.
+    pub item: String,
+    /// Title of the item.
+    pub title: String,
+    /// Entity, to open it.
+    pub entity: String,
+    /// Field.
+    pub field: String,
+    /// The value before both, as JSON.
+    #[ts(type = "unknown")]
+    pub base: serde_json::Value,
+    /// The value before in words.
+    pub base_shown: String,
+    /// Who wrote the value before, and when.
+    pub base_by: Option<String>,
+    /// RFC 3339.
+    pub base_at: Option<String>,
+    /// The values.
+    pub values: Vec<ConflictValue>,
+    /// The op whose value shows meanwhile.
+    pub winner: String,
+}
+
+/// What the Sync screen shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct SyncView {
+    /// Waiting for a network, oldest first.
+    pub waiting: Vec<QueueRow>,
+    /// Refused by the service.
+    pub refused: Vec<QueueRow>,
+    /// Own work on the held list, and for managers everybody's.
+    pub held: Vec<QueueRow>,
+    /// Conflicts.
+    pub conflicts: Vec<ConflictRow>,
+    /// The last attempts, newest first, in plain words with RFC 3339 times.
+    pub log: Vec<(String, String)>,
+    /// Whether the signed-in person may adopt or discard held work.
+    pub can_manage_held: bool,
+}
+
+/// What one sync did; the JSON shape of `cairnctl sync`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct SyncReport {
+    /// Ops the service answered for.
+    #[ts(type = "number")]
+    pub pushed: u64,
+    /// Entries received.
+    #[ts(type = "number")]
+    pub pulled: u64,
+    /// Ops still waiting.
+    #[ts(type = "number")]
+    pub pending: u64,
+    /// Conflicts now.
+    #[ts(type = "number")]
+    pub conflicts: u64,
+    /// Refused ops now.
+    #[ts(type = "number")]
+    pub quarantined: u64,
+    /// Tenants on this laptop.
+    #[ts(type = "number")]
+    pub tenants: u64,
+    /// Milliseconds.
+    #[ts(type = "number")]
+    pub took_ms: u64,
+    /// Requests made.
+    #[ts(type = "number")]
+    pub requests: u64,
+    /// False where the time ran out with more to come; the next attempt goes on from there.
+    pub complete: bool,
+    /// Tenants that had to be rebuilt after a digest mismatch; always 0 in health.
+    #[ts(type = "number")]
+    pub rebuilt: u64,
+}
+
+/// An error as the window gets it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct Failure {
+    /// To branch on.
+    pub code: String,
+    /// To show.
+    pub message: String,
+    /// What it is about.
+    #[ts(type = "unknown")]
+    pub details: serde_json::Value,
+}

@@ -1,0 +1,15 @@
+//! Use cases shared by the window and the command line. Neither Tauri nor a terminal is known here.
+
+pub mod api;
+pub mod conflicts;
+pub mod desk;
+pub mod error;
+pub mod history;
+pub mod keyring;
+pub mod projects;
+pub mod queue;
+pub mod session;
+pub mod views;
+
+pub use desk::Desk;
+pub use session::{KeyPlace, Session};

@@ -1,0 +1,134 @@
+//! What has not left this computer, what was refused, and what the service holds.
+
+use cairn_domain::access::Action;
+use cairn_domain::change::Change;
+use cairn_domain::{TenantId, Time};
+use cairn_store::OutboxState;
+
+use crate::Desk;
+use crate::api::{QueueRow, SyncView, TenantRow, Written};
+use crate::desk::{id, parse_op};
+use crate::error::{Result, store};
+use crate::history;
+
+impl Desk {
+    /// What the Sync screen shows.
+    ///
+    /// # Errors
+    /// Whatever the store reports.
+    pub fn sync_view(&self) -> Result<SyncView> {
+        let mut view = SyncView {
+            waiting: vec![],
+            refused: vec![],
+            held: vec![],
+            conflicts: self.conflicts(None)?,
+            log: self
+                .store
+                .sync_log(500)
+                .map_err(store)?
+                .iter()
+                .map(history::log_line)
+                .fold(Vec::new(), folded),
+            can_manage_held: false,
+        };
+        for row in self.tenants()? {
+            let tenant = id(&row)?;
+            view.can_manage_held |= self.may(&tenant, Action::ManageHeld);
+            self.queue_of(&row, &tenant, &mut view)?;
+        }
+        view.waiting.sort_by(|a, b| a.written_at.cmp(&b.written_at));
+        Ok(view)
+    }
+
+    fn queue_of(&self, row: &TenantRow, tenant: &TenantId, view: &mut SyncView) -> Result<()> {
+        let outbox = self.store.outbox(Some(tenant)).map_err(store)?;
+        let others = self.store.held(tenant).map_err(store)?;
+        if outbox.is_empty() && others.is_empty() {
+            return Ok(());
+        }
+        let loaded = self.load(tenant, None)?;
+        for op in &outbox {
+            let line = history::queue_row(&loaded, row, op);
+            match op.state {
+                OutboxState::Pending => view.waiting.push(line),
+                OutboxState::Quarantined => view.refused.push(line),
+                OutboxState::Held => view.held.push(line),
+                OutboxState::Receipted | OutboxState::Closed => {}
+            }
+        }
+        for held in &others {
+            if outbox.iter().all(|o| o.op != held.op) {
+                view.held.push(history::held_row(&loaded, row, held));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refused changes.
+    ///
+    /// # Errors
+    /// Whatever the store reports.
+    pub fn quarantine(&self) -> Result<Vec<QueueRow>> {
+        Ok(self.sync_view()?.refused)
+    }
+
+    /// Sends a refused change again as a new one.
+    ///
+    /// # Errors
+    /// `unknown_op`; the rules' refusal, where this laptop can already see that it stands.
+    pub fn retry(&mut self, op: &str, now: Time) -> Result<Written> {
+        self.within_lease(now)?;
+        let written = self.store.retry(&parse_op(op)?, None, now).map_err(store)?;
+        Ok(Written { op: written.op.to_string(), summary: "Waiting to be sent again".to_owned() })
+    }
+
+    /// Drops a refused change.
+    ///
+    /// # Errors
+    /// `unknown_op`.
+    pub fn discard(&mut self, op: &str) -> Result<()> {
+        self.store.discard(&parse_op(op)?).map_err(store)
+    }
+
+    /// The service's held list of a tenant, as last received.
+    ///
+    /// # Errors
+    /// `unknown_tenant`.
+    pub fn held(&self, tenant: &str) -> Result<Vec<QueueRow>> {
+        let row = self.tenant(tenant)?;
+        Ok(self.sync_view()?.held.into_iter().filter(|q| q.tenant == row.id).collect())
+    }
+
+    /// Takes held work into the journal, or drops it; an op like any other.
+    ///
+    /// # Errors
+    /// `not_allowed`, `unknown_op`.
+    pub fn decide_held(&mut self, op: &str, adopt: bool, now: Time) -> Result<Written> {
+        let op = parse_op(op)?;
+        let loaded = self.load(&op.tenant.clone(), None)?;
+        let change = if adopt { Change::HeldAdopted { op } } else { Change::HeldDiscarded { op } };
+        self.write(&loaded, change, None, now)
+    }
+}
+
+/// A day without a network is one line, not hundreds: the newest attempt stands for those before it
+/// that came to the same.
+fn folded(mut lines: Vec<(String, String)>, next: (String, String)) -> Vec<(String, String)> {
+    if lines.last().is_none_or(|(_, words)| *words != next.1) {
+        lines.push(next);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::folded;
+
+    #[test]
+    fn equal_attempts_in_a_row_are_one_line() {
+        let line = |at: &str, words: &str| (at.to_owned(), words.to_owned());
+        let log = [line("5", "off"), line("4", "off"), line("3", "synced"), line("2", "off")];
+        let shown = log.into_iter().fold(Vec::new(), folded);
+        assert_eq!(shown, [line("5", "off"), line("3", "synced"), line("2", "off")]);
+    }
+}

@@ -1,0 +1,521 @@
+//! Opening a profile, signing in and out, and synchronising: everything around the desk.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use cairn_domain::Time;
+use cairn_protocol::auth::{SignInReply, device_id};
+use cairn_protocol::{ApiError, code};
+use cairn_store::{DataKey, Identity, KeySource, Profile, SystemEntropy};
+use cairn_sync::http::{Client, signer};
+use cairn_sync::{Engine, Report, Step};
+use ed25519_dalek::SigningKey;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use crate::api::SyncReport;
+use crate::desk::Desk;
+use crate::error::{Result, fault, store};
+use crate::keyring::SystemKeyring;
+
+/// How long one `sync` may take (SPEC command line).
+pub const SYNC_LIMIT: Duration = Duration::from_secs(10);
+
+/// Where a profile's key is kept.
+#[derive(Debug, Clone)]
+pub enum KeyPlace {
+    /// The system keyring.
+    Keyring,
+    /// A file with 64 hex digits, where there is no keyring.
+    File(PathBuf),
+}
+
+/// A profile that is opened when first needed.
+pub struct Session {
+    profile: Profile,
+    keys: KeyPlace,
+    keyring: Arc<dyn KeySource>,
+    desk: Mutex<Option<Desk>>,
+    /// Set while nothing may open the database; written and read with `desk` held.
+    shut: AtomicBool,
+}
+
+impl Session {
+    /// The profile in `dir`; nothing is opened or made yet.
+    pub fn new(dir: &Path, keys: KeyPlace) -> Self {
+        let keyring = Arc::new(SystemKeyring::for_profile(dir));
+        Self::with_keyring(dir, keys, keyring)
+    }
+
+    /// The same with another keyring, for tests of key failures.
+    pub fn with_keyring(dir: &Path, keys: KeyPlace, keyring: Arc<dyn KeySource>) -> Self {
+        Self {
+            profile: Profile::at(dir),
+            keys,
+            keyring,
+            desk: Mutex::new(None),
+            shut: AtomicBool::new(false),
+        }
+    }
+
+    /// The profile.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// Opens the profile if it is not open.
+    ///
+    /// # Errors
+    /// `signed_out` where there is no profile yet; a `key_...` code where its key cannot be had;
+    /// `database_newer`, `database_damaged`.
+    pub fn open(&self) -> Result<()> {
+        let mut desk = self.lock();
+        if desk.is_some() {
+            return Ok(());
+        }
+        if self.shut.load(Ordering::SeqCst) {
+            return Err(locked());
+        }
+        if !self.profile.exists() {
+            return Err(fault("signed_out", "Nobody is signed in on this computer. Sign in first."));
+        }
+        let key = match &self.keys {
+            KeyPlace::Keyring => self.profile.key_from_keyring(&self.keyring).map_err(store)?,
+            KeyPlace::File(path) => existing_key(path)?,
+        };
+        *desk = Some(Desk { store: self.profile.open(&key, SystemEntropy).map_err(store)? });
+        Ok(())
+    }
+
+    /// Opens the profile with the recovery passphrase and gives the key back to the keyring where
+    /// that works.
+    ///
+    /// # Errors
+    /// `key_wrong`, `key_absent` where no passphrase was set.
+    pub fn recover(&self, passphrase: &str) -> Result<()> {
+        let key = self.profile.key_from_passphrase(passphrase).map_err(store)?;
+        let opened = self.profile.open(&key, SystemEntropy).map_err(store)?;
+        if matches!(self.keys, KeyPlace::Keyring) {
+            // A keyring that is still in trouble must not keep anyone from their work.
+            if let Err(error) = self.profile.give_to_keyring(&key, &self.keyring) {
+                tracing::warn!(code = error.code(), "the keyring did not take the key back");
+            }
+        }
+        let mut desk = self.lock();
+        self.shut.store(false, Ordering::SeqCst);
+        *desk = Some(Desk { store: opened });
+        Ok(())
+    }
+
+    /// Closes the database, forgets the keys and keeps everything from opening it again, work in
+    /// the background included, until [`unlock`](Self::unlock) or [`recover`](Self::recover).
+    ///
+    /// # Errors
+    /// Whatever the database reports; it is closed all the same.
+    pub fn shut(&self) -> Result<()> {
+        let mut desk = self.lock();
+        self.shut.store(true, Ordering::SeqCst);
+        match desk.take() {
+            Some(desk) => desk.store.lock().map_err(store),
+            None => Ok(()),
+        }
+    }
+
+    /// Opens the database again after [`shut`](Self::shut).
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn unlock(&self) -> Result<()> {
+        let guard = self.lock();
+        self.shut.store(false, Ordering::SeqCst);
+        drop(guard);
+        self.open()
+    }
+
+    /// Wraps the data key under a recovery passphrase too.
+    ///
+    /// # Errors
+    /// `empty_passphrase`, and what keeps the key from being had.
+    pub fn set_recovery_passphrase(&self, passphrase: &str) -> Result<()> {
+        let key = match &self.keys {
+            KeyPlace::Keyring => self.profile.key_from_keyring(&self.keyring).map_err(store)?,
+            KeyPlace::File(path) => existing_key(path)?,
+        };
+        self.profile.keep_under_passphrase(&key, passphrase, &mut SystemEntropy).map_err(store)
+    }
+
+    /// Closes the database and forgets the keys.
+    ///
+    /// # Errors
+    /// Whatever the database reports; it is closed all the same.
+    pub fn close(&self) -> Result<()> {
+        match self.lock().take() {
+            Some(desk) => desk.store.lock().map_err(store),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the profile is open.
+    pub fn is_open(&self) -> bool {
+        self.lock().is_some()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Desk>> {
+        // A panic while the desk was held leaves the database in its last committed state.
+        self.desk.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Does something at the open desk.
+    ///
+    /// # Errors
+    /// `locked` where it is not open; what `work` answers.
+    pub fn with<T>(&self, work: impl FnOnce(&mut Desk) -> Result<T>) -> Result<T> {
+        let mut guard = self.lock();
+        let desk = guard.as_mut().ok_or_else(locked)?;
+        work(desk)
+    }
+
+    /// Does something at the desk of whoever is signed in.
+    ///
+    /// # Errors
+    /// `signed_out`, `locked`; what `work` answers.
+    pub fn signed_in<T>(&self, work: impl FnOnce(&mut Desk) -> Result<T>) -> Result<T> {
+        self.open()?;
+        self.with(|desk| {
+            desk.identity()?;
+            work(desk)
+        })
+    }
+
+    /// Makes the profile where there is none: first the key is kept, then the database is made.
+    fn make(&self) -> Result<()> {
+        if self.profile.exists() {
+            return self.open();
+        }
+        std::fs::create_dir_all(self.profile.dir())
+            .map_err(|e| fault("io", format!("'{}' cannot be made: {e}.", self.profile.dir().display())))?;
+        let key = match &self.keys {
+            KeyPlace::Keyring => {
+                self.profile.keep_in_keyring(&self.keyring, &mut SystemEntropy).map_err(store)?
+            }
+            KeyPlace::File(path) => key_file(path)?,
+        };
+        let made = self.profile.create(&key, SystemEntropy).map_err(store)?;
+        *self.lock() = Some(Desk { store: made });
+        Ok(())
+    }
+
+    /// Signs in, enrolling this computer the first time, and keeps who it is.
+    ///
+    /// # Errors
+    /// `bad_credentials`, `unreachable`, `bad_server`, `rate_limited`; `other_person` where unsent
+    /// work of somebody else lies here; `other_service` where the service's key is not the pinned one.
+    pub async fn sign_in(&self, server: &str, name: &str, password: &str, now: Time) -> Result<Identity> {
+        let client = Client::new(server, None, None)?;
+        // Nothing is made on this computer for an address or a name that does not work out.
+        let existing = if self.profile.exists() {
+            self.open()?;
+            self.with(|desk| Ok(desk.store.identity().cloned()))?
+        } else {
+            None
+        };
+        let mut key = self.device_key(existing.as_ref())?;
+        let reply = match enrol(&client, name, password, &key).await {
+            // Signed out, retired or copied meanwhile: this computer becomes a new device.
+            Err(error) if error.code == code::DEVICE_RETIRED => {
+                key = fresh_key()?;
+                enrol(&client, name, password, &key).await?
+            }
+            other => other?,
+        };
+        if let Some(old) = &existing {
+            self.same_person_and_service(old, &reply)?;
+        }
+        if device_id(&public_key(&key)).as_ref() != Some(&reply.device) {
+            return Err(fault("bad_reply", "The service enrolled another device than this one."));
+        }
+        let identity = Identity {
+            account: reply.account,
+            name: reply.name,
+            role: reply.role,
+            device: reply.device,
+            service_key: reply.service_key,
+            server: server.to_owned(),
+            lease_days: reply.lease_days,
+            last_contact: now,
+            latest_time: now,
+        };
+        self.make()?;
+        self.with(|desk| {
+            desk.store.enrol(identity.clone(), key).map_err(store)?;
+            desk.store.set_signed_out(false).map_err(store)
+        })?;
+        Ok(identity)
+    }
+
+    /// The key to sign in with: the enrolled one, or a fresh one where there is none or where this
+    /// profile was copied and must become a new device.
+    fn device_key(&self, existing: Option<&Identity>) -> Result<SigningKey> {
+        if existing.is_some() {
+            let kept = self.with(|desk| {
+                if desk.store.must_re_enrol() {
+                    return Ok(None);
+                }
+                desk.store.signing_key().cloned().map(Some).map_err(store)
+            })?;
+            if let Some(key) = kept {
+                return Ok(key);
+            }
+        }
+        fresh_key()
+    }
+
+    fn same_person_and_service(&self, old: &Identity, reply: &SignInReply) -> Result<()> {
+        if old.service_key != reply.service_key {
+            let message = "Another service answers at this address than the one this profile belongs to. Use a new profile for it.";
+            return Err(fault("other_service", message));
+        }
+        let unsent = self.with(|desk| {
+            let counts = desk.store.counts(None).map_err(store)?;
+            Ok(counts.pending + counts.quarantined)
+        })?;
+        if old.account != reply.account && unsent > 0 {
+            let message = format!(
+                "{unsent} changes of {} have not left this computer. Sign in as {} and sync first.",
+                old.name, old.name
+            );
+            return Err(fault("other_person", message));
+        }
+        Ok(())
+    }
+
+    fn client(&self) -> Result<Client> {
+        let (server, signer) = self.signed_in(|desk| {
+            let identity = desk.identity()?.clone();
+            let key = desk.store.signing_key().map_err(store)?.clone();
+            Ok((identity.server, signer(identity.device, key)))
+        })?;
+        // Not a secret, and worth nothing without the device's key: it spares the first request of
+        // each program a refusal.
+        let nonce = std::fs::read_to_string(self.nonce_file()).ok();
+        Client::new(&server, Some(signer), nonce)
+    }
+
+    fn keep_nonce(&self, client: &Client) {
+        if let Some(nonce) = client.nonce()
+            && let Err(error) = std::fs::write(self.nonce_file(), nonce)
+        {
+            tracing::info!(%error, "the nonce is not kept; the next request asks for one");
+        }
+    }
+
+    fn nonce_file(&self) -> PathBuf {
+        self.profile.dir().join("nonce")
+    }
+
+    /// Signs out: ends the session at the service where that can be reached, and on this computer
+    /// in any case. Unsent changes stay.
+    ///
+    /// # Errors
+    /// `signed_out`; whatever the store reports.
+    pub async fn sign_out(&self) -> Result<()> {
+        let mut client = self.client()?;
+        if let Err(error) = client.sign_out().await {
+            tracing::info!(code = error.code, "the service was not told of the sign-out");
+        }
+        self.with(|desk| desk.store.set_signed_out(true).map_err(store))
+    }
+
+    /// One synchronisation, at most [`SYNC_LIMIT`]. Only one process of a profile syncs at a time.
+    ///
+    /// # Errors
+    /// `unreachable`, `device_retired`, `device_forked`, `sync_busy`; what the store reports.
+    pub async fn sync(&self, clock: &(dyn Fn() -> Time + Sync)) -> Result<SyncReport> {
+        let started = Instant::now();
+        let mut client = self.client()?;
+        let lock = SyncLock::take(self.profile.dir())?;
+        let mut engine = Engine::new();
+        let attempt = tokio::time::timeout(SYNC_LIMIT, self.exchange(&mut engine, &mut client, clock)).await;
+        self.keep_nonce(&client);
+        drop(lock);
+        let complete = attempt.is_ok();
+        let result = attempt.unwrap_or_else(|_| out_of_time(&engine));
+        self.note_result(&result, clock())?;
+        let report = result?;
+        let tenants = self.with(|desk| Ok(desk.tenants()?.len() as u64))?;
+        let line = self.with(|desk| desk.status("online", None, clock()))?;
+        Ok(SyncReport {
+            pushed: report.pushed,
+            pulled: report.pulled,
+            pending: line.pending,
+            conflicts: line.conflicts,
+            quarantined: line.quarantined,
+            tenants,
+            took_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            requests: report.requests,
+            complete,
+            rebuilt: report.rebuilt.len() as u64,
+        })
+    }
+
+    async fn exchange(
+        &self,
+        engine: &mut Engine,
+        client: &mut Client,
+        clock: &(dyn Fn() -> Time + Sync),
+    ) -> Result<Report> {
+        loop {
+            match self.with(|desk| engine.next(&desk.store).map_err(ApiError::from))? {
+                Step::Sync(request) => {
+                    let reply = client.sync(&request).await?;
+                    self.with(|desk| {
+                        engine.replied(&mut desk.store, reply, clock()).map_err(ApiError::from)
+                    })?;
+                }
+                Step::Heads { tenant, at } => {
+                    let reply = client.heads(&tenant, &at).await?;
+                    self.with(|desk| {
+                        engine.headed(&mut desk.store, &tenant, &reply, clock()).map_err(ApiError::from)
+                    })?;
+                }
+                Step::Done(report) => return self.finished(report),
+            }
+        }
+    }
+
+    fn finished(&self, report: Report) -> Result<Report> {
+        if report.disabled {
+            let message = "Your account is disabled. What you had not sent is held for a manager.";
+            return Err(fault(code::ACCOUNT_DISABLED, message));
+        }
+        if self.with(|desk| Ok(desk.store.must_re_enrol()))? {
+            let message = "This profile was copied or restored from a backup. Sign in again; your unsent changes are kept.";
+            return Err(fault(code::DEVICE_FORKED, message));
+        }
+        match report.problems.first() {
+            Some(problem) => Err(problem.clone()),
+            None => Ok(report),
+        }
+    }
+
+    /// Keeps what came of the attempt for the Sync screen, and what it means for this device.
+    fn note_result(&self, result: &Result<Report>, now: Time) -> Result<()> {
+        self.with(|desk| match result {
+            Ok(report) if report.pushed + report.pulled > 0 => {
+                let details = json!({ "pushed": report.pushed, "pulled": report.pulled });
+                desk.store.log_sync(now, None, "synced", &details).map_err(store)
+            }
+            Ok(_) => Ok(()),
+            Err(error) => {
+                if matches!(error.code.as_str(), code::DEVICE_FORKED | code::DEVICE_RETIRED) {
+                    desk.store.mark_forked().map_err(store)?;
+                }
+                let details = json!({ "message": error.message });
+                desk.store.log_sync(now, None, &error.code, &details).map_err(store)
+            }
+        })
+    }
+
+    /// Waits for a hint that something changed at the service, or for the connection to end.
+    ///
+    /// # Errors
+    /// `unreachable`, what the service answers.
+    pub async fn hint(&self) -> Result<()> {
+        let mut client = self.client()?;
+        let stream = client.events().await;
+        self.keep_nonce(&client);
+        let mut stream = stream?;
+        while let Some(chunk) =
+            stream.chunk().await.map_err(|e| fault(code::UNREACHABLE, e.without_url().to_string()))?
+        {
+            if chunk.windows(5).any(|w| w == b"data:") {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn locked() -> ApiError {
+    fault("locked", "Cairn is locked. Unlock it to go on.")
+}
+
+fn fresh_key() -> Result<SigningKey> {
+    let mut secret = Zeroizing::new([0; 32]);
+    getrandom::fill(secret.as_mut()).map_err(|e| fault("no_randomness", e.to_string()))?;
+    Ok(SigningKey::from_bytes(&secret))
+}
+
+fn public_key(key: &SigningKey) -> String {
+    hex::encode(key.verifying_key().to_bytes())
+}
+
+async fn enrol(client: &Client, name: &str, password: &str, key: &SigningKey) -> Result<SignInReply> {
+    let sign = |message: &cairn_domain::Hash| cairn_domain::op::sign_message(key, message);
+    client.sign_in(name, password, &public_key(key), sign).await
+}
+
+/// A first sync of many tenants may need several attempts: what was received is kept, and the next
+/// one goes on from there. Only where nothing came at all is the service out of reach.
+fn out_of_time(engine: &Engine) -> Result<Report> {
+    if engine.report().requests > 0 {
+        return Ok(engine.report().clone());
+    }
+    Err(fault(code::UNREACHABLE, "The service did not answer in time."))
+}
+
+/// Elects the one process of a profile that syncs; the system frees it when the process dies.
+struct SyncLock(File);
+
+impl SyncLock {
+    fn take(dir: &Path) -> Result<Self> {
+        let io = |e: std::io::Error| fault("io", format!("The profile cannot be locked for syncing: {e}."));
+        let file = File::create(dir.join("sync.lock")).map_err(io)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(std::fs::TryLockError::WouldBlock) => {
+                Err(fault("sync_busy", "Another Cairn program is syncing this profile right now."))
+            }
+            Err(std::fs::TryLockError::Error(e)) => Err(io(e)),
+        }
+    }
+}
+
+impl Drop for SyncLock {
+    fn drop(&mut self) {
+        // Closing the file frees the lock in any case.
+        let _ = self.0.unlock();
+    }
+}
+
+fn existing_key(path: &Path) -> Result<DataKey> {
+    Profile::key_from_file(path).map_err(|error| {
+        let why = match error.code() {
+            "key_absent" => "is not there",
+            _ => "does not hold a key of 64 hex digits",
+        };
+        fault(error.code(), format!("The key file '{}' {why}. Nothing was changed.", path.display()))
+    })
+}
+
+/// Reads the key file, or makes it with a fresh key, readable by its owner alone.
+fn key_file(path: &Path) -> Result<DataKey> {
+    if path.exists() {
+        return Profile::key_from_file(path).map_err(store);
+    }
+    let key = DataKey::random(&mut SystemEntropy).map_err(store)?;
+    let io =
+        |e: std::io::Error| fault("io", format!("The key file '{}' cannot be made: {e}.", path.display()));
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path).map_err(io)?;
+    let text = Zeroizing::new(hex::encode(key.bytes()));
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
+    Ok(key)
+}

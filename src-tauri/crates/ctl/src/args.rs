@@ -1,0 +1,266 @@
+//! The command line, as SPEC.md fixes it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Cairn without a window.
+#[derive(Parser)]
+#[command(
+    name = "cairnctl",
+    version,
+    about = "Cairn without a window: the same work, for scripts and servers"
+)]
+pub struct Cli {
+    /// Where this profile's encrypted data lies.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub profile: Option<PathBuf>,
+    /// Holds the data key where there is no keyring; made, readable by you alone, with a new profile.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// The project to act on; otherwise the tenant's newest open one.
+    #[arg(long, global = true, value_name = "PLAYBOOK[/N]")]
+    pub project: Option<String>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Sign in and enrol this computer.
+    Login {
+        /// Address of the service.
+        #[arg(long)]
+        server: String,
+        /// Sign-in name.
+        #[arg(long)]
+        user: String,
+        /// Read the password from standard input.
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Sign out; unsent changes stay on this computer.
+    Logout,
+    /// Who is signed in, and what has not left this computer.
+    Status,
+    /// Send and receive once, at most 10 s.
+    Sync {
+        /// Keep going until interrupted.
+        #[arg(long)]
+        watch: bool,
+    },
+    /// The tenants on this computer.
+    Tenants,
+    /// A tenant's checklist.
+    Checklist {
+        /// Slug, name or id.
+        tenant: String,
+    },
+    /// A tenant's setup wizard.
+    Wizard {
+        /// Slug, name or id.
+        tenant: String,
+    },
+    /// Start or upgrade a project.
+    Project(ProjectArgs),
+    /// Comment on an item.
+    Comment {
+        /// Slug, name or id.
+        tenant: String,
+        /// The item's key.
+        key: String,
+        /// What to say.
+        #[arg(long)]
+        text: String,
+        /// Let the client read it.
+        #[arg(long)]
+        client: bool,
+    },
+    /// Change an item or wizard step.
+    Item {
+        /// Slug, name or id.
+        tenant: String,
+        /// The item's key.
+        key: String,
+        /// The new status.
+        #[arg(long)]
+        status: Option<StatusArg>,
+        /// Why: required for blocked and not applicable.
+        #[arg(long)]
+        reason: Option<String>,
+        /// A note.
+        #[arg(long)]
+        note: Option<String>,
+        /// A sign-in name, a role, or `none`.
+        #[arg(long)]
+        owner: Option<String>,
+        /// A date, YYYY-MM-DD, or `none`.
+        #[arg(long)]
+        due: Option<String>,
+    },
+    /// Work the service holds until a manager decides.
+    Held {
+        /// `adopt OP`, `discard OP`, or a tenant.
+        #[arg(num_args = 1..=2, required = true)]
+        words: Vec<String>,
+    },
+    /// Changes the service refused.
+    Quarantine {
+        /// What to do with one; lists them where left out.
+        #[command(subcommand)]
+        what: Option<QuarantineCommand>,
+    },
+    /// Open blockers.
+    Blockers {
+        /// Slug, name or id.
+        tenant: Option<String>,
+    },
+    /// Values that stand against each other.
+    Conflicts {
+        /// Slug, name or id.
+        tenant: Option<String>,
+    },
+    /// Settle a conflict.
+    Resolve {
+        /// Its id, as `conflicts` prints it.
+        conflict: String,
+        /// `mine`, `theirs` or the op whose value to take.
+        #[arg(long)]
+        take: String,
+    },
+    /// Who changed what, newest first.
+    History {
+        /// Slug, name or id.
+        tenant: String,
+    },
+    /// Take one change back.
+    Undo {
+        /// The op, as `history` prints it.
+        op: String,
+    },
+    /// Check a tenant's journal.
+    Audit(AuditArgs),
+    /// Check playbook files.
+    Playbook(PlaybookArgs),
+}
+
+/// `project start` and `project upgrade`.
+#[derive(Args)]
+pub struct ProjectArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub what: ProjectCommand,
+}
+
+/// What to do with a project.
+#[derive(Subcommand)]
+pub enum ProjectCommand {
+    /// Start a project from a playbook.
+    Start {
+        /// Slug, name or id.
+        tenant: String,
+        /// Key of a built-in playbook, or a file.
+        #[arg(long)]
+        playbook: String,
+        /// Rollout mode; the playbook's first where left out.
+        #[arg(long)]
+        mode: Option<String>,
+        /// Target go-live, YYYY-MM-DD.
+        #[arg(long)]
+        go_live: Option<String>,
+    },
+    /// Move a running project to a newer version of its playbook.
+    Upgrade {
+        /// Slug, name or id.
+        tenant: String,
+        /// Key of a built-in playbook, or a file; the project's own where left out.
+        #[arg(long)]
+        playbook: Option<String>,
+        /// Only show what would change.
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+/// What to do with a refused change.
+#[derive(Subcommand)]
+pub enum QuarantineCommand {
+    /// Send it again as a new change.
+    Retry {
+        /// The op.
+        op: String,
+    },
+    /// Drop it.
+    Discard {
+        /// The op.
+        op: String,
+    },
+}
+
+/// `audit verify`.
+#[derive(Args)]
+pub struct AuditArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub what: AuditCommand,
+}
+
+/// What to do with the audit.
+#[derive(Subcommand)]
+pub enum AuditCommand {
+    /// Check the whole journal of a tenant.
+    Verify {
+        /// Slug, name or id.
+        tenant: String,
+    },
+}
+
+/// `playbook check`.
+#[derive(Args)]
+pub struct PlaybookArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub what: PlaybookCommand,
+}
+
+/// What to do with a playbook.
+#[derive(Subcommand)]
+pub enum PlaybookCommand {
+    /// Check a file; faults come with line, column and reason.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+/// The statuses of SPEC.
+#[derive(Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the words are SPEC's own")]
+pub enum StatusArg {
+    NotStarted,
+    InProgress,
+    Complete,
+    Blocked,
+    NotApplicable,
+    WaitingToVerify,
+}
+
+impl StatusArg {
+    /// The word of SPEC.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::NotStarted => "not_started",
+            Self::InProgress => "in_progress",
+            Self::Complete => "complete",
+            Self::Blocked => "blocked",
+            Self::NotApplicable => "not_applicable",
+            Self::WaitingToVerify => "waiting_to_verify",
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! The command line. Results go to stdout, errors as `{code, message, details}` to stderr, logs as
+//! JSON lines to stderr.
+
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use cairn_domain::access::Role;
+use cairn_protocol::{ApiError, code};
+use clap::{Args, Parser, Subcommand};
+use serde_json::{Value, json};
+
+use crate::admin::{self, NewTenant, NewUser};
+use crate::error::{Error, Result};
+use crate::service::{Ask, Service};
+use crate::storage::Storage;
+use crate::storage::postgres::Postgres;
+use crate::storage::sqlite::Sqlite;
+use crate::{http, seed, tls};
+
+/// The central service of Cairn.
+#[derive(Parser)]
+#[command(name = "cairn-service", version, about)]
+struct Cli {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Args)]
+struct Place {
+    /// Directory of the embedded database
+    #[arg(long, global = true, default_value = "./cairn-data", value_name = "DIR")]
+    data: PathBuf,
+    /// PostgreSQL instead of the embedded database
+    #[arg(long, global = true, value_name = "URL")]
+    database_url: Option<String>,
+    /// Print results as JSON
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve laptops until told to stop
+    Serve(Serve),
+    /// Make demo people and tenants; safe to run again
+    SeedDemo {
+        /// How many tenants
+        #[arg(long, default_value_t = 4)]
+        tenants: usize,
+        /// The same seed gives the same
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// People
+    #[command(subcommand)]
+    User(User),
+    /// Tenants
+    #[command(subcommand)]
+    Tenant(Tenant),
+    /// Write a consistent copy of the data to a new file
+    Backup {
+        /// Where to
+        file: PathBuf,
+    },
+    /// Start again from a backup; a database that is there is moved aside
+    Restore {
+        /// The backup
+        file: PathBuf,
+    },
+}
+
+#[derive(Args)]
+struct Serve {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:8787")]
+    listen: SocketAddr,
+    /// Certificate chain, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Private key, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum User {
+    /// Make an account
+    Create {
+        /// Sign-in name, without spaces
+        name: String,
+        /// Role, as in the access table
+        #[arg(long)]
+        role: Role,
+        /// Tenants to assign
+        #[arg(long, value_name = "SLUG")]
+        tenant: Vec<String>,
+        /// Read the password from the standard input
+        #[arg(long, required = true)]
+        password_stdin: bool,
+    },
+    /// Disable an account from the next request on
+    Disable {
+        /// Sign-in name
+        name: String,
+    },
+    /// Enable an account again
+    Enable {
+        /// Sign-in name
+        name: String,
+    },
+    /// Assign a person to a tenant
+    Assign {
+        /// Sign-in name
+        name: String,
+        /// Tenant
+        #[arg(long, value_name = "SLUG")]
+        tenant: String,
+    },
+    /// Take a person off a tenant
+    Unassign {
+        /// Sign-in name
+        name: String,
+        /// Tenant
+        #[arg(long, value_name = "SLUG")]
+        tenant: String,
+    },
+}
+
+#[derive(Subcommand)]
+enum Tenant {
+    /// Make a tenant with its first project
+    Create {
+        /// Short name: a-z, 0-9 and '-'
+        slug: String,
+        /// Full name
+        #[arg(long)]
+        name: String,
+        /// Key of a built-in playbook
+        #[arg(long)]
+        playbook: String,
+        /// One of the playbook's modes; its first one where not given
+        #[arg(long)]
+        mode: Option<String>,
+    },
+}
+
+/// What a command prints: text for people, or JSON.
+struct Said {
+    json: Value,
+    text: String,
+}
+
+/// Runs the command line.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(Some(said)) => {
+            say(&if cli.place.json { said.json.to_string() } else { said.text });
+            ExitCode::SUCCESS
+        }
+        Ok(None) => ExitCode::SUCCESS,
+        Err(error) => {
+            let error = tell(error);
+            let line = serde_json::to_string(&error).unwrap_or_default();
+            // Where even stderr is closed there is nobody left to tell.
+            drop(writeln!(std::io::stderr(), "{line}"));
+            exit_code(&error.code)
+        }
+    }
+}
+
+fn say(text: &str) {
+    let mut out = std::io::stdout();
+    drop(writeln!(out, "{text}").and_then(|()| out.flush()));
+}
+
+/// On the command line the operator may read a fault's text.
+fn tell(error: Error) -> ApiError {
+    match error {
+        Error::Api(error) => error,
+        Error::Fault(what) => ApiError { code: code::INTERNAL.into(), message: what, details: Value::Null },
+    }
+}
+
+/// Exit codes of SPEC: 2 wrong use, 3 unreachable, 4 not allowed, 5 the database cannot be opened.
+fn exit_code(code: &str) -> ExitCode {
+    ExitCode::from(match code {
+        code::UNREACHABLE => 3,
+        code::NOT_ALLOWED => 4,
+        CANNOT_OPEN | "newer_database" => 5,
+        code::INTERNAL => 1,
+        _ => 2,
+    })
+}
+
+const CANNOT_OPEN: &str = "database_cannot_be_opened";
+
+fn storage(place: &Place) -> Result<Arc<dyn Storage>> {
+    let opened: Result<Arc<dyn Storage>> = match &place.database_url {
+        Some(url) => Postgres::open(url).map(|s| Arc::new(s) as Arc<dyn Storage>),
+        None => Sqlite::open(&place.data).map(|s| Arc::new(s) as Arc<dyn Storage>),
+    };
+    opened.map_err(|error| match error {
+        Error::Fault(what) => Error::api(CANNOT_OPEN, format!("The database cannot be opened: {what}")),
+        other => other,
+    })
+}
+
+fn run(cli: &Cli) -> Result<Option<Said>> {
+    let mut random = crate::outside::random();
+    let now = crate::outside::now();
+    if let Command::Restore { file } = &cli.command {
+        return restore(cli, file, &mut Ask::new(now, &mut random)).map(Some);
+    }
+    let service = Service::open(storage(&cli.place)?, Ask::new(now, &mut random))?;
+    let ask = &mut Ask::new(now, &mut random);
+    match &cli.command {
+        Command::Serve(options) => serve(service, options, cli.place.json).map(|()| None),
+        Command::SeedDemo { tenants, seed } => {
+            let seeded = seed::seed_demo(&service, *tenants, *seed, ask)?;
+            let lines = seeded
+                .people
+                .iter()
+                .map(|p| format!("{:<14} {:<15} {}\n", p.name, p.role.as_str(), p.password));
+            let text = lines.collect::<String>() + "tenants: " + &seeded.tenants.join(", ");
+            Ok(Some(Said { json: serde_json::to_value(&seeded)?, text }))
+        }
+        Command::User(user) => run_user(&service, user, ask).map(Some),
+        Command::Tenant(Tenant::Create { slug, name, playbook, mode }) => {
+            let new = NewTenant { slug, name, playbook, mode: mode.as_deref(), go_live: None };
+            let id = admin::create_tenant(&service, &new, ask)?;
+            Ok(Some(Said {
+                json: json!({ "id": id, "slug": slug }),
+                text: format!("Made tenant {slug} ({id})."),
+            }))
+        }
+        Command::Backup { file } => {
+            crate::backup::backup(&service, file, ask.now)?;
+            let text = format!("Wrote the backup to {}.", file.display());
+            Ok(Some(Said { json: json!({ "file": file, "at": ask.now }), text }))
+        }
+        Command::Restore { .. } => Ok(None),
+    }
+}
+
+fn restore(cli: &Cli, file: &Path, ask: &mut Ask<'_>) -> Result<Said> {
+    if cli.place.database_url.is_some() {
+        let message = "Restore a PostgreSQL with its own tools, or a backup into an embedded database.";
+        return Err(Error::api("not_supported", message));
+    }
+    let restored = crate::backup::restore(file, &cli.place.data, ask)?;
+    let mut text =
+        format!("Restored {} journals. Laptops will offer what is newer than the backup.", restored.journals);
+    if let Some(moved) = &restored.moved {
+        text += &format!("\nThe database that was here is now {}.", moved.display());
+    }
+    Ok(Said { json: json!({ "journals": restored.journals, "moved": restored.moved }), text })
+}
+
+fn run_user(service: &Service, user: &User, ask: &mut Ask<'_>) -> Result<Said> {
+    match user {
+        User::Create { name, role, tenant, .. } => {
+            let password = read_password()?;
+            let tenants: Vec<&str> = tenant.iter().map(String::as_str).collect();
+            let new = NewUser { name, role: *role, password: &password };
+            let id = admin::create_user(service, &new, &tenants, ask)?;
+            Ok(Said {
+                json: json!({ "id": id, "name": name, "role": role }),
+                text: format!("Made {name} ({id})."),
+            })
+        }
+        User::Disable { name } | User::Enable { name } => {
+            let active = matches!(user, User::Enable { .. });
+            admin::set_active(service, name, active, ask)?;
+            let word = if active { "Enabled" } else { "Disabled" };
+            Ok(Said { json: json!({ "name": name, "active": active }), text: format!("{word} {name}.") })
+        }
+        User::Assign { name, tenant } | User::Unassign { name, tenant } => {
+            let active = matches!(user, User::Assign { .. });
+            admin::assign(service, name, tenant, active, ask)?;
+            let text =
+                if active { format!("{name} works on {tenant}.") } else { format!("{name} left {tenant}.") };
+            Ok(Said { json: json!({ "name": name, "tenant": tenant, "assigned": active }), text })
+        }
+    }
+}
+
+fn read_password() -> Result<zeroize::Zeroizing<String>> {
+    let mut text = zeroize::Zeroizing::new(String::new());
+    std::io::stdin().take(8_192).read_to_string(&mut text)?;
+    let line = text.lines().next().unwrap_or_default().to_owned();
+    Ok(zeroize::Zeroizing::new(line))
+}
+
+fn serve(service: Service, options: &Serve, as_json: bool) -> Result<()> {
+    start_log();
+    let keys = match (&options.tls_cert, &options.tls_key) {
+        (Some(cert), Some(key)) => Some(tls::config(cert, key)?),
+        _ => None,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind(options.listen).await.map_err(|e| {
+            Error::api(code::UNREACHABLE, format!("Cannot listen on {}: {e}.", options.listen))
+        })?;
+        let address = listener.local_addr()?;
+        // Before anybody is told that we listen.
+        let stop = told_to_stop()?;
+        let app = http::App::new(service);
+        let router = http::router(app.clone());
+        let stop = async move {
+            stop.await;
+            app.close();
+        };
+        let scheme = if options.tls_cert.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{address}");
+        say(&if as_json {
+            json!({ "listening": address, "url": url }).to_string()
+        } else {
+            format!("listening on {url}")
+        });
+        match &keys {
+            Some(keys) => {
+                let listener = tls::listen(listener, keys.clone())?;
+                axum::serve(listener, router).with_graceful_shutdown(stop).await?;
+            }
+            None => axum::serve(listener, router).with_graceful_shutdown(stop).await?,
+        }
+        Ok(())
+    })
+}
+
+/// Logs as JSON lines on stderr; `CAIRN_LOG` sets the level.
+fn start_log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("CAIRN_LOG").unwrap_or_else(|_| "info".into());
+    let log = tracing_subscriber::fmt().json().with_writer(std::io::stderr).with_env_filter(filter);
+    // A second log in one process (tests) is not wanted; the first stays.
+    drop(log.try_init());
+}
+
+/// Gives a future that ends at Ctrl-C or SIGTERM, listening from now on. Requests that have begun are
+/// finished: what is acknowledged was committed before its reply.
+fn told_to_stop() -> Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,112 @@
+//! `POST /v1/sync`: push, offers and pull for all tenants in one round trip.
+
+use cairn_domain::DeviceId;
+use cairn_domain::TenantId;
+use cairn_protocol::sync::{Known, Position, SyncReply, SyncRequest, positions_hash};
+use cairn_protocol::{PROTOCOL_VERSION, code};
+use serde::{Deserialize, Serialize};
+
+use super::{pull, push};
+use crate::access_log;
+use crate::error::{Error, Result};
+use crate::org::{Caller, side};
+use crate::service::{Ask, Service};
+use crate::storage::{Mode, with};
+
+/// The most journals a laptop may list.
+const MAX_POSITIONS: usize = 20_000;
+
+/// What a device proved last, and what it will hold once it has applied the last reply. The second
+/// is no assumption: it counts only when the device comes back with exactly its hash.
+#[derive(Default, Serialize, Deserialize)]
+struct Remembered {
+    proved: Vec<Position>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next: Option<Vec<Position>>,
+}
+
+/// Answers one sync.
+///
+/// # Errors
+/// `version_not_supported`; `bad_request` for a gap in the numbers or a run that does not name its
+/// device; `bad_signature`; `not_found` for a journal that is none of the caller's business;
+/// `device_forked`. What was taken before the error stays taken: its receipts come again.
+pub fn sync(
+    service: &Service,
+    caller: &Caller,
+    request: &SyncRequest,
+    ask: &mut Ask<'_>,
+) -> Result<SyncReply> {
+    if request.v != PROTOCOL_VERSION {
+        let message =
+            format!("This service speaks version {PROTOCOL_VERSION} of the protocol, not {}.", request.v);
+        return Err(Error::api(code::VERSION, message));
+    }
+    let mut reply = SyncReply::default();
+    for run in &request.push {
+        match push::run(service, caller, run, ask)? {
+            push::Taken::Receipts(receipts) => reply.receipts.extend(receipts),
+            push::Taken::Differs(differs) => {
+                reply.differs.retain(|d| d.tenant != differs.tenant);
+                reply.differs.push(differs);
+            }
+        }
+    }
+    reply.receipts.extend(push::offers(service, caller, &request.offers, ask)?);
+    reply.receipts.extend(push::held(service, caller, &request.held)?);
+    // A pushed assignment, or a command meanwhile, may have changed what the caller is.
+    let caller = &service.caller(&caller.device)?;
+    if !caller.active {
+        reply.disabled = true;
+        return Ok(reply);
+    }
+    let Some(positions) = proven(service, &caller.device, &request.known)? else {
+        reply.send_list = true;
+        return Ok(reply);
+    };
+    let next = pull::pages(service, caller, &positions, request, &mut reply)?;
+    for page in &reply.pages {
+        access_log::read(service, caller, &page.tenant, ask.now)?;
+    }
+    remember(service, &caller.device, positions, next)?;
+    Ok(reply)
+}
+
+/// The list the device proves; none where it has to send it.
+fn proven(service: &Service, device: &DeviceId, known: &Known) -> Result<Option<Vec<Position>>> {
+    match known {
+        Known::List(list) => {
+            let sorted = list.windows(2).all(|pair| pair[0].tenant < pair[1].tenant);
+            if !sorted || list.len() > MAX_POSITIONS {
+                return Err(Error::api(
+                    code::BAD_REQUEST,
+                    "The list of positions is not sorted, or too long.",
+                ));
+            }
+            Ok(Some(list.clone()))
+        }
+        Known::Hash(hash) => {
+            let kept = remembered(service, device)?;
+            Ok([Some(kept.proved), kept.next]
+                .into_iter()
+                .flatten()
+                .find(|list| positions_hash(list) == *hash))
+        }
+    }
+}
+
+fn remembered(service: &Service, device: &DeviceId) -> Result<Remembered> {
+    let text = service.read_org(|tx| tx.side(side::KNOWN, device.as_str()))?;
+    // Whatever an older version left there is only a memory: without it the list is asked for.
+    Ok(text.and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default())
+}
+
+fn remember(service: &Service, device: &DeviceId, proved: Vec<Position>, next: Vec<Position>) -> Result<()> {
+    let next = (next != proved).then_some(next);
+    let text = serde_json::to_string(&Remembered { proved, next })?;
+    let org = TenantId::org();
+    if service.read_org(|tx| tx.side(side::KNOWN, device.as_str()))?.as_deref() == Some(&text) {
+        return Ok(());
+    }
+    with(&service.storage, &org, Mode::Write, |tx| tx.put_side(side::KNOWN, device.as_str(), Some(&text)))
+}

@@ -1,0 +1,651 @@
+//! The service as a program: over HTTP, with hostile input, stopped in the middle, two at once.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use cairn_domain::journal::{Outcome, Receipt};
+use cairn_domain::op::{Seen, sign_message};
+use cairn_domain::*;
+use cairn_protocol::ApiError;
+use cairn_protocol::auth::{SignInReply, enrolment_message, request_message};
+use cairn_protocol::sync::*;
+use ed25519_dalek::SigningKey;
+use rand::{Rng, SeedableRng};
+use serde_json::{Value, json};
+
+struct Running {
+    child: Child,
+    address: String,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn program(place: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cairn-service"));
+    command.args(place).arg("--json").env("CAIRN_LOG", "info").stderr(Stdio::null());
+    command
+}
+
+fn serve(place: &[&str], more: &[&str]) -> Running {
+    let mut command = program(place);
+    command.args(["serve", "--listen", "127.0.0.1:0"]).args(more).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let said: Value = serde_json::from_str(&line).unwrap();
+    Running { child, address: said["listening"].as_str().unwrap().to_owned() }
+}
+
+fn output(place: &[&str], arguments: &[&str]) -> Value {
+    let out = program(place).args(arguments).output().unwrap();
+    assert!(out.status.success(), "{arguments:?}");
+    serde_json::from_slice(&out.stdout).unwrap()
+}
+
+fn data(dir: &Path) -> [&str; 2] {
+    ["--data", dir.to_str().unwrap()]
+}
+
+struct Reply {
+    status: u16,
+    nonce: String,
+    body: Vec<u8>,
+}
+
+impl Reply {
+    fn json<T: serde::de::DeserializeOwned>(&self) -> T {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&self.body)))
+    }
+
+    fn code(&self) -> String {
+        self.json::<ApiError>().code
+    }
+}
+
+/// One request on a connection of its own: plain enough to say exactly what goes over the wire.
+fn send(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+    try_send(address, method, path, headers, body).expect("a reply")
+}
+
+/// The same; none where no whole reply comes.
+fn try_send(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Option<Reply> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    let extra: String = headers.iter().map(|(k, v)| format!("{k}: {v}\r\n")).collect();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n{extra}\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).ok()?;
+    // A refused body may close the connection before all of it is sent.
+    drop(stream.write_all(body));
+    let mut raw = Vec::new();
+    drop(stream.read_to_end(&mut raw));
+    let split = raw.windows(4).position(|w| w == b"\r\n\r\n")?;
+    let head = String::from_utf8_lossy(&raw[..split]).into_owned();
+    let nonce = head.lines().find_map(|l| l.strip_prefix("cairn-nonce: ")).unwrap_or_default().to_owned();
+    let length = head.lines().find_map(|l| l.strip_prefix("content-length: ")).and_then(|l| l.parse().ok());
+    let body = raw[split + 4..].to_vec();
+    if length.is_some_and(|length: usize| body.len() < length) {
+        return None;
+    }
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    Some(Reply { status, nonce, body })
+}
+
+struct Client {
+    address: String,
+    key: SigningKey,
+    device: String,
+    nonce: String,
+}
+
+impl Client {
+    fn sign_in(address: &str, name: &str, password: &str, seed: u8) -> Result<Self, Reply> {
+        let hello: cairn_protocol::auth::Hello = send(address, "GET", "/v1/hello", &[], b"").json();
+        let key = SigningKey::from_bytes(&[seed; 32]);
+        let device_key = hex::encode(key.verifying_key().to_bytes());
+        let signature = sign_message(&key, &enrolment_message(name, &device_key, &hello.nonce));
+        let body = json!({ "name": name, "password": password, "device_key": device_key, "nonce": hello.nonce, "signature": signature });
+        let reply = send(address, "POST", "/v1/sign-in", &[], body.to_string().as_bytes());
+        if reply.status != 200 {
+            return Err(reply);
+        }
+        let said: SignInReply = reply.json();
+        Ok(Self { address: address.into(), key, device: said.device.to_string(), nonce: reply.nonce })
+    }
+
+    fn signed(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+        self.try_signed(method, path, headers, body).expect("a reply")
+    }
+
+    fn try_signed(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Option<Reply> {
+        let signature = sign_message(&self.key, &request_message(method, path, body, &self.nonce));
+        let mut all = vec![
+            ("cairn-device", self.device.as_str()),
+            ("cairn-nonce", &self.nonce),
+            ("cairn-signature", &signature),
+        ];
+        all.extend(headers);
+        let reply = try_send(&self.address, method, path, &all, body)?;
+        self.nonce.clone_from(&reply.nonce);
+        Some(reply)
+    }
+
+    /// Pushes a run; its receipts, or none where no reply comes.
+    fn push(&mut self, run: &PushRun) -> Option<Vec<Receipt>> {
+        let request = json!({ "v": 1, "known": { "list": [] }, "push": [run] }).to_string();
+        let reply = self.try_signed("POST", "/v1/sync", &[], request.as_bytes())?;
+        assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
+        Some(reply.json::<SyncReply>().receipts)
+    }
+
+    /// The whole journal of a tenant: its op ids by place without a hole, and its head.
+    fn journal(&mut self, tenant: &TenantId) -> (BTreeMap<OpId, u64>, Seen) {
+        let mut seen = Seen::default();
+        let mut ops = BTreeMap::new();
+        loop {
+            let known = json!({ "list": [{ "tenant": tenant, "seq": seen.seq, "head": seen.head }] });
+            let fill = json!({ tenant.as_str(): seen.seq + 1 });
+            let request = json!({ "v": 1, "known": known, "fill": fill }).to_string();
+            let reply: SyncReply = self.signed("POST", "/v1/sync", &[], request.as_bytes()).json();
+            let page = reply.pages.into_iter().find(|p| p.tenant == *tenant).expect("a page");
+            for entry in &page.entries {
+                seen = Seen { seq: entry.seq, head: entry.link(seen.head, &page.salts).unwrap() };
+                assert_eq!(ops.insert(entry.read_header().unwrap().op, entry.seq), None, "an op stands once");
+                assert_eq!(ops.len() as u64, entry.seq, "no hole");
+            }
+            assert_eq!(seen, page.seen, "the entries lead to the head");
+            if !page.more {
+                return (ops, seen);
+            }
+        }
+    }
+
+    fn sync(&mut self) -> SyncReply {
+        let body = json!({ "v": 1, "known": { "list": [] } }).to_string();
+        let reply = self.signed("POST", "/v1/sync", &[], body.as_bytes());
+        assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
+        reply.json()
+    }
+}
+
+fn person(seeded: &Value, role: &str) -> (String, String) {
+    let people = seeded["people"].as_array().unwrap();
+    let found = people.iter().find(|p| p["role"] == role).unwrap();
+    (found["name"].as_str().unwrap().into(), found["password"].as_str().unwrap().into())
+}
+
+#[test]
+fn a_signed_session_from_hello_to_sign_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = data(dir.path());
+    let seeded = output(&place, &["seed-demo", "--tenants", "2"]);
+    assert_eq!(seeded, output(&place, &["seed-demo", "--tenants", "2"]));
+    let running = serve(&place, &[]);
+    for path in ["/health/live", "/health/ready"] {
+        assert_eq!(send(&running.address, "GET", path, &[], b"").status, 200);
+    }
+    let (name, password) = person(&seeded, "IMPL_SPEC");
+    let mut client = Client::sign_in(&running.address, &name, &password, 1).map_err(|r| r.code()).unwrap();
+    let reply = client.sync();
+    assert_eq!(reply.pages[0].tenant, TenantId::org(), "the organisation comes first");
+    let tenant = reply.pages[1].tenant.clone();
+    // Compressed both ways, the signature over what is on the wire.
+    let body =
+        zstd::encode_all(json!({ "v": 1, "known": { "list": [] } }).to_string().as_bytes(), 3).unwrap();
+    let headers = [("content-encoding", "zstd"), ("accept-encoding", "gzip, zstd")];
+    let packed = client.signed("POST", "/v1/sync", &headers, &body);
+    let plain: SyncReply =
+        serde_json::from_slice(&zstd::decode_all(packed.body.as_slice()).unwrap()).unwrap();
+    assert_eq!(plain.pages.len(), reply.pages.len());
+    let heads = client.signed("GET", &format!("/v1/heads/{tenant}?at=0,1,2,9999"), &[], b"");
+    assert_eq!(heads.json::<HeadsReply>().heads.len(), 3);
+    // What a command does beside the running service counts at the next request.
+    output(&place, &["user", "unassign", &name, "--tenant", seeded["tenants"][0].as_str().unwrap()]);
+    let body = json!({ "v": 1, "known": { "list": [{ "tenant": tenant, "seq": 0, "head": Hash::ZERO }] } })
+        .to_string();
+    assert_eq!(client.signed("POST", "/v1/sync", &[], body.as_bytes()).json::<SyncReply>().gone, [tenant]);
+    assert_eq!(client.signed("POST", "/v1/sign-out", &[], b"").status, 200);
+    let out = client.signed("POST", "/v1/sync", &[], body.as_bytes());
+    assert_eq!((out.status, out.code().as_str()), (403, "device_retired"));
+}
+
+#[test]
+fn hostile_input_gets_an_answer_and_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = data(dir.path());
+    let seeded = output(&place, &["seed-demo", "--tenants", "2"]);
+    let running = serve(&place, &[]);
+    let (name, password) = person(&seeded, "CSM");
+    let mut client = Client::sign_in(&running.address, &name, &password, 2).map_err(|r| r.code()).unwrap();
+    let before = client.sync();
+    let sync = json!({ "v": 1, "known": { "list": [] } }).to_string();
+    for (body, code) in [
+        ("", "bad_request"),
+        ("{", "bad_request"),
+        ("[]", "bad_request"),
+        ("{\"v\":1,\"known\":{\"list\":[{\"tenant\":\"../x\",\"seq\":-1}]}}", "bad_request"),
+    ] {
+        let reply = client.signed("POST", "/v1/sync", &[], body.as_bytes());
+        assert_eq!((reply.status, reply.code().as_str()), (400, code), "{body}");
+    }
+    // A bomb: small on the wire, huge behind it.
+    let bomb = zstd::encode_all(std::io::repeat(b' ').take(80 << 20), 3).unwrap();
+    let reply = client.signed("POST", "/v1/sync", &[("content-encoding", "zstd")], &bomb);
+    assert_eq!((reply.status, reply.code().as_str()), (413, "too_large"));
+    let huge = vec![b' '; (32 << 20) + 1];
+    assert_eq!(send(&running.address, "POST", "/v1/sign-in", &[], &huge).status, 413);
+    // Signatures: another body, another path, a stale nonce, a stranger, nothing at all.
+    let good = client.nonce.clone();
+    let signature = sign_message(&client.key, &request_message("POST", "/v1/sync", b"other", &good));
+    let device = client.device.clone();
+    let ask = |headers: &[(&str, &str)]| {
+        let reply = send(&running.address, "POST", "/v1/sync", headers, sync.as_bytes());
+        (reply.status, reply.code())
+    };
+    let headers = [
+        ("cairn-device", device.as_str()),
+        ("cairn-nonce", good.as_str()),
+        ("cairn-signature", signature.as_str()),
+    ];
+    assert_eq!(ask(&headers), (401, "bad_signature".into()));
+    assert_eq!(ask(&[headers[0], ("cairn-nonce", "1000.00"), headers[2]]), (401, "bad_nonce".into()));
+    assert_eq!(
+        ask(&[("cairn-device", "0000000000000000"), headers[1], headers[2]]),
+        (401, "bad_nonce".into())
+    );
+    assert_eq!(ask(&[("cairn-device", "' OR 1=1"), headers[1]]), (401, "unknown_device".into()));
+    assert_eq!(ask(&[]), (401, "unknown_device".into()));
+    // Foreign tenants and impossible names.
+    for path in
+        ["/v1/heads/t0000000000000000?at=1", "/v1/heads/%2e%2e%2f?at=1", "/v1/blobs/t0000000000000000/00"]
+    {
+        let reply = client.signed("GET", path, &[], b"");
+        assert_eq!((reply.status, reply.code().as_str()), (404, "not_found"), "{path}");
+    }
+    assert_eq!(send(&running.address, "GET", "/v1/nothing", &[], b"").code(), "not_found");
+    let reply = client.signed("GET", "/v1/heads/_org?at=x", &[], b"");
+    assert_eq!(reply.code(), "bad_request");
+    // Random bytes on the wire, then an ordinary request.
+    let mut stream = TcpStream::connect(&running.address).unwrap();
+    stream.write_all(&[0xff; 4096]).unwrap();
+    drop(stream);
+    assert_eq!(
+        client.sync().pages.iter().map(|p| p.seen).collect::<Vec<_>>(),
+        before.pages.iter().map(|p| p.seen).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn wrong_passwords_are_slowed_down() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = data(dir.path());
+    let seeded = output(&place, &["seed-demo", "--tenants", "1"]);
+    let running = serve(&place, &[]);
+    let (name, password) = person(&seeded, "IMPL_MGR");
+    for _ in 0..10 {
+        let Err(reply) = Client::sign_in(&running.address, &name, "wrong password", 3) else {
+            panic!("it let us in")
+        };
+        assert_eq!((reply.status, reply.code().as_str()), (401, "bad_credentials"));
+    }
+    let Err(reply) = Client::sign_in(&running.address, &name, &password, 3) else { panic!("not limited") };
+    assert_eq!((reply.status, reply.code().as_str()), (429, "rate_limited"));
+}
+
+#[test]
+fn events_hint_at_what_another_process_wrote() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = data(dir.path());
+    let seeded = output(&place, &["seed-demo", "--tenants", "1"]);
+    let running = serve(&place, &[]);
+    let (name, password) = person(&seeded, "IMPL_SPEC");
+    let client = Client::sign_in(&running.address, &name, &password, 4).map_err(|r| r.code()).unwrap();
+    let signature = sign_message(&client.key, &request_message("GET", "/v1/events", b"", &client.nonce));
+    let mut stream = TcpStream::connect(&running.address).unwrap();
+    let head = format!(
+        "GET /v1/events HTTP/1.1\r\nhost: x\r\ncairn-device: {}\r\ncairn-nonce: {}\r\ncairn-signature: {signature}\r\n\r\n",
+        client.device, client.nonce
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut lines = BufReader::new(stream).lines();
+    assert!(lines.next().unwrap().unwrap().contains("200"));
+    // By now the stream has its starting point.
+    assert!(lines.by_ref().map_while(Result::ok).any(|l| l.is_empty()), "the head ends");
+    output(&place, &["tenant", "create", "later", "--name", "Later", "--playbook", "school-district"]);
+    output(&place, &["user", "assign", &name, "--tenant", "later"]);
+    let hint = lines.map_while(Result::ok).find_map(|l| l.strip_prefix("data: ").map(str::to_owned)).unwrap();
+    let hint: Value = serde_json::from_str(&hint).unwrap();
+    assert!(hint["tenant"].is_string() && hint["seq"].as_u64().is_some_and(|seq| seq > 0));
+}
+
+#[test]
+fn a_termination_ends_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = data(dir.path());
+    output(&place, &["seed-demo", "--tenants", "1"]);
+    let mut running = serve(&place, &[]);
+    let pid = running.child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert!(running.child.wait().unwrap().success());
+}
+
+#[test]
+fn two_replicas_on_one_postgresql_serve_one_session() {
+    let url = common::cluster::database();
+    let place = ["--database-url", url.as_str()];
+    let seeded = output(&place, &["seed-demo", "--tenants", "2"]);
+    let (one, two) = (serve(&place, &[]), serve(&place, &[]));
+    let (name, password) = person(&seeded, "IMPL_SPEC");
+    let mut client = Client::sign_in(&one.address, &name, &password, 5).map_err(|r| r.code()).unwrap();
+    let first = client.sync();
+    // A nonce of the one is good at the other.
+    client.address.clone_from(&two.address);
+    let second = client.sync();
+    assert_eq!(
+        first.pages.iter().map(|p| (&p.tenant, p.seen, p.digest)).collect::<Vec<_>>(),
+        second.pages.iter().map(|p| (&p.tenant, p.seen, p.digest)).collect::<Vec<_>>()
+    );
+    drop(one);
+    client.sync();
+}
+
+#[test]
+fn the_access_log_names_ids_and_outcomes() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = data(dir.path());
+    let seeded = output(&place, &["seed-demo", "--tenants", "1"]);
+    let running = serve(&place, &[]);
+    let (name, password) = person(&seeded, "IMPL_SPEC");
+    assert!(Client::sign_in(&running.address, &name, "a wrong password", 7).is_err());
+    let mut client = Client::sign_in(&running.address, &name, &password, 7).map_err(|r| r.code()).unwrap();
+    client.sync();
+    client.sync();
+    assert_eq!(client.signed("GET", "/v1/heads/t0000000000000000?at=1", &[], b"").status, 404);
+    assert_eq!(client.signed("POST", "/v1/sign-out", &[], b"").status, 200);
+    output(&place, &["backup", dir.path().join("copy").to_str().unwrap()]);
+    drop(running);
+    let db = rusqlite::Connection::open(dir.path().join("service.db")).unwrap();
+    let mut query =
+        db.prepare("SELECT what, outcome, account || device FROM access_log ORDER BY rowid").unwrap();
+    let rows = query.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).unwrap();
+    let rows: Vec<(String, String, String)> = rows.map(Result::unwrap).collect();
+    let said: Vec<(&str, &str)> = rows.iter().map(|r| (r.0.as_str(), r.1.as_str())).collect();
+    let wanted = [
+        ("sign-in", "bad_credentials"),
+        ("sign-in", "ok"),
+        ("read", "ok"),
+        ("read", "ok"),
+        ("/v1/heads/t0000000000000000", "not_found"),
+        ("sign-out", "ok"),
+        ("backup", "ok"),
+    ];
+    assert_eq!(said, wanted, "the organisation and one tenant were read, once each");
+    assert!(rows.iter().all(|r| !r.2.is_empty() && !r.2.contains(&name)));
+}
+
+/// A specialist's device with a pen of its own, on the tenant `race`.
+struct Writer {
+    client: Client,
+    laptop: common::Laptop,
+    tenant: TenantId,
+    acknowledged: Vec<Receipt>,
+}
+
+/// Makes the people and the tenant `race`; gives a specialist's name and password, and the tenant.
+fn race(place: &[&str]) -> (String, String, TenantId) {
+    let seeded = output(place, &["seed-demo", "--tenants", "1"]);
+    let (name, password) = person(&seeded, "IMPL_SPEC");
+    let made = ["tenant", "create", "race", "--name", "Race", "--playbook", "school-district"];
+    let tenant = output(place, &made)["id"].as_str().unwrap().parse().unwrap();
+    output(place, &["user", "assign", &name, "--tenant", "race"]);
+    (name, password, tenant)
+}
+
+impl Writer {
+    fn sign_in(address: &str, (name, password, tenant): &(String, String, TenantId), seed: u8) -> Self {
+        let mut client = Client::sign_in(address, name, password, seed).map_err(|r| r.code()).unwrap();
+        let cells = client.sync().pages.remove(0).entries;
+        let device: DeviceId = client.device.parse().unwrap();
+        let account = cells
+            .iter()
+            .filter_map(|e| Some(e.sealed_op()?.open().ok()?.body.change))
+            .find_map(|change| match change {
+                Change::DeviceEnrolled { device: enrolled, value } if enrolled == device => {
+                    Some(value.account)
+                }
+                _ => None,
+            })
+            .unwrap();
+        let laptop = common::Laptop {
+            key: client.key.clone(),
+            account,
+            device,
+            service_key: String::new(),
+            journals: BTreeMap::new(),
+            numbers: BTreeMap::new(),
+            salt: u64::from(seed) << 32,
+            by_hash: false,
+        };
+        Self { client, laptop, tenant: tenant.clone(), acknowledged: Vec::new() }
+    }
+
+    fn comment(&mut self) -> PushRun {
+        let change = Change::CommentAdded {
+            on: common::item(&common::free_items()[0]),
+            text: "a word".into(),
+            visibility: cairn_domain::change::Visibility::Client,
+        };
+        let op = self.laptop.op(&self.tenant, change, BTreeMap::new());
+        self.laptop.run(&self.tenant, vec![op])
+    }
+
+    fn all_is_there(&mut self, journal: &BTreeMap<OpId, u64>) {
+        for receipt in &self.acknowledged {
+            assert_eq!(receipt.outcome, Outcome::Accepted { seq: journal[&receipt.op] });
+        }
+    }
+}
+
+#[test]
+fn two_processes_race_on_one_postgresql_without_a_hole() {
+    const DEVICES: u8 = 4;
+    const EACH: usize = 12;
+    let url = common::cluster::database();
+    let place = ["--database-url", url.as_str()];
+    let race = race(&place);
+    let services = [serve(&place, &[]), serve(&place, &[])];
+    let addresses = services.each_ref().map(|s| s.address.clone());
+    let threads: Vec<_> = (0..DEVICES)
+        .map(|n| {
+            let mut writer = Writer::sign_in(&addresses[0], &race, 20 + n);
+            let addresses = addresses.clone();
+            std::thread::spawn(move || {
+                for round in 0..EACH {
+                    writer.client.address.clone_from(&addresses[(round + usize::from(n)) % 2]);
+                    let run = writer.comment();
+                    let receipts = writer.client.push(&run).unwrap();
+                    writer.acknowledged.extend(receipts);
+                }
+                writer
+            })
+        })
+        .collect();
+    let mut writers: Vec<Writer> = threads.into_iter().map(|t| t.join().unwrap()).collect();
+    let mut seen = Vec::new();
+    for address in &addresses {
+        for writer in &mut writers {
+            writer.client.address.clone_from(address);
+            let (journal, head) = writer.client.journal(&race.2);
+            assert_eq!(journal.len(), 2 + usize::from(DEVICES) * EACH);
+            assert_eq!(writer.acknowledged.len(), EACH);
+            writer.all_is_there(&journal);
+            seen.push(head);
+        }
+    }
+    assert!(seen.windows(2).all(|pair| pair[0] == pair[1]), "both serve the same head");
+}
+
+#[test]
+fn a_hundred_kills_lose_nothing_acknowledged() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = data(dir.path());
+    let race = race(&place);
+    let first = serve(&place, &[]);
+    let mut writer = Writer::sign_in(&first.address, &race, 30);
+    drop(first);
+    let mut random = rand::rngs::StdRng::seed_from_u64(9);
+    let mut open: Option<PushRun> = None;
+    let mut last: Option<(PushRun, Vec<Receipt>)> = None;
+    let mut cut = 0;
+    for _ in 0..100 {
+        let mut running = serve(&place, &[]);
+        writer.client.address.clone_from(&running.address);
+        let moment = std::time::Duration::from_micros(random.random_range(0..25_000));
+        // Nobody ever says anything: the wait is the moment of the kill.
+        let (told, silence) = std::sync::mpsc::channel::<()>();
+        let killer = std::thread::spawn(move || {
+            assert!(silence.recv_timeout(moment).is_err());
+            drop(running.child.kill());
+            drop(running.child.wait());
+        });
+        loop {
+            // What was answered before is answered alike.
+            if let Some((run, receipts)) = last.take() {
+                let again = writer.client.push(&run);
+                let dead = again.is_none();
+                assert!(again.is_none_or(|again| again == receipts));
+                last = Some((run, receipts)).filter(|_| dead);
+                if dead {
+                    break;
+                }
+            }
+            let run = open.take().unwrap_or_else(|| writer.comment());
+            let Some(receipts) = writer.client.push(&run) else {
+                cut += 1;
+                open = Some(run);
+                break;
+            };
+            writer.acknowledged.extend(receipts.clone());
+            last = Some((run, receipts));
+        }
+        killer.join().unwrap();
+        drop(told);
+    }
+    let running = serve(&place, &[]);
+    writer.client.address.clone_from(&running.address);
+    let (journal, _) = writer.client.journal(&race.2);
+    writer.all_is_there(&journal);
+    assert!(
+        cut > 10 && writer.acknowledged.len() > 50,
+        "{cut} cut, {} acknowledged",
+        writer.acknowledged.len()
+    );
+    assert!(journal.len() <= 2 + writer.acknowledged.len() + 1, "nothing stands that was not sent");
+}
+
+#[test]
+fn wrong_use_has_its_exit_code() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = data(dir.path());
+    let code = |arguments: &[&str]| {
+        let out = program(&place).args(arguments).stderr(Stdio::piped()).output().unwrap();
+        let error: Option<ApiError> = serde_json::from_slice(&out.stderr).ok();
+        (out.status.code(), error.map(|e| e.code))
+    };
+    assert_eq!(code(&["user", "disable", "nobody"]), (Some(2), Some("unknown_user".into())));
+    assert_eq!(
+        code(&["tenant", "create", "x", "--name", "X", "--playbook", "none"]),
+        (Some(2), Some("unknown_playbook".into()))
+    );
+    assert_eq!(code(&["no-such-command"]).0, Some(2));
+    let file = dir.path().join("file");
+    std::fs::write(&file, b"x").unwrap();
+    let out = program(&["--data", file.to_str().unwrap()]).args(["seed-demo"]).output().unwrap();
+    assert_eq!(out.status.code(), Some(5));
+    let out = program(&["--database-url", "postgres://127.0.0.1:1/x"]).args(["seed-demo"]).output().unwrap();
+    assert_eq!(out.status.code(), Some(5));
+}
+
+#[test]
+fn the_place_may_be_named_before_and_after_the_command() {
+    let dir = tempfile::tempdir().unwrap();
+    let [_, place] = data(dir.path());
+    let run = |arguments: &[&str]| {
+        let out = Command::new(env!("CARGO_BIN_EXE_cairn-service")).args(arguments).output().unwrap();
+        let said: Value = serde_json::from_slice(&out.stdout).unwrap_or_default();
+        (out.status.code(), said)
+    };
+    let create = ["--name", "X", "--playbook", "school-district"];
+    let before = run(&[&["--data", place, "--json", "tenant", "create", "x"][..], &create].concat());
+    assert_eq!((before.0, before.1["slug"].as_str()), (Some(0), Some("x")));
+    let after = run(&[&["tenant", "create", "y"][..], &create, &["--json", "--data", place]].concat());
+    assert_eq!((after.0, after.1["slug"].as_str()), (Some(0), Some("y")));
+    let between =
+        run(&["tenant", "--data", place, "create", "x", "--name", "X", "--playbook", "school-district"]);
+    assert_eq!(between.0, Some(2), "it is the same place: the slug is taken");
+    let nowhere = "postgres://127.0.0.1:1/x";
+    assert_eq!(run(&["--database-url", nowhere, "seed-demo"]).0, Some(5));
+    assert_eq!(run(&["seed-demo", "--database-url", nowhere]).0, Some(5));
+    let file = dir.path().join("copy");
+    let file = file.to_str().unwrap();
+    let backup = run(&["backup", file, "--data", place, "--json"]);
+    assert_eq!((backup.0, backup.1["file"].as_str()), (Some(0), Some(file)));
+    let running = serve(&["--data", place], &[]);
+    assert_eq!(run(&["--data", place, "restore", file]).0, Some(2), "a service works on it");
+    drop(running);
+    let restored = run(&["restore", file, "--data", place, "--json"]);
+    assert_eq!((restored.0, restored.1["journals"].as_u64()), (Some(0), Some(3)));
+    assert!(Path::new(restored.1["moved"].as_str().unwrap()).exists());
+}
+
+#[test]
+fn tls_serves_with_a_given_certificate() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = data(dir.path());
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
+    let (cert, key) = (format!("{fixtures}/tls-cert.pem"), format!("{fixtures}/tls-key.pem"));
+    let running = serve(&place, &["--tls-cert", &cert, "--tls-key", &key]);
+    // A stranger who never finishes a handshake holds up nobody.
+    let idle = TcpStream::connect(&running.address).unwrap();
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject;
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(&cert).unwrap()).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = "127.0.0.1".try_into().unwrap();
+    let connection = rustls::ClientConnection::new(std::sync::Arc::new(config), name).unwrap();
+    let mut stream = rustls::StreamOwned::new(connection, TcpStream::connect(&running.address).unwrap());
+    stream.write_all(b"GET /v1/hello HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    let mut said = Vec::new();
+    drop(stream.read_to_end(&mut said));
+    assert!(String::from_utf8_lossy(&said).contains("service_key"));
+    drop(idle);
+    let out = program(&place)
+        .args(["serve", "--listen", "127.0.0.1:0", "--tls-cert", &key, "--tls-key", &cert])
+        .output();
+    assert_eq!(out.unwrap().status.code(), Some(2), "a wrong certificate is said, not served");
+}

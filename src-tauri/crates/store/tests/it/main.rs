@@ -1,0 +1,10 @@
+//! The store against a service in memory.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod audit;
+mod converge;
+mod fake;
+mod keys;
+mod processes;
+mod recovery;
+mod rounds;

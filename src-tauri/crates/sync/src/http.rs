@@ -1,0 +1,277 @@
+//! HTTP between laptop and service: signs each request, compresses bodies, keeps the nonce.
+
+use std::io::Read;
+use std::time::Duration;
+
+use cairn_domain::op::sign_message;
+use cairn_domain::{DeviceId, TenantId};
+use cairn_protocol::auth::{
+    DEVICE_HEADER, Hello, NONCE_HEADER, SIGNATURE_HEADER, SignInReply, SignInRequest, enrolment_message,
+    request_message,
+};
+use cairn_protocol::sync::{HeadsReply, SyncReply, SyncRequest};
+use cairn_protocol::{ApiError, code};
+use reqwest::{Method, Url};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// The largest reply taken, decompressed, in bytes.
+const MAX_REPLY: u64 = 512 << 20;
+/// Bodies smaller than this are not worth compressing.
+const COMPRESS_FROM: usize = 200;
+/// How long connecting may take.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// Who signs requests.
+pub struct Signer {
+    /// The device.
+    pub device: DeviceId,
+    /// Its key.
+    pub key: Box<dyn Fn(&cairn_domain::Hash) -> String + Send + Sync>,
+}
+
+/// A connection to one service.
+pub struct Client {
+    http: reqwest::Client,
+    server: Url,
+    signer: Option<Signer>,
+    nonce: Option<String>,
+}
+
+impl Client {
+    /// Prepares for `server`, e.g. `https://cairn.example.org`. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// `bad_server` where the address is not usable: not an address, or plain HTTP to anything but
+    /// this computer (DESIGN "Security").
+    pub fn new(server: &str, signer: Option<Signer>, nonce: Option<String>) -> Result<Self, ApiError> {
+        let wrong = |why: String| ApiError::new("bad_server", why);
+        let server =
+            Url::parse(server).map_err(|e| wrong(format!("'{server}' is not a service address: {e}.")))?;
+        let local = matches!(server.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        match server.scheme() {
+            "https" => {}
+            "http" if local => {}
+            "http" => {
+                return Err(wrong("Use https: plain http is only for a service on this computer.".into()));
+            }
+            other => return Err(wrong(format!("'{other}' is not http or https."))),
+        }
+        // Another part of the program may have installed it already; that is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let builder =
+            reqwest::Client::builder().connect_timeout(CONNECT).redirect(reqwest::redirect::Policy::none());
+        // A service on this computer is never behind a proxy.
+        let builder = if local { builder.no_proxy() } else { builder };
+        let http = builder.build().map_err(|e| wrong(format!("The network cannot be used: {e}.")))?;
+        Ok(Self { http, server, signer, nonce })
+    }
+
+    /// The nonce for the next request, to keep for the next session.
+    pub fn nonce(&self) -> Option<&str> {
+        self.nonce.as_deref()
+    }
+
+    /// Asks for the service's key and a nonce to sign in with.
+    ///
+    /// # Errors
+    /// `unreachable`, or what the service answers.
+    pub async fn hello(&self) -> Result<Hello, ApiError> {
+        let reply = self.http.get(self.url("/v1/hello")?).send().await.map_err(unreachable)?;
+        let (_, bytes) = read(reply).await?;
+        decode(&bytes)
+    }
+
+    /// Signs in and enrols `device_key`; `sign` signs with it.
+    ///
+    /// # Errors
+    /// `bad_credentials`, `rate_limited`, `account_disabled`, `unreachable`.
+    pub async fn sign_in(
+        &self,
+        name: &str,
+        password: &str,
+        device_key: &str,
+        sign: impl Fn(&cairn_domain::Hash) -> String,
+    ) -> Result<SignInReply, ApiError> {
+        let hello = self.hello().await?;
+        let signature = sign(&enrolment_message(name, device_key, &hello.nonce));
+        let request = SignInRequest {
+            name: name.to_owned(),
+            password: password.to_owned(),
+            device_key: device_key.to_owned(),
+            nonce: hello.nonce,
+            signature,
+        };
+        let body = encode(&request)?;
+        let sent =
+            self.http.post(self.url("/v1/sign-in")?).header("content-type", "application/json").body(body);
+        let (_, bytes) = read(sent.send().await.map_err(unreachable)?).await?;
+        decode(&bytes)
+    }
+
+    /// One round of synchronisation.
+    ///
+    /// # Errors
+    /// `unreachable`, or what the service answers.
+    pub async fn sync(&mut self, request: &SyncRequest) -> Result<SyncReply, ApiError> {
+        self.signed(Method::POST, "/v1/sync", encode(request)?).await
+    }
+
+    /// The service's heads at some places of a journal.
+    ///
+    /// # Errors
+    /// `unreachable`, or what the service answers.
+    pub async fn heads(&mut self, tenant: &TenantId, at: &[u64]) -> Result<HeadsReply, ApiError> {
+        let list: Vec<String> = at.iter().map(u64::to_string).collect();
+        self.signed(Method::GET, &format!("/v1/heads/{tenant}?at={}", list.join(",")), Vec::new()).await
+    }
+
+    /// Ends this device's session at the service.
+    ///
+    /// # Errors
+    /// `unreachable`, or what the service answers.
+    pub async fn sign_out(&mut self) -> Result<(), ApiError> {
+        let _: serde_json::Value = self.signed(Method::POST, "/v1/sign-out", b"{}".to_vec()).await?;
+        Ok(())
+    }
+
+    /// Opens the stream of hints; the caller reads it and syncs when something arrives.
+    ///
+    /// # Errors
+    /// `unreachable`, or what the service answers.
+    pub async fn events(&mut self) -> Result<reqwest::Response, ApiError> {
+        let reply = self.send(&Method::GET, "/v1/events", &[]).await?;
+        if reply.status().is_success() {
+            return Ok(reply);
+        }
+        Err(read(reply)
+            .await
+            .map_or_else(|e| e, |_| ApiError::new(code::INTERNAL, "The service sent no stream.")))
+    }
+
+    async fn signed<T: DeserializeOwned>(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<T, ApiError> {
+        let first = self.send(&method, path, &body).await?;
+        let result = match read(first).await {
+            // The nonce was too old; the refusal brought a fresh one.
+            Err(e) if e.code == code::BAD_NONCE => read(self.send(&method, path, &body).await?).await,
+            other => other,
+        };
+        decode(&result?.1)
+    }
+
+    async fn send(
+        &mut self,
+        method: &Method,
+        path: &str,
+        body: &[u8],
+    ) -> Result<reqwest::Response, ApiError> {
+        let nonce = self.nonce.clone().unwrap_or_default();
+        let signer =
+            self.signer.as_ref().ok_or_else(|| ApiError::new("signed_out", "Nobody is signed in here."))?;
+        let (body, packed) = pack(body);
+        let signature = (signer.key)(&request_message(method.as_str(), path, &body, &nonce));
+        let mut request = self
+            .http
+            .request(method.clone(), self.url(path)?)
+            .header(DEVICE_HEADER, signer.device.as_str())
+            .header(NONCE_HEADER, nonce)
+            .header(SIGNATURE_HEADER, signature)
+            .header("accept-encoding", "zstd");
+        if packed {
+            request = request.header("content-encoding", "zstd");
+        }
+        if !body.is_empty() {
+            request = request.header("content-type", "application/json").body(body);
+        }
+        let reply = request.send().await.map_err(unreachable)?;
+        if let Some(next) = reply.headers().get(NONCE_HEADER).and_then(|v| v.to_str().ok()) {
+            self.nonce = Some(next.to_owned());
+        }
+        Ok(reply)
+    }
+
+    fn url(&self, path: &str) -> Result<Url, ApiError> {
+        self.server.join(path).map_err(|e| ApiError::new("bad_server", e.to_string()))
+    }
+}
+
+/// Signs with an Ed25519 key.
+pub fn signer(device: DeviceId, key: ed25519_dalek::SigningKey) -> Signer {
+    Signer { device, key: Box::new(move |message| sign_message(&key, message)) }
+}
+
+fn pack(body: &[u8]) -> (Vec<u8>, bool) {
+    if body.len() < COMPRESS_FROM {
+        return (body.to_vec(), false);
+    }
+    match zstd::encode_all(body, 3) {
+        Ok(packed) if packed.len() < body.len() => (packed, true),
+        _ => (body.to_vec(), false),
+    }
+}
+
+async fn read(reply: reqwest::Response) -> Result<(reqwest::StatusCode, Vec<u8>), ApiError> {
+    let status = reply.status();
+    let packed = reply.headers().get("content-encoding").is_some_and(|v| v == "zstd");
+    let bytes = reply.bytes().await.map_err(unreachable)?;
+    let bytes = if packed { unpack(&bytes, MAX_REPLY)? } else { bytes.to_vec() };
+    if status.is_success() {
+        return Ok((status, bytes));
+    }
+    Err(serde_json::from_slice(&bytes).unwrap_or_else(|_| {
+        ApiError::new(
+            code::UNREACHABLE,
+            format!("What answered is not a Cairn service (HTTP {}).", status.as_u16()),
+        )
+    }))
+}
+
+fn unpack(bytes: &[u8], most: u64) -> Result<Vec<u8>, ApiError> {
+    let bad = |_| ApiError::new(code::UNREACHABLE, "The reply was cut or changed on its way.");
+    let mut out = Vec::new();
+    zstd::Decoder::new(bytes).map_err(bad)?.take(most + 1).read_to_end(&mut out).map_err(bad)?;
+    if out.len() as u64 > most {
+        return Err(ApiError::new(code::TOO_LARGE, "The reply is larger than this version takes."));
+    }
+    Ok(out)
+}
+
+fn encode(value: &impl Serialize) -> Result<Vec<u8>, ApiError> {
+    serde_json::to_vec(value).map_err(|e| ApiError::new(code::INTERNAL, e.to_string()))
+}
+
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(bytes)
+        .map_err(|e| ApiError::new(code::VERSION, format!("The reply cannot be read by this version: {e}.")))
+}
+
+/// Any failure before an answer counts as no network; what was tried stays in the details.
+fn unreachable(error: reqwest::Error) -> ApiError {
+    let message = if error.is_timeout() {
+        "The service did not answer in time."
+    } else {
+        "The service cannot be reached."
+    };
+    let details = serde_json::json!({ "cause": error.without_url().to_string() });
+    ApiError { code: code::UNREACHABLE.to_owned(), message: message.to_owned(), details }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_reply_that_unpacks_beyond_the_cap_is_refused() {
+        let bomb = zstd::encode_all(&vec![0; 100_000][..], 3).unwrap();
+        assert!(bomb.len() < 100);
+        assert_eq!(unpack(&bomb, 100_000).unwrap().len(), 100_000);
+        assert_eq!(unpack(&bomb, 99_999).unwrap_err().code, code::TOO_LARGE);
+        assert_eq!(unpack(&bomb[..bomb.len() / 2], 100_000).unwrap_err().code, code::UNREACHABLE);
+    }
+}

@@ -1,0 +1,11 @@
+//! The laptop's side of synchronisation.
+//!
+//! [`engine::Engine`] is a state machine without I/O: it asks for one request at a time and is told
+//! what came of it, so the simulator can lose, repeat and reorder every message. [`http::Client`]
+//! carries the requests; [`backoff::Backoff`] says when to try again.
+
+pub mod backoff;
+pub mod engine;
+pub mod http;
+
+pub use engine::{Engine, Report, Step};

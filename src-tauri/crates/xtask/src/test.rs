@@ -1,0 +1,190 @@
+//! `cargo xtask test`: everything, in stages.
+//!
+//! All test programs are built once, in one go: cargo chooses the features of shared crates by the
+//! packages it builds together, so building them package by package would compile much of the tree
+//! several times, and test something else than what ships.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+use cargo_metadata::{Message, Metadata};
+
+use crate::node::{self, Interface};
+use crate::stages::{Outcome, Stages};
+use crate::system::{self, Need};
+use crate::{graph, lint, shell, sim};
+
+/// Seeds of the simulator in a full run.
+const SEEDS: u64 = 500;
+
+/// The package of the whole-system tests.
+const SYSTEM: &str = "cairn-tests";
+
+/// Its test program that cuts the power; it needs root and loop devices.
+const POWER_CUTS: &str = "power_cut";
+
+/// See `cargo xtask test --help`.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Options {
+    /// Run only these stages (and what they need): lint, ui, core, service, simulator, desktop,
+    /// system, power.
+    #[arg(long, value_name = "STAGE", value_delimiter = ',')]
+    pub only: Vec<String>,
+}
+
+/// The stages somebody can ask for.
+const NAMES: &[&str] = &["lint", "ui", "core", "service", "simulator", "desktop", "system", "power"];
+
+/// Runs the stages in order, stops at the first that fails, and always prints the table.
+///
+/// # Errors
+/// The first stage that failed, by name.
+pub fn run(options: &Options) -> Result<()> {
+    if let Some(unknown) = options.only.iter().find(|name| !NAMES.contains(&name.as_str())) {
+        bail!("there is no stage `{unknown}`; there are: {}", NAMES.join(", "));
+    }
+    let mut stages = Stages::default();
+    let done = all(options, &mut stages);
+    println!("\n{}", stages.table());
+    done
+}
+
+fn all(options: &Options, stages: &mut Stages) -> Result<()> {
+    let wants = |name: &str| options.only.is_empty() || options.only.iter().any(|only| only == name);
+    let metadata = graph::load()?;
+    let target = graph::target(&metadata);
+    stages.run("prepare", || prepare(&target))?;
+    if wants("lint") {
+        stages.run("lint", || lint::run().map(|()| Outcome::Done))?;
+    }
+    if wants("ui") {
+        stages.run("ui", || interface(&metadata, &target))?;
+    }
+    let mut built = Built::default();
+    if NAMES[2..].iter().any(|name| wants(name)) {
+        stages.run("build", || build(&metadata).map(|programs| built = programs).map(|()| Outcome::Done))?;
+    }
+    for (name, stage) in TEST_STAGES {
+        if wants(name) {
+            stages.run(name, || stage(&metadata, &built))?;
+        }
+    }
+    Ok(())
+}
+
+/// A stage that runs what the stage `build` has built.
+type TestStage = fn(&Metadata, &Built) -> Result<Outcome>;
+
+const TEST_STAGES: &[(&str, TestStage)] = &[
+    ("core", |_, built| {
+        built.test(|package, _| !["cairn", "cairn-service", SYSTEM].contains(&package))?;
+        shell::run(shell::cargo().args(["test", "--locked", "--workspace", "--doc"])).map(|()| Outcome::Done)
+    }),
+    ("service", |_, built| built.test(|package, _| package == "cairn-service")),
+    ("simulator", simulate),
+    ("desktop", |_, built| built.test(|package, _| package == "cairn")),
+    ("system", |_, built| built.test(|package, program| package == SYSTEM && program != POWER_CUTS)),
+    ("power", |_, built| built.test(|package, program| package == SYSTEM && program == POWER_CUTS)),
+];
+
+fn prepare(target: &Path) -> Result<Outcome> {
+    system::ensure_packages(Need::Tests)?;
+    system::ensure_tauri_driver(target)?;
+    Ok(Outcome::Done)
+}
+
+fn interface(metadata: &Metadata, target: &Path) -> Result<Outcome> {
+    match Interface::find(&graph::root(metadata))? {
+        Some(interface) => interface.check_and_build(&node::ensure(target)?),
+        None => Ok(Outcome::Absent("no ui/package.json in this checkout")),
+    }
+}
+
+/// What the stage `build` has built.
+#[derive(Debug, Default)]
+struct Built {
+    tests: Vec<TestProgram>,
+    /// Ordinary programs by package and name.
+    programs: BTreeMap<(String, String), PathBuf>,
+}
+
+#[derive(Debug)]
+struct TestProgram {
+    package: String,
+    /// Name of the library, program or file in `tests/` that it tests.
+    name: String,
+    file: PathBuf,
+    /// Folder of the package: where cargo would start it.
+    folder: PathBuf,
+}
+
+fn build(metadata: &Metadata) -> Result<Built> {
+    let mut built = Built::default();
+    for arguments in [&["build", "--bins"][..], &["test", "--no-run"]] {
+        artifacts(arguments, |artifact, file| {
+            let Some(package) = metadata.packages.iter().find(|package| package.id == artifact.package_id)
+            else {
+                return;
+            };
+            let (package, folder) = (package, package.manifest_path.parent());
+            let name = artifact.target.name.clone();
+            if artifact.profile.test {
+                let folder = folder.map(|folder| folder.to_owned().into_std_path_buf()).unwrap_or_default();
+                built.tests.push(TestProgram { package: package.name.to_string(), name, file, folder });
+            } else {
+                built.programs.insert((package.name.to_string(), name), file);
+            }
+        })?;
+    }
+    built.tests.sort_by(|a, b| (&a.package, &a.name, &a.file).cmp(&(&b.package, &b.name, &b.file)));
+    Ok(built)
+}
+
+/// Runs cargo over the workspace and hands over every program it built.
+fn artifacts(arguments: &[&str], mut take: impl FnMut(&cargo_metadata::Artifact, PathBuf)) -> Result<()> {
+    let mut cargo = shell::cargo();
+    cargo.args(arguments).args(["--locked", "--workspace", "--message-format", "json-render-diagnostics"]);
+    println!("$ cargo {} --locked --workspace", arguments.join(" "));
+    let mut child = cargo.stdout(Stdio::piped()).spawn().context("cannot start cargo")?;
+    let output = child.stdout.take().context("cargo has no standard output")?;
+    for message in Message::parse_stream(std::io::BufReader::new(output)) {
+        if let Message::CompilerArtifact(artifact) = message?
+            && let Some(file) = artifact.executable.clone()
+        {
+            take(&artifact, file.into_std_path_buf());
+        }
+    }
+    let status = child.wait()?;
+    if !status.success() {
+        bail!("cargo {} ended with {status}", arguments.join(" "));
+    }
+    Ok(())
+}
+
+impl Built {
+    /// Runs the test programs that `wanted` (package, name) picks, as cargo would.
+    fn test(&self, wanted: impl Fn(&str, &str) -> bool) -> Result<Outcome> {
+        let tests: Vec<_> = self.tests.iter().filter(|test| wanted(&test.package, &test.name)).collect();
+        if tests.is_empty() {
+            bail!("no test program was built for this stage");
+        }
+        for test in tests {
+            println!("\n{} ({})", test.package, test.name);
+            let mut command = Command::new(&test.file);
+            shell::run(command.current_dir(&test.folder).env("CARGO_MANIFEST_DIR", &test.folder))?;
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+fn simulate(_: &Metadata, built: &Built) -> Result<Outcome> {
+    let (package, program) = sim::SIMULATOR;
+    let Some(file) = built.programs.get(&(package.to_owned(), program.to_owned())) else {
+        return Ok(Outcome::Absent("no simulator in this checkout"));
+    };
+    sim::run_built(file, &sim::Options { seeds: SEEDS, first: 0, planted: false })?;
+    sim::run(&sim::Options { seeds: SEEDS, first: 0, planted: true })?;
+    Ok(Outcome::Done)
+}

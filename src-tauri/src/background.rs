@@ -1,0 +1,73 @@
+//! What runs beside the window: syncing when there is a reason, and noticing what others did.
+#![allow(clippy::disallowed_methods, reason = "the driver of the sync engine really waits, with real jitter")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cairn_sync::backoff::Backoff;
+use tokio::time::sleep;
+
+use crate::shell::Shell;
+
+/// Without any reason, sync this often; also the longest pause while there is no network, because
+/// an attempt then costs nobody anything.
+const REGULARLY: Duration = Duration::from_secs(60);
+
+/// How long to wait for more after a write, so that a burst of them is one round trip.
+const GATHER: Duration = Duration::from_millis(1_500);
+
+/// How often to look whether `cairnctl` wrote to the database or it is time to lock.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Syncs for ever: at once, at each hint of the service, soon after each write, and regularly; with
+/// growing pauses while it fails. Locked or signed out, it only waits.
+pub async fn keep_in_sync(shell: Arc<Shell>) {
+    let mut backoff = Backoff::default();
+    loop {
+        let pause = match shell.sync().await {
+            Ok(_) => {
+                backoff.succeeded();
+                wait_online(&shell).await;
+                continue;
+            }
+            Err(error) => match error.code.as_str() {
+                "locked" | "signed_out" => REGULARLY,
+                "unreachable" | "sync_busy" => backoff.failed(&mut rand::rng()).min(REGULARLY),
+                _ => backoff.failed(&mut rand::rng()),
+            },
+        };
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = shell.nudged() => sleep(GATHER).await,
+        }
+    }
+}
+
+async fn wait_online(shell: &Shell) {
+    tokio::select! {
+        () = sleep(REGULARLY) => {}
+        () = shell.hinted() => {}
+        () = shell.nudged() => sleep(GATHER).await,
+    }
+}
+
+/// Looks every second for what no one tells: writes of another program, an idle window, and whether
+/// a second start wants this window in front (`raise`).
+pub async fn keep_watch(shell: Arc<Shell>, raise: impl Fn() + Send + Sync + Clone + 'static) {
+    let mut seen = None;
+    loop {
+        sleep(LOOK).await;
+        let raise = raise.clone();
+        let looked = shell.blocking(move |shell| {
+            raise();
+            shell.lock_if_idle();
+            Ok(shell.data_version())
+        });
+        let Ok(version) = looked.await else { continue };
+        if seen.is_some() && version.is_some() && seen != version {
+            shell.tell();
+            shell.nudge();
+        }
+        seen = version;
+    }
+}

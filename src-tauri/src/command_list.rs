@@ -1,0 +1,30 @@
+// Every command the window may call, once. `ipc.rs` makes the handler from this list and
+// `build.rs` the permissions; tests hold the capabilities in `tauri.conf.json` and the window's own
+// `ui/src/lib/host/commands.ts` against it. Both include this file after defining `commands!`.
+commands! {
+    session,
+    sign_in,
+    sign_out,
+    lock,
+    unlock,
+    active,
+    set_recovery_passphrase,
+    status,
+    tenants,
+    checklist,
+    item,
+    set_status,
+    set_field,
+    comment,
+    undo,
+    start_project,
+    history,
+    sync_now,
+    sync_view,
+    resolve,
+    retry,
+    discard,
+    held_adopt,
+    held_discard,
+    audit_verify,
+}

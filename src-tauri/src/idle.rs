@@ -1,0 +1,51 @@
+//! When to lock because nobody is there.
+
+use cairn_domain::Time;
+use chrono::Duration;
+
+/// After this long without use the window locks itself.
+const LIMIT: Duration = Duration::minutes(15);
+
+/// Since when nobody used the window. Counts by the wall clock, so that time asleep counts too; a
+/// clock that is set back only makes it wait for longer.
+#[derive(Clone, Copy, Debug)]
+pub struct Idle {
+    since: Time,
+}
+
+impl Idle {
+    /// Used last at `now`.
+    pub fn since(now: Time) -> Self {
+        Self { since: now }
+    }
+
+    /// Somebody uses it.
+    pub fn used(&mut self, now: Time) {
+        self.since = now;
+    }
+
+    /// Whether it is time to lock.
+    pub fn is_over(&self, now: Time) -> bool {
+        now - self.since >= LIMIT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn it_locks_after_a_quarter_of_an_hour_without_use() {
+        let start: Time = "2026-03-02T12:00:00Z".parse().unwrap();
+        let at = |minutes| start + Duration::minutes(minutes);
+        let mut idle = Idle::since(start);
+        assert!(!idle.is_over(at(14)));
+        assert!(idle.is_over(at(15)));
+        idle.used(at(14));
+        assert!(!idle.is_over(at(28)));
+        assert!(idle.is_over(at(29)));
+        assert!(!idle.is_over(at(-60)), "a clock set back locks nobody out");
+    }
+}

@@ -1,0 +1,342 @@
+//! The commands the window may call, each a thin door to one use case. Their names stand in
+//! `command_list.rs`; each takes one argument, `request`, shaped as in
+//! `ui/src/lib/host/commands.ts`, and answers a [`Failure`] where it cannot do what was asked.
+
+use std::sync::Arc;
+
+use cairn_app::api::{
+    ChecklistView, Failure, HistoryRow, ItemDetail, Session, StatusLine, SyncReport, SyncView, TenantRow,
+    Written,
+};
+use cairn_app::projects::built_in_source;
+use cairn_protocol::ApiError;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tauri::State;
+use tauri::ipc::Invoke;
+
+use crate::shell::Shell;
+
+/// Entries of a tenant's history that the window is given.
+const HISTORY_LENGTH: usize = 1_000;
+
+macro_rules! commands {
+    ($($name:ident),* $(,)?) => {
+        /// All commands, for the Tauri builder.
+        pub fn handler() -> impl Fn(Invoke<tauri::Wry>) -> bool + Send + Sync + 'static {
+            tauri::generate_handler![$($name),*]
+        }
+
+        /// Their names.
+        #[cfg(test)]
+        const COMMANDS: &[&str] = &[$(stringify!($name)),*];
+    };
+}
+include!("command_list.rs");
+
+type Answer<T> = Result<T, Failure>;
+type Host<'a> = State<'a, Arc<Shell>>;
+
+/// A request or an answer without content: `{}`.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct Nothing {}
+
+#[derive(Deserialize)]
+pub struct SignIn {
+    server: String,
+    name: String,
+    password: String,
+}
+
+#[derive(Deserialize)]
+pub struct Unlock {
+    passphrase: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub struct Passphrase {
+    passphrase: String,
+}
+
+#[derive(Deserialize)]
+pub struct OfTenant {
+    tenant: String,
+}
+
+#[derive(Deserialize)]
+pub struct OfItem {
+    tenant: String,
+    entity: String,
+}
+
+#[derive(Deserialize)]
+pub struct SetStatus {
+    tenant: String,
+    entity: String,
+    status: String,
+    reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub struct SetField {
+    tenant: String,
+    entity: String,
+    field: String,
+    #[serde(default)]
+    value: Value,
+}
+
+#[derive(Deserialize)]
+pub struct Comment {
+    tenant: String,
+    entity: String,
+    text: String,
+    visibility: String,
+}
+
+#[derive(Deserialize)]
+pub struct OfOp {
+    op: String,
+}
+
+#[derive(Deserialize)]
+pub struct StartProject {
+    tenant: String,
+    playbook: String,
+    mode: Option<String>,
+    go_live: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub struct Resolve {
+    conflict: String,
+    take: String,
+}
+
+#[derive(Serialize)]
+pub struct Tenants {
+    tenants: Vec<TenantRow>,
+}
+
+#[derive(Serialize)]
+pub struct History {
+    ops: Vec<HistoryRow>,
+}
+
+fn failure(error: ApiError) -> Failure {
+    Failure { code: error.code, message: error.message, details: error.details }
+}
+
+async fn standing(shell: &Arc<Shell>) -> Answer<Session> {
+    shell.blocking(Shell::standing).await.map_err(failure)
+}
+
+#[tauri::command]
+async fn session(shell: Host<'_>, request: Nothing) -> Answer<Session> {
+    let Nothing {} = request;
+    standing(&shell).await
+}
+
+/// Signs in and receives the tenants at once: the next screen has something to show.
+#[tauri::command]
+async fn sign_in(shell: Host<'_>, request: SignIn) -> Answer<Session> {
+    let SignIn { server, name, password } = request;
+    shell.session().sign_in(server.trim(), name.trim(), &password, crate::now()).await.map_err(failure)?;
+    shell.active();
+    if let Err(error) = shell.sync().await {
+        // Signed in is signed in: the sync line says what is wrong, and the background goes on.
+        tracing::info!(code = error.code, "the first sync did not work");
+    }
+    shell.nudge();
+    standing(&shell).await
+}
+
+/// Signing out of a locked window needs its database, so it is unlocked first.
+#[tauri::command]
+async fn sign_out(shell: Host<'_>, request: Nothing) -> Answer<Session> {
+    let Nothing {} = request;
+    shell.blocking(|shell| shell.unlock(None)).await.map_err(failure)?;
+    shell.session().sign_out().await.map_err(failure)?;
+    standing(&shell).await
+}
+
+#[tauri::command]
+async fn lock(shell: Host<'_>, request: Nothing) -> Answer<Session> {
+    let Nothing {} = request;
+    shell.blocking(|shell| shell.lock("asked")).await.map_err(failure)?;
+    standing(&shell).await
+}
+
+#[tauri::command]
+async fn unlock(shell: Host<'_>, request: Unlock) -> Answer<Session> {
+    shell.blocking(move |shell| shell.unlock(request.passphrase.as_deref())).await.map_err(failure)?;
+    let now = standing(&shell).await?;
+    // Offline access ran out: only a contact with the service opens this.
+    if matches!(&now, Session::Locked { why, .. } if why == "lease") {
+        shell.sync().await.map_err(failure)?;
+        return standing(&shell).await;
+    }
+    Ok(now)
+}
+
+/// Somebody moves in the window; without it for a quarter of an hour the window locks.
+#[tauri::command]
+async fn active(shell: Host<'_>, request: Nothing) -> Answer<Nothing> {
+    shell.active();
+    Ok(request)
+}
+
+#[tauri::command]
+async fn set_recovery_passphrase(shell: Host<'_>, request: Passphrase) -> Answer<Nothing> {
+    let work = move |shell: &Shell| shell.session().set_recovery_passphrase(&request.passphrase);
+    shell.blocking(work).await.map_err(failure)?;
+    Ok(Nothing {})
+}
+
+#[tauri::command]
+async fn status(shell: Host<'_>, request: Nothing) -> Answer<StatusLine> {
+    let Nothing {} = request;
+    shell.blocking(Shell::status).await.map_err(failure)
+}
+
+#[tauri::command]
+async fn tenants(shell: Host<'_>, request: Nothing) -> Answer<Tenants> {
+    let Nothing {} = request;
+    let tenants = shell.read(|desk, _| desk.tenants()).await.map_err(failure)?;
+    Ok(Tenants { tenants })
+}
+
+#[tauri::command]
+async fn checklist(shell: Host<'_>, request: OfTenant) -> Answer<ChecklistView> {
+    shell.read(move |desk, _| desk.checklist(&request.tenant, None)).await.map_err(failure)
+}
+
+#[tauri::command]
+async fn item(shell: Host<'_>, request: OfItem) -> Answer<ItemDetail> {
+    shell.read(move |desk, now| desk.item(&request.tenant, &request.entity, now)).await.map_err(failure)
+}
+
+#[tauri::command]
+async fn set_status(shell: Host<'_>, request: SetStatus) -> Answer<Written> {
+    let SetStatus { tenant, entity, status, reason } = request;
+    let work =
+        move |desk: &mut cairn_app::Desk, now| desk.set_status(&tenant, &entity, &status, reason, None, now);
+    shell.write(work).await.map_err(failure)
+}
+
+#[tauri::command]
+async fn set_field(shell: Host<'_>, request: SetField) -> Answer<Written> {
+    let SetField { tenant, entity, field, value } = request;
+    let work =
+        move |desk: &mut cairn_app::Desk, now| desk.set_field(&tenant, &entity, &field, value, None, now);
+    shell.write(work).await.map_err(failure)
+}
+
+#[tauri::command]
+async fn comment(shell: Host<'_>, request: Comment) -> Answer<Written> {
+    let Comment { tenant, entity, text, visibility } = request;
+    let client = visibility == "client";
+    let work = move |desk: &mut cairn_app::Desk, now| desk.comment(&tenant, &entity, text, client, None, now);
+    shell.write(work).await.map_err(failure)
+}
+
+#[tauri::command]
+async fn undo(shell: Host<'_>, request: OfOp) -> Answer<Written> {
+    shell.write(move |desk, now| desk.undo(&request.op, now)).await.map_err(failure)
+}
+
+#[tauri::command]
+async fn start_project(shell: Host<'_>, request: StartProject) -> Answer<Written> {
+    let StartProject { tenant, playbook, mode, go_live } = request;
+    let source = built_in_source(&playbook).map_err(failure)?;
+    let work = move |desk: &mut cairn_app::Desk, now| desk.start_project(&tenant, source, mode, go_live, now);
+    shell.write(work).await.map_err(failure)
+}
+
+#[tauri::command]
+async fn history(shell: Host<'_>, request: OfTenant) -> Answer<History> {
+    let work = move |desk: &mut cairn_app::Desk, now| desk.history(&request.tenant, HISTORY_LENGTH, now);
+    Ok(History { ops: shell.read(work).await.map_err(failure)? })
+}
+
+#[tauri::command]
+async fn sync_now(shell: Host<'_>, request: Nothing) -> Answer<SyncReport> {
+    let Nothing {} = request;
+    let report = shell.sync().await.map_err(failure)?;
+    // The background may be in a long pause after failures.
+    shell.nudge();
+    Ok(report)
+}
+
+#[tauri::command]
+async fn sync_view(shell: Host<'_>, request: Nothing) -> Answer<SyncView> {
+    let Nothing {} = request;
+    shell.read(|desk, _| desk.sync_view()).await.map_err(failure)
+}
+
+#[tauri::command]
+async fn resolve(shell: Host<'_>, request: Resolve) -> Answer<Written> {
+    shell.write(move |desk, now| desk.resolve(&request.conflict, &request.take, now)).await.map_err(failure)
+}
+
+#[tauri::command]
+async fn retry(shell: Host<'_>, request: OfOp) -> Answer<Written> {
+    shell.write(move |desk, now| desk.retry(&request.op, now)).await.map_err(failure)
+}
+
+#[tauri::command]
+async fn discard(shell: Host<'_>, request: OfOp) -> Answer<Nothing> {
+    shell.write(move |desk, _| desk.discard(&request.op)).await.map_err(failure)?;
+    Ok(Nothing {})
+}
+
+#[tauri::command]
+async fn held_adopt(shell: Host<'_>, request: OfOp) -> Answer<Written> {
+    shell.write(move |desk, now| desk.decide_held(&request.op, true, now)).await.map_err(failure)
+}
+
+#[tauri::command]
+async fn held_discard(shell: Host<'_>, request: OfOp) -> Answer<Written> {
+    shell.write(move |desk, now| desk.decide_held(&request.op, false, now)).await.map_err(failure)
+}
+
+#[tauri::command]
+async fn audit_verify(shell: Host<'_>, request: OfTenant) -> Answer<Value> {
+    shell.read(move |desk, _| desk.audit_verify(&request.tenant)).await.map_err(failure)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn listed() -> BTreeSet<String> {
+        COMMANDS.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn the_capabilities_list_every_command_and_nothing_else() {
+        let config: Value = serde_json::from_str(include_str!("../../tauri.conf.json")).unwrap();
+        let permissions = &config["app"]["security"]["capabilities"][0]["permissions"];
+        let own = permissions
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|name| Some(name.as_str()?.strip_prefix("allow-")?.replace('-', "_")));
+        assert_eq!(own.collect::<BTreeSet<_>>(), listed());
+    }
+
+    #[test]
+    fn the_window_knows_every_command_and_nothing_else() {
+        let source = include_str!("../../ui/src/lib/host/commands.ts");
+        let map = source.split("export type Commands = {").nth(1).unwrap().split("\n};").next().unwrap();
+        let names = map.lines().filter_map(|line| {
+            let (name, _) = line.strip_prefix("  ")?.split_once(": [")?;
+            Some(name.to_owned())
+        });
+        assert_eq!(names.collect::<BTreeSet<_>>(), listed());
+    }
+}

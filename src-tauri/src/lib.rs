@@ -1,0 +1,115 @@
+//! The desktop shell: one window over one profile directory.
+//!
+//! Only this package names Tauri. It wires the window to the use cases of `cairn-app`; the web view
+//! holds no authority of its own (see `tauri.conf.json`: each command is listed per window, the
+//! content policy is strict and nothing is loaded from the network).
+
+mod background;
+mod idle;
+mod ipc;
+mod profile;
+mod shell;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use cairn_app::{KeyPlace, Session};
+use cairn_domain::Time;
+use tauri::{AppHandle, Emitter as _, Manager as _, WebviewWindowBuilder, async_runtime};
+
+use crate::profile::{OneWindow, Profile};
+use crate::shell::Shell;
+
+/// Label of the one window, as `tauri.conf.json` and its capabilities name it.
+const MAIN_WINDOW: &str = "main";
+
+/// The event that tells the window to read again; `ui/src/lib/host/tauri.ts` listens to it.
+const CHANGED: &str = "changed";
+
+/// What the user may say on the command line of `cairn`.
+#[derive(Clone, Debug, Default, clap::Parser)]
+#[command(name = "cairn", version, about = "The offline desk of implementation specialists")]
+pub struct Options {
+    /// Directory that holds this profile: its database, keys and web view data. One window opens
+    /// per profile. The default is the user's data directory for Cairn.
+    #[arg(long, value_name = "DIR")]
+    pub profile: Option<PathBuf>,
+
+    /// File that holds the data key, for use without a system keyring.
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The window was closed.
+    Closed,
+    /// The profile's window was open already; it was asked to come to the front.
+    OpenAlready,
+}
+
+/// Opens the window and returns when it is closed.
+///
+/// # Errors
+/// The profile directory cannot be made, or the system offers no display or web view.
+#[allow(clippy::disallowed_methods, reason = "generate_context! expands to code that may exit")]
+pub fn run(options: Options) -> anyhow::Result<Ended> {
+    let profile = Profile::prepare(options)?;
+    let Some(mine) = profile.take()? else { return Ok(Ended::OpenAlready) };
+    tauri::Builder::default()
+        .setup(move |app| Ok(open(app, &profile, mine)?))
+        .invoke_handler(ipc::handler())
+        .run(tauri::generate_context!())
+        .context("the window could not be opened")?;
+    Ok(Ended::Closed)
+}
+
+#[allow(clippy::disallowed_methods, reason = "the one place of this program that reads the clock")]
+fn now() -> Time {
+    chrono::Utc::now()
+}
+
+/// Hands the profile to the commands, shows the window and starts what runs beside it.
+fn open(app: &mut tauri::App, profile: &Profile, mine: OneWindow) -> anyhow::Result<()> {
+    let keys = profile.key_file.clone().map_or(KeyPlace::Keyring, KeyPlace::File);
+    let session = Session::new(&profile.directory, keys);
+    let handle = app.handle().clone();
+    let shell = Arc::new(Shell::new(session, now, move || tell(&handle)));
+    app.manage(Arc::clone(&shell));
+    // Cookies, caches and storage of the web view belong to the profile: two profiles share nothing.
+    show(app, profile.directory.join("webview"))?;
+    async_runtime::spawn(background::keep_in_sync(Arc::clone(&shell)));
+    let (handle, mine) = (app.handle().clone(), Arc::new(mine));
+    async_runtime::spawn(background::keep_watch(shell, move || {
+        if mine.is_wanted() {
+            raise(&handle);
+        }
+    }));
+    Ok(())
+}
+
+fn show(app: &tauri::App, web_data: PathBuf) -> anyhow::Result<()> {
+    let windows = &app.config().app.windows;
+    let window = windows.iter().find(|window| window.label == MAIN_WINDOW);
+    let window = window.context("tauri.conf.json names no main window")?.clone();
+    WebviewWindowBuilder::from_config(app, &window)?.data_directory(web_data).build()?;
+    Ok(())
+}
+
+fn tell(app: &AppHandle) {
+    if let Err(error) = app.emit(CHANGED, ()) {
+        // The window is closing; there is nobody to tell.
+        tracing::debug!(%error, "the window was not told");
+    }
+}
+
+fn raise(app: &AppHandle) {
+    if let Some(window) = app.get_webview_window(MAIN_WINDOW) {
+        let shown = window.unminimize().and_then(|()| window.show()).and_then(|()| window.set_focus());
+        if let Err(error) = shown {
+            tracing::warn!(%error, "the window did not come to the front");
+        }
+    }
+}

@@ -1,0 +1,363 @@
+//! What the window's commands share: the session, whether it is locked, and how the network stands.
+//!
+//! Nothing here knows Tauri. Work on the database runs on threads that may block; commands are
+//! answered on them, so the window itself never waits.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use cairn_app::api::{self, StatusLine, SyncReport};
+use cairn_app::error::{Result, fault};
+use cairn_app::{Desk, Session};
+use cairn_domain::Time;
+use cairn_protocol::code;
+use tokio::sync::Notify;
+
+use crate::idle::Idle;
+
+/// Reads the clock; passed in, so that tests choose the time.
+pub type Clock = fn() -> Time;
+
+/// One profile behind one window.
+pub struct Shell {
+    session: Session,
+    clock: Clock,
+    state: Mutex<State>,
+    /// Held by whoever syncs: a second attempt waits instead of failing.
+    turn: tokio::sync::Mutex<()>,
+    /// Rings when the background has a reason to sync soon.
+    nudge: Notify,
+    /// Tells the window to read again.
+    changed: Box<dyn Fn() + Send + Sync>,
+}
+
+struct State {
+    locked: Option<Locked>,
+    network: Network,
+    idle: Idle,
+}
+
+struct Locked {
+    why: &'static str,
+    name: Option<String>,
+}
+
+/// How the last attempt to sync ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Network {
+    /// None was made yet.
+    Unknown,
+    Online,
+    /// The service could not be reached.
+    Offline,
+    /// The service was reached and something else is wrong, in plain words.
+    Trouble(String),
+}
+
+impl Shell {
+    /// The shell over `session`; `changed` is called after everything the window should show.
+    pub fn new(session: Session, clock: Clock, changed: impl Fn() + Send + Sync + 'static) -> Self {
+        let state = State { locked: None, network: Network::Unknown, idle: Idle::since(clock()) };
+        Self {
+            session,
+            clock,
+            state: Mutex::new(state),
+            turn: tokio::sync::Mutex::new(()),
+            nudge: Notify::new(),
+            changed: Box::new(changed),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // The state is valid after every statement; a panic elsewhere does not spoil it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Time {
+        (self.clock)()
+    }
+
+    /// Where the window stands. Blocks while the keyring is asked, at most its patience of 2.5 s.
+    ///
+    /// # Errors
+    /// Only faults that no screen stands for.
+    pub fn standing(&self) -> Result<api::Session> {
+        if let Some(locked) = &self.state().locked {
+            return Ok(api::Session::Locked { why: locked.why.to_owned(), name: locked.name.clone() });
+        }
+        match self.session.open() {
+            Ok(()) => self.session.with(|desk| at(desk, self.now())),
+            Err(error) if error.code == "signed_out" => {
+                Ok(api::Session::SignedOut { server: None, name: None })
+            }
+            Err(error) if error.code.starts_with("key_") => Ok(api::Session::Recovery {
+                passphrase: self.session.profile().has_recovery(),
+                code: error.code,
+                message: error.message,
+            }),
+            Err(error) => Ok(api::Session::Unusable { code: error.code, message: error.message }),
+        }
+    }
+
+    /// Locks: the keys leave the memory, and nothing is sent or received until [`Shell::unlock`].
+    /// Where nobody is signed in there is nothing to lock.
+    ///
+    /// # Errors
+    /// What the database reports; it is locked all the same.
+    pub fn lock(&self, why: &'static str) -> Result<()> {
+        let Ok(api::Session::SignedIn { name, .. }) = self.standing() else { return Ok(()) };
+        self.state().locked = Some(Locked { why, name: Some(name) });
+        let closed = self.session.shut();
+        (self.changed)();
+        closed
+    }
+
+    /// Opens the database again, by the recovery passphrase or by the keyring.
+    ///
+    /// # Errors
+    /// `key_wrong` and the other key troubles. A locked window that meets one goes on to the
+    /// recovery screen instead.
+    pub fn unlock(&self, passphrase: Option<&str>) -> Result<()> {
+        let opened = match passphrase {
+            Some(passphrase) => self.session.recover(passphrase),
+            None => self.session.unlock(),
+        };
+        let was_locked = self.state().locked.is_some();
+        match opened {
+            Err(error) if passphrase.is_some() || !was_locked => Err(error),
+            _ => {
+                let mut state = self.state();
+                state.locked = None;
+                state.idle = Idle::since(self.now());
+                drop(state);
+                self.nudge.notify_one();
+                Ok(())
+            }
+        }
+    }
+
+    /// Somebody uses the window.
+    pub fn active(&self) {
+        let now = self.now();
+        self.state().idle.used(now);
+    }
+
+    /// Locks where nobody used the window for long enough.
+    pub fn lock_if_idle(&self) {
+        let now = self.now();
+        let (idle, locked) = {
+            let state = self.state();
+            (state.idle.is_over(now), state.locked.is_some())
+        };
+        if idle
+            && !locked
+            && self.session.is_open()
+            && let Err(error) = self.lock("idle")
+        {
+            tracing::warn!(code = error.code, "the database did not close cleanly");
+        }
+    }
+
+    /// The session, for what is not done at the desk: signing in and out, the passphrase.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Does something at the desk of whoever is signed in, on a thread that may block.
+    ///
+    /// # Errors
+    /// `signed_out`, `locked`, `lease_expired`; what `work` answers.
+    pub async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&mut Desk, Time) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.blocking(move |shell| {
+            let now = shell.now();
+            shell.session.signed_in(|desk| {
+                desk.within_lease(now)?;
+                work(desk, now)
+            })
+        })
+        .await
+    }
+
+    /// As [`Shell::read`], then has the change sent soon.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn write<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&mut Desk, Time) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let done = self.read(work).await?;
+        self.nudge.notify_one();
+        Ok(done)
+    }
+
+    /// Runs `work` on a thread that may block.
+    ///
+    /// # Errors
+    /// `internal` where it panicked; what it answers.
+    pub async fn blocking<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let shell = Arc::clone(self);
+        tokio::task::spawn_blocking(move || work(&shell))
+            .await
+            .unwrap_or_else(|_| Err(fault("internal", "Cairn made a mistake. What was saved is safe.")))
+    }
+
+    /// The sync line.
+    ///
+    /// # Errors
+    /// `signed_out`, `locked`; what the store reports.
+    pub fn status(&self) -> Result<StatusLine> {
+        let syncing = self.turn.try_lock().is_err();
+        let (network, problem) = match (syncing, self.state().network.clone()) {
+            (true, _) => ("syncing", None),
+            (false, Network::Online) => ("online", None),
+            (false, Network::Offline | Network::Unknown) => ("offline", None),
+            (false, Network::Trouble(message)) => ("error", Some(message)),
+        };
+        self.session.signed_in(|desk| desk.status(network, problem, self.now()))
+    }
+
+    /// One attempt to send and receive, at most 10 s; while another runs, waits for its end first.
+    ///
+    /// # Errors
+    /// As [`Session::sync`].
+    pub async fn sync(&self) -> Result<SyncReport> {
+        if self.state().locked.is_some() {
+            return Err(fault("locked", "Cairn is locked. Unlock it to go on."));
+        }
+        let turn = self.turn.lock().await;
+        let result = self.session.sync(&self.clock).await;
+        self.note(&result);
+        drop(turn);
+        (self.changed)();
+        result
+    }
+
+    fn note(&self, result: &Result<SyncReport>) {
+        let network = match result {
+            Ok(_) => Network::Online,
+            Err(error) => match error.code.as_str() {
+                code::UNREACHABLE => Network::Offline,
+                // Nothing was tried, or another Cairn program does it right now.
+                "locked" | "signed_out" | "sync_busy" => return,
+                _ => Network::Trouble(error.message.clone()),
+            },
+        };
+        self.state().network = network;
+    }
+
+    /// Waits for a reason to sync that somebody at this computer gave.
+    pub async fn nudged(&self) {
+        self.nudge.notified().await;
+    }
+
+    /// Gives such a reason.
+    pub fn nudge(&self) {
+        self.nudge.notify_one();
+    }
+
+    /// Waits for a hint of the service; for ever where it gives none.
+    pub async fn hinted(&self) {
+        if self.state().locked.is_some() || self.session.hint().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// A number that moves when another program writes to the database; none while it is closed.
+    pub fn data_version(&self) -> Option<u64> {
+        if !self.session.is_open() {
+            return None;
+        }
+        self.session.with(|desk| desk.store.data_version().map_err(cairn_app::error::store)).ok()
+    }
+
+    /// Tells the window to read again.
+    pub fn tell(&self) {
+        (self.changed)();
+    }
+}
+
+/// Where an open profile stands.
+fn at(desk: &mut Desk, now: Time) -> Result<api::Session> {
+    let known = desk.store.identity().cloned();
+    let again = desk.store.must_re_enrol();
+    if desk.identity().is_err() || again {
+        let (server, name) = known.map(|known| (known.server, known.name)).unzip();
+        return Ok(api::Session::SignedOut { server, name });
+    }
+    let me = desk.identity()?.clone();
+    match desk.within_lease(now) {
+        Err(error) if error.code == "lease_expired" => {
+            Ok(api::Session::Locked { why: "lease".to_owned(), name: Some(me.name) })
+        }
+        Err(error) => Err(error),
+        Ok(()) => Ok(api::Session::SignedIn {
+            account: me.account.to_string(),
+            name: me.name,
+            role: me.role.to_string(),
+            server: me.server,
+            device: me.device.to_string(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use std::fs;
+    use std::path::Path;
+
+    use cairn_app::KeyPlace;
+
+    use super::*;
+
+    fn noon() -> Time {
+        "2026-03-02T12:00:00Z".parse().unwrap()
+    }
+
+    fn shell(folder: &Path) -> Shell {
+        let keys = KeyPlace::File(folder.join("key"));
+        Shell::new(Session::new(&folder.join("profile"), keys), noon, || {})
+    }
+
+    #[test]
+    fn an_empty_profile_asks_to_sign_in_and_makes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let shell = shell(folder.path());
+        let standing = shell.standing().unwrap();
+        assert_eq!(standing, api::Session::SignedOut { server: None, name: None });
+        shell.lock("asked").unwrap();
+        assert_eq!(shell.standing().unwrap(), standing, "there is nothing to lock");
+        assert!(!folder.path().join("profile").exists());
+    }
+
+    #[test]
+    fn a_database_without_its_key_leads_to_recovery_and_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let profile = folder.path().join("profile");
+        fs::create_dir(&profile).unwrap();
+        fs::write(profile.join("cairn.db"), b"not for anyone without the key").unwrap();
+        let shell = shell(folder.path());
+        let api::Session::Recovery { code, passphrase, .. } = shell.standing().unwrap() else {
+            panic!("{:?}", shell.standing());
+        };
+        assert_eq!((code.as_str(), passphrase), ("key_absent", false));
+        assert!(shell.unlock(None).is_err());
+        assert_eq!(fs::read(profile.join("cairn.db")).unwrap(), b"not for anyone without the key");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_read_where_nobody_is_signed_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let shell = Arc::new(shell(folder.path()));
+        let refused = shell.read(|desk, _| desk.tenants()).await.unwrap_err();
+        assert_eq!(refused.code, "signed_out");
+        assert_eq!(shell.sync().await.unwrap_err().code, "signed_out");
+    }
+}

@@ -1,0 +1,87 @@
+//! The window and other programs on one profile.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use cairn_tests::ctl;
+use cairn_tests::desk::Desk;
+use cairn_tests::process::{built, wait_for};
+use cairn_tests::service::Service;
+use cairn_tests::window::Window;
+use serde_json::{Value, json};
+
+/// Changes that each of the two writes.
+const EACH: usize = 10;
+
+#[tokio::test]
+async fn the_window_and_cairnctl_write_to_one_profile() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = Service::at(folder.path()).unwrap();
+    let demo = service.seed(2).unwrap();
+    service.start().unwrap();
+    let who = demo.person("IMPL_SPEC", 0).unwrap();
+    let desk = Desk::start().unwrap();
+    let profile = desk.home().join("profile");
+    let window = Window::open(&desk, &profile).await.unwrap();
+    window.fill("sign-in-server", &service.url()).await.unwrap();
+    window.fill("sign-in-name", &who.name).await.unwrap();
+    window.fill("sign-in-password", &who.password).await.unwrap();
+    window.click("sign-in-submit").await.unwrap();
+    window.find("tenant-list").await.unwrap();
+    service.stop().unwrap();
+
+    let tenant = &demo.tenants[0];
+    let view = window.ask("checklist", json!({ "tenant": tenant })).await.unwrap();
+    let item = view["phases"][0]["items"][0].clone();
+    let key = item["key"].as_str().unwrap();
+    // The same keyring holds the key for both.
+    let ctl = |words: &[&str]| {
+        let mut command = desk.command(built("cairnctl").unwrap());
+        command.arg("--profile").arg(&profile).arg("--json").args(words);
+        let answer = ctl::answer(&mut command, "").unwrap();
+        assert_eq!(answer.code, 0, "{}", answer.error);
+        answer.json
+    };
+    for n in 0..EACH {
+        ctl(&["comment", tenant, key, "--text", &format!("from cairnctl {n}")]);
+        let words = json!({
+            "tenant": tenant, "entity": item["entity"], "text": format!("from the window {n}"), "visibility": "team",
+        });
+        window.ask("comment", words).await.unwrap();
+    }
+    assert_eq!(ctl(&["status"])["pending"], json!(2 * EACH));
+    // Nobody tells the window of the other's writes; it notices.
+    let waiting =
+        format!("document.querySelector('[data-testid=sync-line]').innerText.includes('{}')", 2 * EACH);
+    window.until("all changes in the sync line", &waiting).await.unwrap();
+
+    service.start().unwrap();
+    let report: Value = window.ask("sync_now", json!({})).await.unwrap();
+    assert_eq!(report["pending"], 0, "{report}");
+    let item = json!({ "tenant": tenant, "entity": item["entity"] });
+    let detail = window.ask("item", item).await.unwrap();
+    let texts: Vec<_> = detail["comments"].as_array().unwrap().iter().map(|c| c["text"].clone()).collect();
+    for n in 0..EACH {
+        assert!(texts.contains(&json!(format!("from cairnctl {n}"))), "{texts:?}");
+        assert!(texts.contains(&json!(format!("from the window {n}"))), "{texts:?}");
+    }
+    window.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_second_start_on_one_profile_leaves_the_first_alone() {
+    let desk = Desk::start().unwrap();
+    let profile = desk.home().join("profile");
+    let window = Window::open(&desk, &profile).await.unwrap();
+    let mut second = desk.command(built("cairn").unwrap());
+    let answer = second.arg("--profile").arg(&profile).output().unwrap();
+    assert!(answer.status.success());
+    assert!(String::from_utf8_lossy(&answer.stderr).contains("open on this profile already"));
+    wait_for("the first window takes note", Duration::from_secs(10), || {
+        ensure!(!profile.join("window.wish").exists(), "the wish is still there");
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(window.client.title().await.unwrap(), "Cairn");
+    window.close().await.unwrap();
+}

@@ -1,0 +1,189 @@
+//! A desk: what a graphical session gives a program, each part real and each desk its own: a
+//! display, a session bus, an unlocked Secret Service and a notification daemon.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result};
+use tempfile::TempDir;
+
+use crate::process::{Running, run};
+
+/// Size of the screen in pixels: some space around the window's 1280x800.
+const SCREEN: &str = "1440x900x24";
+
+/// Password of the desk's keyring.
+const KEYRING_PASSWORD: &str = "desk";
+
+/// Which theme programs on the desk are told to follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Theme {
+    /// The toolkit's light theme.
+    Light,
+    /// The toolkit's dark theme.
+    Dark,
+}
+
+/// One graphical session; dropped, everything in it ends and its home is removed.
+#[derive(Debug)]
+pub struct Desk {
+    // Declared in the order they have to end.
+    _notifications: Running,
+    _keyring: Running,
+    _bus: Running,
+    _screen: Running,
+    settings: Settings,
+    home: TempDir,
+}
+
+/// What programs on the desk find in their environment.
+#[derive(Clone, Debug)]
+struct Settings {
+    home: PathBuf,
+    display: String,
+    bus: String,
+    theme: Theme,
+}
+
+impl Desk {
+    /// Starts a session with the light theme.
+    ///
+    /// # Errors
+    /// As [`Desk::start_with`].
+    pub fn start() -> Result<Self> {
+        Self::start_with(Theme::Light)
+    }
+
+    /// Starts the session; returns when the keyring is unlocked and notifications are served.
+    ///
+    /// # Errors
+    /// One of Xvfb, dbus-daemon, gnome-keyring-daemon, dunst or gdbus is missing or does not start.
+    pub fn start_with(theme: Theme) -> Result<Self> {
+        let home = tempfile::Builder::new().prefix("cairn-desk-").tempdir()?;
+        for folder in ["run", "data", "config", "cache"] {
+            fs::create_dir(home.path().join(folder))?;
+        }
+        // The bus and the keyring refuse a runtime directory that others can read.
+        fs::set_permissions(home.path().join("run"), fs::Permissions::from_mode(0o700))?;
+        let (screen, display) = start_screen()?;
+        let mut settings = Settings { home: home.path().to_owned(), display, bus: String::new(), theme };
+        let (bus, address) = start_bus(&settings)?;
+        settings.bus = address;
+        let keyring = start_keyring(&settings)?;
+        let notifications = start_notifications(&settings)?;
+        Ok(Self {
+            _notifications: notifications,
+            _keyring: keyring,
+            _bus: bus,
+            _screen: screen,
+            settings,
+            home,
+        })
+    }
+
+    /// A program that will find this desk when it starts.
+    #[must_use]
+    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        self.settings.command(program)
+    }
+
+    /// The desk's home directory; removed with the desk.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Locks the keyring, as the screen lock of some desktops does.
+    ///
+    /// # Errors
+    /// The keyring does not answer.
+    pub fn lock_keyring(&self) -> Result<()> {
+        let mut command = self.command("gdbus");
+        command.args(["call", "--session", "--dest", "org.freedesktop.secrets"]);
+        command.args(["--object-path", "/org/freedesktop/secrets"]);
+        command.args(["--method", "org.freedesktop.Secret.Service.Lock"]);
+        run(command.arg("['/org/freedesktop/secrets/collection/login']")).map(drop)
+    }
+
+    /// What the notification daemon has shown or still shows, as the JSON that `dunstctl history`
+    /// prints.
+    ///
+    /// # Errors
+    /// The daemon does not answer.
+    pub fn notification_history(&self) -> Result<serde_json::Value> {
+        let history = run(self.command("dunstctl").arg("history"))?;
+        serde_json::from_str(&history).context("dunstctl history is not JSON")
+    }
+}
+
+impl Theme {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Light => "Adwaita",
+            Self::Dark => "Adwaita:dark",
+        }
+    }
+}
+
+impl Settings {
+    fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env("HOME", &self.home)
+            .env("XDG_RUNTIME_DIR", self.home.join("run"))
+            .env("XDG_DATA_HOME", self.home.join("data"))
+            .env("XDG_CONFIG_HOME", self.home.join("config"))
+            .env("XDG_CACHE_HOME", self.home.join("cache"))
+            .env("DISPLAY", &self.display)
+            .env("DBUS_SESSION_BUS_ADDRESS", &self.bus)
+            .env("LANG", "C.UTF-8")
+            .env("GTK_THEME", self.theme.name())
+            // The accessibility bus would start on first use, outside of this desk.
+            .env("NO_AT_BRIDGE", "1")
+            .env("GTK_A11Y", "none")
+            .env_remove("WAYLAND_DISPLAY");
+        command
+    }
+
+    /// Waits until somebody serves `name` on the session bus.
+    fn wait_for_name(&self, name: &str) -> Result<()> {
+        run(self.command("gdbus").args(["wait", "--session", "--timeout", "20", name])).map(drop)
+    }
+}
+
+/// Xvfb picks a free display number by itself and says which.
+fn start_screen() -> Result<(Running, String)> {
+    let mut command = Command::new("Xvfb");
+    command.args(["-displayfd", "1", "-screen", "0", SCREEN, "-nolisten", "tcp"]).stderr(Stdio::null());
+    let (screen, number) = Running::start_and_hear(&mut command)?;
+    Ok((screen, format!(":{number}")))
+}
+
+fn start_bus(settings: &Settings) -> Result<(Running, String)> {
+    let mut command = settings.command("dbus-daemon");
+    command.args(["--session", "--nofork", "--nopidfile", "--print-address=1"]).stderr(Stdio::null());
+    Running::start_and_hear(&mut command)
+}
+
+fn start_keyring(settings: &Settings) -> Result<Running> {
+    let mut command = settings.command("gnome-keyring-daemon");
+    command.args(["--foreground", "--unlock", "--components=secrets"]);
+    let mut keyring =
+        Running::start(command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()))?;
+    let mut input = keyring.child().stdin.take().context("no standard input")?;
+    input.write_all(KEYRING_PASSWORD.as_bytes())?;
+    // The end of the input is the end of the password.
+    drop(input);
+    settings.wait_for_name("org.freedesktop.secrets")?;
+    Ok(keyring)
+}
+
+fn start_notifications(settings: &Settings) -> Result<Running> {
+    let mut command = settings.command("dunst");
+    let dunst = Running::start(command.stdout(Stdio::null()).stderr(Stdio::null()))?;
+    settings.wait_for_name("org.freedesktop.Notifications")?;
+    Ok(dunst)
+}

@@ -1,0 +1,13 @@
+//! Helpers for the whole-system tests: a desk (display, session bus, keyring, notifications), the
+//! real window on it, and a disk whose power can be cut.
+//!
+//! Everything a helper starts ends with it. What a machine lacks is an error, never a skipped test.
+
+pub mod ctl;
+pub mod desk;
+pub mod power;
+pub mod process;
+pub mod rows;
+pub mod service;
+pub mod story;
+pub mod window;

@@ -1,0 +1,237 @@
+//! The real window, driven by WebDriver: tauri-driver, in front of WebKitWebDriver, starts the
+//! program that this build made.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use fantoccini::elements::Element;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+
+use crate::desk::Desk;
+use crate::process::{Running, built, target_dir, wait_for};
+
+/// How long the driver may take until it listens.
+const DRIVER_LIMIT: Duration = Duration::from_secs(20);
+
+/// How long the window may take to show what it is asked for.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Runs axe and gives `{faults: [line]}` or `{error}`.
+const RUN_AXE: &str = "const done = arguments[0]; \
+     const line = rule => rule.id + ': ' + rule.help + ' at ' + rule.nodes.map(node => node.target.join(' ')).join(', '); \
+     axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']}) \
+         .then(found => done({faults: found.violations.map(line)}), error => done({error: String(error)}));";
+
+/// Asks the shell and gives `{ok}` or `{refused}`.
+const ASK: &str = "const [command, request, done] = arguments; \
+     window.__TAURI_INTERNALS__.invoke(command, {request}) \
+         .then(ok => done({ok}), refused => done({refused}));";
+
+/// Whether every animation is over.
+const STILL: &str = "document.getAnimations().every(one => one.playState !== 'running')";
+
+/// An open window of `cairn` with a WebDriver session on it.
+#[derive(Debug)]
+pub struct Window {
+    /// The session: everything WebDriver can do.
+    pub client: Client,
+    _driver: Running,
+}
+
+impl Window {
+    /// Starts `cairn --profile <profile>` on the desk and attaches to its window.
+    ///
+    /// # Errors
+    /// The program or tauri-driver is not built, or the window does not open.
+    pub async fn open(desk: &Desk, profile: &Path) -> Result<Self> {
+        let (driver, port) = start_driver(desk)?;
+        let arguments = ["--profile".to_owned(), profile.display().to_string()];
+        let capabilities = json!({
+            "tauri:options": { "application": built("cairn")?, "args": arguments },
+        });
+        let Value::Object(capabilities) = capabilities else { bail!("capabilities are an object") };
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities)
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await
+            .context("no WebDriver session on the window")?;
+        Ok(Self { client, _driver: driver })
+    }
+
+    /// Saves what the window shows as `<folder>/<name>.png` and gives the file.
+    ///
+    /// # Errors
+    /// The web view gives no picture, or the file cannot be written.
+    pub async fn screenshot(&self, folder: &Path, name: &str) -> Result<PathBuf> {
+        self.until("everything stands still", STILL).await?;
+        let picture = self.client.screenshot().await?;
+        fs::create_dir_all(folder)?;
+        let file = folder.join(format!("{name}.png"));
+        fs::write(&file, picture)?;
+        Ok(file)
+    }
+
+    /// What axe finds against WCAG 2.2 A and AA in what the window shows now: one line per rule, with
+    /// the elements that break it.
+    ///
+    /// # Errors
+    /// `npm ci` has not run in `ui`, or axe itself fails.
+    pub async fn accessibility_faults(&self) -> Result<Vec<String>> {
+        let axe = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ui/node_modules/axe-core/axe.min.js");
+        let axe = fs::read_to_string(&axe).with_context(|| format!("{}: run npm ci in ui", axe.display()))?;
+        self.client.execute(&axe, vec![]).await?;
+        let faults = self.client.execute_async(RUN_AXE, vec![]).await?;
+        match faults["error"].as_str() {
+            Some(error) => bail!("axe: {error}"),
+            None => Ok(serde_json::from_value(faults["faults"].clone())?),
+        }
+    }
+
+    /// The element with this `data-testid`, as soon as it is there.
+    ///
+    /// # Errors
+    /// It does not appear.
+    pub async fn find(&self, id: &str) -> Result<Element> {
+        let css = format!("[data-testid=\"{id}\"]");
+        let wait = self.client.wait().at_most(PATIENCE);
+        wait.for_element(Locator::Css(&css)).await.with_context(|| format!("`{id}` does not appear"))
+    }
+
+    /// Clicks the element with this `data-testid`.
+    ///
+    /// # Errors
+    /// It does not appear, or cannot be clicked.
+    pub async fn click(&self, id: &str) -> Result<()> {
+        self.until("everything stands still", STILL).await?;
+        let element = self.find(id).await?;
+        // The driver takes what is half behind an edge for visible, and then clicks beyond the edge.
+        let into_view = "arguments[0].scrollIntoView({block: 'center'})";
+        self.client.execute(into_view, vec![serde_json::to_value(&element)?]).await?;
+        element.click().await.with_context(|| format!("`{id}` cannot be clicked"))
+    }
+
+    /// Opens an item by a click on its title; the middle of its row is the status menu.
+    ///
+    /// # Errors
+    /// There is no such row.
+    pub async fn open_row(&self, item: &str) -> Result<()> {
+        let row = self.find(&format!("item-row-{item}")).await?;
+        Ok(row.find(Locator::Css(".title")).await?.click().await?)
+    }
+
+    /// Replaces what stands in the field with this `data-testid`.
+    ///
+    /// # Errors
+    /// It does not appear, or takes no text.
+    pub async fn fill(&self, id: &str, text: &str) -> Result<()> {
+        let field = self.find(id).await?;
+        field.clear().await?;
+        field.send_keys(text).await.with_context(|| format!("`{id}` takes no text"))?;
+        // The driver answers before the page has seen the last key.
+        let value = format!("document.querySelector('[data-testid=\"{id}\"]')?.value === {}", json!(text));
+        self.until(&format!("`{id}` holds the text"), &value).await
+    }
+
+    /// The text of the element with this `data-testid`.
+    ///
+    /// # Errors
+    /// It does not appear.
+    pub async fn text(&self, id: &str) -> Result<String> {
+        Ok(self.find(id).await?.text().await?)
+    }
+
+    /// Waits until `condition`, a JavaScript expression, is true.
+    ///
+    /// # Errors
+    /// It stays false; the page's text is in the message.
+    pub async fn until(&self, what: &str, condition: &str) -> Result<()> {
+        let script = format!("return Boolean({condition})");
+        let start = Instant::now();
+        while self.client.execute(&script, vec![]).await? != json!(true) {
+            if start.elapsed() > PATIENCE {
+                let page = self.client.execute("return document.body.innerText", vec![]).await?;
+                bail!("{what}: not seen; the window shows {page}");
+            }
+            pause().await;
+        }
+        Ok(())
+    }
+
+    /// Waits until nothing has this `data-testid` any more, and what faded out with it is gone too.
+    ///
+    /// # Errors
+    /// It stays.
+    pub async fn gone(&self, id: &str) -> Result<()> {
+        let gone = format!("!document.querySelector('[data-testid=\"{id}\"]')");
+        self.until(&format!("`{id}` is gone"), &gone).await?;
+        self.until("everything stands still", STILL).await
+    }
+
+    /// Asks a command of the shell, as the page does, and gives its answer.
+    ///
+    /// # Errors
+    /// The shell refuses; its failure is in the message.
+    pub async fn ask(&self, command: &str, request: Value) -> Result<Value> {
+        let answer = self.client.execute_async(ASK, vec![json!(command), request]).await?;
+        match answer.get("refused") {
+            Some(refused) => bail!("{command}: {refused}"),
+            None => Ok(answer["ok"].clone()),
+        }
+    }
+
+    /// Presses keys wherever the focus is; [`fantoccini::key::Key`] has the special ones.
+    ///
+    /// # Errors
+    /// The session is gone.
+    pub async fn press(&self, keys: &str) -> Result<()> {
+        Ok(self.client.active_element().await?.send_keys(keys).await?)
+    }
+
+    /// Ends the session and closes the window.
+    ///
+    /// # Errors
+    /// The session was gone already.
+    pub async fn close(self) -> Result<()> {
+        self.client.close().await.context("the session did not end")
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "WebDriver tells nobody when a page changes")]
+async fn pause() {
+    tokio::time::sleep(Duration::from_millis(40)).await;
+}
+
+/// Where tests keep their screenshots: `target/screens`.
+///
+/// # Errors
+/// This program does not stand in a target directory.
+pub fn screens() -> Result<PathBuf> {
+    Ok(target_dir()?.join("screens"))
+}
+
+fn start_driver(desk: &Desk) -> Result<(Running, u16)> {
+    let program = target_dir()?.join("tools/bin/tauri-driver");
+    if !program.exists() {
+        bail!("{} is not there; cargo xtask test installs it", program.display());
+    }
+    let (port, native) = free_ports()?;
+    let mut command = desk.command(program);
+    command.args(["--port", &port.to_string(), "--native-port", &native.to_string()]);
+    let driver = Running::start(command.stdin(Stdio::null()).stdout(Stdio::null()))?;
+    for port in [port, native] {
+        wait_for("the driver", DRIVER_LIMIT, || Ok(TcpStream::connect(("127.0.0.1", port))?))?;
+    }
+    Ok((driver, port))
+}
+
+/// Two ports that nobody listens on.
+fn free_ports() -> Result<(u16, u16)> {
+    let (one, other) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
+    Ok((one.local_addr()?.port(), other.local_addr()?.port()))
+}

@@ -1,0 +1,45 @@
+import { describe, expect, it } from "vitest";
+import { age, dayName, distance, due, initials, moment, momentInside } from "./format";
+
+const NOW = new Date(2026, 2, 12, 8, 0);
+const at = (day: number, hour: number, minute = 0) =>
+  new Date(2026, 2, day, hour, minute).toISOString();
+
+describe("dates", () => {
+  it("names the days around today", () => {
+    expect(dayName(new Date(2026, 2, 12, 23, 59), NOW)).toBe("Today");
+    expect(dayName(new Date(2026, 2, 11), NOW)).toBe("Yesterday");
+    expect(dayName(new Date(2026, 2, 13), NOW)).toBe("Tomorrow");
+    expect(dayName(new Date(2026, 2, 16), NOW)).toContain("16");
+    expect(dayName(new Date(2027, 0, 2), NOW)).toContain("2027");
+  });
+
+  it("says a moment alone and inside a sentence", () => {
+    expect(moment(at(11, 17, 42), NOW)).toMatch(/^Yesterday /);
+    expect(momentInside(at(11, 17, 42), NOW)).toMatch(/^yesterday /);
+    expect(moment("not a date", NOW)).toBe("not a date");
+  });
+
+  it("marks what is late in words", () => {
+    expect(due("2026-03-10", NOW)).toMatchObject({ late: true });
+    expect(due("2026-03-10", NOW).text).toContain("late");
+    expect(due("2026-03-12", NOW)).toEqual({ text: "Today", late: false, near: true });
+    expect(distance("2026-03-23", NOW)).toBe("in 11 days");
+    expect(distance("2026-03-11", NOW)).toBe("1 day ago");
+  });
+
+  it("gives ages in one whole unit", () => {
+    expect(age(at(9, 7), NOW)).toBe("3 days");
+    expect(age(at(12, 7, 59), NOW)).toBe("1 minute");
+    expect(age(at(12, 6), NOW)).toBe("2 hours");
+    // A clock set back must not give a negative age.
+    expect(age(at(13, 6), NOW)).toBe("under a minute");
+  });
+
+  it("takes initials from names of every shape", () => {
+    expect(initials("mara.okafor")).toBe("MO");
+    expect(initials("Priya Nair")).toBe("PN");
+    expect(initials("x")).toBe("X");
+    expect(initials("")).toBe("?");
+  });
+});

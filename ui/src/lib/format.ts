@@ -1,0 +1,107 @@
+/**
+ * Dates, ages and numbers as people read them. The locale decides the order of day and month;
+ * the clock is passed in, so that a test can stand at any moment.
+ */
+import { texts } from "./texts";
+
+const DAY = 86_400_000;
+
+/** Local midnight of the day that holds `at`. */
+function midnight(at: Date): number {
+  return new Date(at.getFullYear(), at.getMonth(), at.getDate()).getTime();
+}
+
+/** Whole calendar days from `now` to `at`; negative in the past. */
+export function daysUntil(at: Date, now: Date): number {
+  return Math.round((midnight(at) - midnight(now)) / DAY);
+}
+
+/** A calendar date `YYYY-MM-DD` as the local midnight that starts it. */
+export function dayOf(date: string): Date {
+  const [year = 1970, month = 1, day = 1] = date.split("-").map(Number);
+  return new Date(year, month - 1, day);
+}
+
+/** "Today", "Yesterday", "Tomorrow" or "Mon 16 Mar", with the year when it is another one. */
+export function dayName(at: Date, now: Date): string {
+  const distance = daysUntil(at, now);
+  if (distance === 0) return texts.dates.today;
+  if (distance === -1) return texts.dates.yesterday;
+  if (distance === 1) return texts.dates.tomorrow;
+  const sameYear = at.getFullYear() === now.getFullYear();
+  const options: Intl.DateTimeFormatOptions = { weekday: "short", day: "numeric", month: "short" };
+  return parts(at, sameYear ? options : { ...options, year: "numeric" });
+}
+
+/** "9 Mar", the short form of a table column. */
+export function shortDay(at: Date, now: Date): string {
+  if (Math.abs(daysUntil(at, now)) <= 1) return dayName(at, now);
+  const sameYear = at.getFullYear() === now.getFullYear();
+  return parts(at, { day: "numeric", month: "short", ...(sameYear ? {} : { year: "numeric" }) });
+}
+
+/** "16:55". */
+export function clock(at: Date): string {
+  return new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" }).format(at);
+}
+
+/** "Today 15:00" or "Wed 11 Mar, 16:55". */
+export function moment(text: string, now: Date): string {
+  const at = new Date(text);
+  if (Number.isNaN(at.getTime())) return text;
+  const near = Math.abs(daysUntil(at, now)) <= 1;
+  return `${dayName(at, now)}${near ? " " : ", "}${clock(at)}`;
+}
+
+/** "yesterday 17:42" in the middle of a sentence. */
+export function momentInside(text: string, now: Date): string {
+  const at = new Date(text);
+  if (Number.isNaN(at.getTime())) return text;
+  const near = Math.abs(daysUntil(at, now)) <= 1;
+  return near ? `${dayName(at, now).toLowerCase()} ${clock(at)}` : moment(text, now);
+}
+
+/** A due date and whether it has passed. */
+export function due(date: string, now: Date): { text: string; late: boolean; near: boolean } {
+  const at = dayOf(date);
+  const distance = daysUntil(at, now);
+  const late = distance < 0;
+  const text = late ? texts.dates.late(dayName(at, now)) : dayName(at, now);
+  return { text, late, near: distance === 0 };
+}
+
+/** How long ago, in one whole unit: "3 days". */
+export function age(text: string, now: Date): string {
+  const at = new Date(text);
+  const minutes = Math.max(0, Math.floor((now.getTime() - at.getTime()) / 60_000));
+  if (minutes < 60) return texts.dates.minutes(minutes);
+  if (minutes < 24 * 60) return texts.dates.hours(Math.floor(minutes / 60));
+  return texts.dates.days(Math.floor(minutes / (24 * 60)));
+}
+
+/** "in 11 days", "today", "3 days ago". */
+export function distance(date: string, now: Date): string {
+  return texts.dates.distance(daysUntil(dayOf(date), now));
+}
+
+/** A count with the locale's grouping. */
+export function count(value: number): string {
+  return new Intl.NumberFormat().format(value);
+}
+
+/** "MO" of "mara.okafor" or "Mara Okafor". */
+export function initials(name: string): string {
+  const words = name.split(/[\s._-]+/).filter((word) => word.length > 0);
+  const first = words[0] ?? "?";
+  const last = words.length > 1 ? (words[words.length - 1] ?? "") : first.slice(1);
+  return ((first[0] ?? "?") + (last[0] ?? "")).toUpperCase();
+}
+
+/**
+ * English puts no comma after the weekday here ("Mon 16 Mar") where some engines do; other
+ * locales keep what `Intl` gives them.
+ */
+function parts(at: Date, options: Intl.DateTimeFormatOptions): string {
+  const text = new Intl.DateTimeFormat(undefined, options).format(at);
+  return text.replace(/^(\p{L}{2,4}), (?=\d)/u, "$1 ");
+}

@@ -1,0 +1,111 @@
+/**
+ * The one seam between the window and the core: every command by name with what it takes and
+ * gives, and the event that says something changed. Only this folder imports `@tauri-apps/*`.
+ */
+import type {
+  ChecklistView,
+  Failure,
+  HistoryRow,
+  ItemDetail,
+  Session,
+  StatusLine,
+  SyncReport,
+  SyncView,
+  TenantRow,
+  Written,
+} from "./types";
+
+type None = Record<string, never>;
+
+/** What an owner can be: a person, a role, or nobody. */
+export type OwnerValue = { account: string } | { role: string } | null;
+
+/** A field of an item and its new value. `due` is `YYYY-MM-DD`. */
+export type FieldEdit =
+  | { field: "owner"; value: OwnerValue }
+  | { field: "note" | "due" | "evidence"; value: string | null };
+
+/** What `audit_verify` found. */
+export type AuditReport = {
+  ok: boolean;
+  ops: number;
+  head: string;
+  first_bad_seq: number | null;
+  reason: string | null;
+};
+
+/** Every command as `[request, response]`. */
+export type Commands = {
+  session: [None, Session];
+  sign_in: [{ server: string; name: string; password: string }, Session];
+  sign_out: [None, Session];
+  lock: [None, Session];
+  unlock: [{ passphrase?: string }, Session];
+  /** Somebody moves in the window; without it for long the core locks. */
+  active: [None, None];
+  set_recovery_passphrase: [{ passphrase: string }, None];
+  status: [None, StatusLine];
+  tenants: [None, { tenants: TenantRow[] }];
+  checklist: [{ tenant: string }, ChecklistView];
+  item: [{ tenant: string; entity: string }, ItemDetail];
+  set_status: [{ tenant: string; entity: string; status: string; reason?: string }, Written];
+  set_field: [{ tenant: string; entity: string } & FieldEdit, Written];
+  comment: [{ tenant: string; entity: string; text: string; visibility: string }, Written];
+  undo: [{ op: string }, Written];
+  start_project: [{ tenant: string; playbook: string; mode?: string; go_live?: string }, Written];
+  history: [{ tenant: string }, { ops: HistoryRow[] }];
+  sync_now: [None, SyncReport];
+  sync_view: [None, SyncView];
+  resolve: [{ conflict: string; take: string }, Written];
+  retry: [{ op: string }, Written];
+  discard: [{ op: string }, None];
+  held_adopt: [{ op: string }, Written];
+  held_discard: [{ op: string }, Written];
+  audit_verify: [{ tenant: string }, AuditReport];
+};
+
+/** What stands behind the seam: the desktop shell, or the fake used in tests and the browser. */
+export type Host = {
+  invoke<K extends keyof Commands>(command: K, request: Commands[K][0]): Promise<Commands[K][1]>;
+  onChanged(callback: () => void): Promise<() => void>;
+};
+
+let host: Host | null = null;
+
+/** Chooses the host; called once before the first screen, and by each test. */
+export function useHost(chosen: Host): void {
+  host = chosen;
+}
+
+/** Runs a command. Rejects with a {@link Failure}, whatever went wrong. */
+export async function call<K extends keyof Commands>(
+  command: K,
+  request: Commands[K][0],
+): Promise<Commands[K][1]> {
+  if (host === null) throw failure("no_host", "Cairn is still starting.");
+  try {
+    return await host.invoke(command, request);
+  } catch (error) {
+    throw asFailure(error);
+  }
+}
+
+/** Calls back after anything changed in the local database, whoever wrote it. */
+export async function onChanged(callback: () => void): Promise<() => void> {
+  if (host === null) throw failure("no_host", "Cairn is still starting.");
+  return host.onChanged(callback);
+}
+
+/** Whatever was thrown as the one error shape the screens know. */
+export function asFailure(error: unknown): Failure {
+  if (typeof error === "object" && error !== null && "code" in error && "message" in error) {
+    const given = error as { code: unknown; message: unknown; details?: unknown };
+    return failure(String(given.code), String(given.message), given.details ?? null);
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return failure("internal", message);
+}
+
+function failure(code: string, message: string, details: unknown = null): Failure {
+  return { code, message, details };
+}

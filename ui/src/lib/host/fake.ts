@@ -1,0 +1,563 @@
+/**
+ * A host in memory for the browser and for component tests. It keeps the promises the screens
+ * lean on (a write is visible at once, undo writes back, an undecided value stays), not the rules
+ * of the domain. It is never part of the bundle that ships.
+ */
+import { asStatus, needsReason, STATUSES } from "../status";
+import { texts } from "../texts";
+import type { Commands, Host } from "./commands";
+import {
+  at,
+  conflicts,
+  date,
+  type FakePhase,
+  held,
+  hillPhases,
+  historyOf,
+  PEOPLE,
+  PLAYBOOKS,
+  plainPhases,
+  refused,
+  tenantRow,
+  waiting,
+} from "./fake-data";
+import type {
+  ChecklistView,
+  CommentRow,
+  ConflictRow,
+  Failure,
+  HistoryRow,
+  ItemRow,
+  PhaseRow,
+  Progress,
+  QueueRow,
+  Session,
+  TenantRow,
+  Written,
+} from "./types";
+
+/** How the fake starts. */
+export type FakeOptions = {
+  now?: Date;
+  session?: Session;
+  network?: "online" | "offline" | "error";
+  /** Nothing at all, or the tenants of a working day. */
+  data?: "full" | "empty" | "clean";
+  /** Items of the large checklist. */
+  large?: number;
+  readOnly?: boolean;
+  manager?: boolean;
+};
+
+const SIGNED_IN: Session = {
+  state: "signed_in",
+  account: "acc-mara",
+  name: "mara.okafor",
+  role: "IMPL_SPEC",
+  server: "https://cairn.example.org",
+  device: "d1",
+};
+
+function fail(code: string, message: string, details: unknown = null): Failure {
+  return { code, message, details };
+}
+
+function progressOf(items: ItemRow[]): Progress {
+  const counted = items.filter((item) => item.status !== "not_applicable");
+  return {
+    done: counted.filter((item) => item.status === "complete" && !item.conflict).length,
+    total: counted.length,
+    blocked: counted.filter((item) => item.status === "blocked").length,
+  };
+}
+
+/** The host in memory; its fields are open so that a test can set a scene. */
+export class FakeHost implements Host {
+  readonly now: Date;
+  session: Session;
+  network: string;
+  problem: string | null = null;
+  readonly tenants: TenantRow[] = [];
+  readonly phases = new Map<string, FakePhase[]>();
+  readonly comments = new Map<string, CommentRow[]>();
+  readonly histories = new Map<string, HistoryRow[]>();
+  readonly calls: Array<{ command: string; request: unknown }> = [];
+  conflicts: ConflictRow[] = [];
+  waiting: QueueRow[] = [];
+  refused: QueueRow[] = [];
+  held: QueueRow[] = [];
+  log: Array<[string, string]> = [];
+  /** The next call of a command fails with this. */
+  readonly failNext = new Map<keyof Commands, Failure>();
+  readonly #listeners = new Set<() => void>();
+  readonly #before = new Map<string, () => void>();
+  readonly #options: FakeOptions;
+  #sequence = 100;
+
+  constructor(options: FakeOptions = {}) {
+    this.#options = options;
+    this.now = options.now ?? new Date();
+    this.session = options.session ?? SIGNED_IN;
+    this.network = options.network ?? "offline";
+    if (options.data !== "empty") this.#fill(options.data !== "clean");
+  }
+
+  #fill(unsynced: boolean): void {
+    const now = this.now;
+    const add = (
+      row: Partial<TenantRow> & { id: string; slug: string; name: string },
+      phases: FakePhase[],
+    ) => {
+      this.tenants.push({ ...tenantRow(now, row.id, row.slug, row.name), ...row });
+      this.phases.set(row.id, phases);
+    };
+    add(
+      {
+        id: "t-hill",
+        slug: "hill-school",
+        name: "Hill School",
+        playbook: "first-school-go-live",
+        mode: "pilot",
+        go_live: date(now, 11),
+      },
+      hillPhases(now),
+    );
+    add({ id: "t-river", slug: "riverside", name: "Riverside Unified" }, plainPhases(now, 9, 22));
+    add(
+      {
+        id: "t-north",
+        slug: "northfield",
+        name: "Northfield Academy",
+        mode: "full",
+        go_live: date(now, 25),
+      },
+      plainPhases(now, 10, 10),
+    );
+    add(
+      { id: "t-orchard", slug: "orchard-valley", name: "Orchard Valley ISD", go_live: null },
+      plainPhases(now, 3, 58),
+    );
+    add(
+      {
+        id: "t-lake",
+        slug: "lakeside",
+        name: "Lakeside Charter",
+        playbook: null,
+        mode: null,
+        go_live: null,
+        status: "not_started",
+      },
+      [],
+    );
+    if (this.#options.large) {
+      add(
+        { id: "t-large", slug: "large", name: "Metro District" },
+        plainPhases(now, 120, this.#options.large),
+      );
+    }
+    this.comments.set("item/first-school-go-live/0/configure-sso", [
+      this.#comment(
+        "priya.nair",
+        -2,
+        "IT has the form. They answer within two working days.",
+        "team",
+      ),
+      this.#comment(
+        "dana.whitfield",
+        -1,
+        "I asked again this morning, the certificate is on its way.",
+        "client",
+      ),
+    ]);
+    if (unsynced) this.#queue();
+    else this.#settle();
+    this.log = [
+      [at(now, -1, 18, 25), "No answer from the service: there is no network."],
+      [at(now, -1, 17, 42), "3 sent, 12 received."],
+    ];
+  }
+
+  #queue(): void {
+    this.conflicts = conflicts(this.now);
+    this.waiting = waiting(this.now);
+    this.refused = refused(this.now);
+    this.held = this.#options.manager ? held(this.now) : [];
+  }
+
+  /** Everything sent and decided. */
+  #settle(): void {
+    for (const phases of this.phases.values()) {
+      for (const phase of phases) {
+        for (const item of phase.items) Object.assign(item, { pending: false, conflict: false });
+      }
+    }
+  }
+
+  #comment(by: string, days: number, text: string, visibility: string): CommentRow {
+    return {
+      id: `c-${this.#sequence++}`,
+      by,
+      at: at(this.now, days, 9, 30),
+      text,
+      visibility,
+      pending: false,
+    };
+  }
+
+  onChanged(callback: () => void): Promise<() => void> {
+    this.#listeners.add(callback);
+    return Promise.resolve(() => this.#listeners.delete(callback));
+  }
+
+  /** As the shell does after a pull. */
+  emitChanged(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  async invoke<K extends keyof Commands>(
+    command: K,
+    request: Commands[K][0],
+  ): Promise<Commands[K][1]> {
+    this.calls.push({ command, request });
+    const planned = this.failNext.get(command);
+    if (planned) {
+      this.failNext.delete(command);
+      throw planned;
+    }
+    const handler = this.#handlers[command] as (request: Commands[K][0]) => Commands[K][1];
+    return structuredClone(handler(request));
+  }
+
+  readonly #handlers: { [K in keyof Commands]: (request: Commands[K][0]) => Commands[K][1] } = {
+    session: () => this.session,
+    sign_in: ({ server, name, password }) => {
+      if (password === "wrong")
+        throw fail("bad_credentials", "The name or the password is not right.", {
+          field: "password",
+        });
+      this.session = { ...SIGNED_IN, server, name } as Session;
+      return this.session;
+    },
+    sign_out: () => {
+      this.session = {
+        state: "signed_out",
+        server: "https://cairn.example.org",
+        name: "mara.okafor",
+      };
+      return this.session;
+    },
+    lock: () => {
+      this.session = { state: "locked", why: "asked", name: "mara.okafor" };
+      return this.session;
+    },
+    unlock: ({ passphrase }) => {
+      if (passphrase === "wrong")
+        throw fail("passphrase_wrong", "This passphrase does not open the database.", {
+          field: "passphrase",
+        });
+      this.session = SIGNED_IN;
+      return this.session;
+    },
+    active: () => ({}),
+    set_recovery_passphrase: () => ({}),
+    status: () => ({
+      pending: this.waiting.length,
+      conflicts: this.conflicts.length,
+      quarantined: this.refused.length,
+      held: this.held.length,
+      last_sync: this.tenants.length === 0 ? null : at(this.now, -1, 17, 42),
+      lease_until: at(this.now, 6, 17, 42),
+      network: this.network,
+      problem: this.problem,
+    }),
+    tenants: () => ({ tenants: this.tenants.map((row) => this.#tenant(row)) }),
+    checklist: ({ tenant }) => this.#checklist(tenant),
+    item: ({ tenant, entity }) => {
+      const item = this.#item(tenant, entity);
+      return {
+        item: this.#shown(item),
+        comments: this.#commentsOf(entity),
+        history: [...(this.histories.get(entity) ?? []), ...historyOf(this.now, item)],
+        people: PEOPLE,
+      };
+    },
+    set_status: ({ tenant, entity, status, reason }) => {
+      const item = this.#item(tenant, entity);
+      if (needsReason(asStatus(status)) && !reason?.trim()) {
+        throw fail("reason_required", "A reason is required.", { field: "reason" });
+      }
+      return this.#edit(tenant, item, texts.status[asStatus(status)], {
+        status,
+        reason: reason ?? null,
+        conflict: false,
+        blocker: status === "blocked" ? this.#blocker(tenant, item, reason ?? "") : null,
+      });
+    },
+    set_field: ({ tenant, entity, field, value }) => {
+      const item = this.#item(tenant, entity);
+      if (field === "owner") return this.#setOwner(tenant, item, value);
+      if (field === "evidence") return this.#edit(tenant, item, "evidence", {});
+      return this.#edit(tenant, item, `${texts.sync.field(field)} ${value ?? "removed"}`, {
+        [field]: value,
+      });
+    },
+    comment: ({ tenant, entity, text, visibility }) => {
+      const item = this.#item(tenant, entity);
+      const row: CommentRow = {
+        id: this.#op(tenant),
+        by: "mara.okafor",
+        at: this.now.toISOString(),
+        text,
+        visibility,
+        pending: true,
+      };
+      this.comments.set(entity, [...this.#commentsOf(entity), row]);
+      item.comments += 1;
+      return this.#written(tenant, row.id, `Comment on ${item.title}`, null);
+    },
+    undo: ({ op }) => {
+      const restore = this.#before.get(op);
+      if (!restore)
+        throw fail("built_on", "Others have built on this change.", { ops: ["t-hill/d2/19"] });
+      const summary = this.waiting.find((row) => row.op === op)?.summary ?? "Change";
+      restore();
+      this.waiting = this.waiting.filter((row) => row.op !== op);
+      return this.#written("t-hill", this.#op("t-hill"), `Undone: ${summary}`, null);
+    },
+    start_project: ({ tenant, playbook, mode, go_live }) => {
+      const row = this.#row(tenant);
+      Object.assign(row, { playbook, mode: mode ?? null, go_live: go_live ?? null });
+      this.phases.set(
+        tenant,
+        plainPhases(this.now, 0, PLAYBOOKS.find((p) => p.key === playbook)?.items ?? 10),
+      );
+      return this.#written(tenant, this.#op(tenant), `Project started: ${playbook}`, null);
+    },
+    history: ({ tenant }) => ({
+      ops: this.#items(tenant).flatMap((item) => historyOf(this.now, item)),
+    }),
+    sync_now: () => {
+      if (this.network === "offline")
+        throw fail(
+          "unreachable",
+          "The service cannot be reached. Your work is kept here and leaves later.",
+        );
+      const pushed = this.waiting.length;
+      this.waiting = [];
+      return {
+        pushed,
+        pulled: 3,
+        pending: 0,
+        conflicts: this.conflicts.length,
+        quarantined: this.refused.length,
+        tenants: this.tenants.length,
+        took_ms: 240,
+        requests: 1,
+        rebuilt: 0,
+        complete: true,
+      };
+    },
+    sync_view: () => ({
+      waiting: this.waiting,
+      refused: this.refused,
+      held: this.held,
+      conflicts: this.conflicts,
+      log: this.log,
+      can_manage_held: this.#options.manager ?? false,
+    }),
+    resolve: ({ conflict, take }) => {
+      const row = this.conflicts.find((one) => one.id === conflict);
+      const value = row?.values.find((one) => one.op === take);
+      if (!row || !value) throw fail("unknown_conflict", "This conflict was decided meanwhile.");
+      this.conflicts = this.conflicts.filter((one) => one.id !== conflict);
+      const status = STATUSES.find((one) => texts.status[one] === value.shown);
+      const item = this.#item(row.tenant, row.entity);
+      return this.#edit(row.tenant, item, value.shown, {
+        conflict: false,
+        ...(status ? { status, reason: value.text } : {}),
+      });
+    },
+    retry: ({ op }) => this.#leave("refused", op, "Sent again"),
+    discard: ({ op }) => {
+      this.refused = this.refused.filter((row) => row.op !== op);
+      return {};
+    },
+    held_adopt: ({ op }) => this.#leave("held", op, "Taken over"),
+    held_discard: ({ op }) => this.#leave("held", op, "Discarded"),
+    audit_verify: () => ({
+      ok: true,
+      ops: 120,
+      head: "9f".repeat(32),
+      first_bad_seq: null,
+      reason: null,
+    }),
+  };
+
+  #row(tenant: string): TenantRow {
+    const row = this.tenants.find((one) => one.id === tenant);
+    if (!row) throw fail("unknown_tenant", "This tenant is not on this computer.");
+    return row;
+  }
+
+  #items(tenant: string): ItemRow[] {
+    return (this.phases.get(tenant) ?? []).flatMap((phase) => phase.items);
+  }
+
+  #item(tenant: string, entity: string): ItemRow {
+    const item = this.#items(tenant).find((one) => one.entity === entity);
+    if (!item) throw fail("unknown_item", "This item is not in the checklist.");
+    return item;
+  }
+
+  #commentsOf(entity: string): CommentRow[] {
+    return this.comments.get(entity) ?? [];
+  }
+
+  #shown(item: ItemRow): ItemRow {
+    return { ...item, comments: Math.max(item.comments, this.#commentsOf(item.entity).length) };
+  }
+
+  #tenant(row: TenantRow): TenantRow {
+    return {
+      ...row,
+      progress: progressOf(this.#items(row.id)),
+      pending: this.waiting.filter((one) => one.tenant === row.id).length,
+      conflicts: this.conflicts.filter((one) => one.tenant === row.id).length,
+    };
+  }
+
+  #checklist(tenant: string): ChecklistView {
+    const row = this.#row(tenant);
+    const phases: PhaseRow[] = (this.phases.get(tenant) ?? []).map((phase) => ({
+      ...phase,
+      items: phase.items.map((item) => this.#shown(item)),
+      progress: progressOf(phase.items),
+    }));
+    return {
+      tenant: this.#tenant(row),
+      playbook_title: PLAYBOOKS.find((one) => one.key === row.playbook)?.title ?? null,
+      version: row.playbook === null ? null : 1,
+      phases,
+      playbooks: this.#options.readOnly ? [] : PLAYBOOKS,
+      can_write: !this.#options.readOnly,
+      can_comment: true,
+    };
+  }
+
+  #blocker(tenant: string, item: ItemRow, reason: string): ItemRow["blocker"] {
+    return {
+      id: `blocker/${item.key}`,
+      tenant,
+      item: item.key,
+      severity: "P2",
+      reason,
+      owner: item.owner,
+      waiting_on: null,
+      opened_at: this.now.toISOString(),
+      level: 0,
+      due_at: null,
+    };
+  }
+
+  #setOwner(tenant: string, item: ItemRow, value: unknown): Written {
+    const given = value as { account?: string; role?: string } | null;
+    const person = PEOPLE.find((one) => one.account === given?.account);
+    const owner = person?.name ?? given?.role ?? null;
+    return this.#edit(tenant, item, `owner ${owner ?? "removed"}`, {
+      owner,
+      owner_account: person?.account ?? null,
+    });
+  }
+
+  #op(tenant: string): string {
+    return `${tenant}/d1/${this.#sequence++}`;
+  }
+
+  #edit(tenant: string, item: ItemRow, said: string, change: Partial<ItemRow>): Written {
+    const before = { ...item };
+    const op = this.#op(tenant);
+    Object.assign(item, change, {
+      pending: true,
+      updated_by: "mara.okafor",
+      updated_at: this.now.toISOString(),
+    });
+    const summary = `${item.title}: ${said}`;
+    this.#note(item, op, summary, change.reason ?? null);
+    return this.#written(tenant, op, summary, () => Object.assign(item, before));
+  }
+
+  #note(item: ItemRow, op: string, summary: string, reason: string | null): void {
+    const base = historyOf(this.now, item)[0];
+    if (!base) return;
+    const row = {
+      ...base,
+      id: op,
+      seq: null,
+      at: this.now.toISOString(),
+      summary,
+      reason,
+      outcome: "pending",
+      can_undo: true,
+    };
+    this.histories.set(item.entity, [row, ...(this.histories.get(item.entity) ?? [])]);
+  }
+
+  #written(tenant: string, op: string, summary: string, restore: (() => void) | null): Written {
+    this.waiting = [
+      ...this.waiting,
+      {
+        op,
+        tenant,
+        tenant_name: this.#row(tenant).name,
+        summary,
+        written_at: this.now.toISOString(),
+        state: "pending",
+        problem: null,
+        code: null,
+        entity: null,
+      },
+    ];
+    this.#before.set(op, restore ?? (() => undefined));
+    return { op, summary };
+  }
+
+  #leave(list: "refused" | "held", op: string, said: string): Written {
+    const row = this[list].find((one) => one.op === op);
+    if (!row) throw fail("unknown_op", "This change was decided meanwhile.");
+    this[list] = this[list].filter((one) => one.op !== op);
+    return this.#written(row.tenant, this.#op(row.tenant), `${said}: ${row.summary}`, null);
+  }
+}
+
+const SESSIONS: Record<string, Session> = {
+  "sign-in": { state: "signed_out", server: null, name: null },
+  locked: { state: "locked", why: "asked", name: "mara.okafor" },
+  recovery: {
+    state: "recovery",
+    code: "key_locked",
+    message: "The keyring is locked. Unlock it, then try again.",
+    passphrase: true,
+  },
+  unusable: {
+    state: "unusable",
+    code: "newer_database",
+    message: "A newer version of Cairn wrote this database. Install that version to open it.",
+  },
+};
+
+/** A fake whose scene is named in the address, e.g. `?scene=locked` or `?scene=empty`. */
+export function fakeFromAddress(search: string): FakeHost {
+  const asked = new URLSearchParams(search);
+  const scene = asked.get("scene") ?? "";
+  const now = asked.get("now");
+  const session = SESSIONS[scene];
+  return new FakeHost({
+    ...(now === null ? {} : { now: new Date(now) }),
+    ...(session === undefined ? {} : { session }),
+    data: scene === "empty" ? "empty" : scene === "clean" ? "clean" : "full",
+    network: scene === "clean" ? "online" : scene === "error" ? "error" : "offline",
+    large: scene === "large" ? 1_000 : 0,
+    readOnly: scene === "reader",
+    manager: scene === "manager",
+  });
+}

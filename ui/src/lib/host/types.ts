@@ -1,0 +1,769 @@
+// Generated from src-tauri/crates/app/src/api.rs by `cargo test -p cairn-app`; do not edit.
+
+/**
+ * Where the app stands: decides which screen may show.
+ */
+export type Session = { "state": "signed_out",
+/**
+ * The service used last, to prefill the form.
+ */
+server: string | null,
+/**
+ * The name used last.
+ */
+name: string | null, } | { "state": "locked",
+/**
+ * `asked`, `idle` or `lease`.
+ */
+why: string,
+/**
+ * Who is signed in on this profile.
+ */
+name: string | null, } | { "state": "recovery",
+/**
+ * `key_absent`, `key_locked`, `key_wrong`, `key_hanging` or `key_backend_changed`.
+ */
+code: string,
+/**
+ * One plain sentence.
+ */
+message: string,
+/**
+ * Whether a recovery passphrase was set and can open it.
+ */
+passphrase: boolean, } | { "state": "unusable",
+/**
+ * Code.
+ */
+code: string,
+/**
+ * One plain sentence: what is wrong and what to do.
+ */
+message: string, } | { "state": "signed_in",
+/**
+ * Account id.
+ */
+account: string,
+/**
+ * Sign-in name.
+ */
+name: string,
+/**
+ * Role.
+ */
+role: string,
+/**
+ * The service.
+ */
+server: string,
+/**
+ * This device.
+ */
+device: string, };
+
+/**
+ * The sync line at the bottom of every screen.
+ */
+export type StatusLine = {
+/**
+ * Changes that have not left this computer.
+ */
+pending: number,
+/**
+ * Conflicts that wait for a decision.
+ */
+conflicts: number,
+/**
+ * Changes the service refused.
+ */
+quarantined: number,
+/**
+ * Changes on the service's held list that this device wrote.
+ */
+held: number,
+/**
+ * RFC 3339; none before the first sync.
+ */
+last_sync: string | null,
+/**
+ * RFC 3339: until when work without contact is possible.
+ */
+lease_until: string | null,
+/**
+ * `online`, `offline`, `syncing` or `error`.
+ */
+network: string,
+/**
+ * What the last attempt ran into, in plain words.
+ */
+problem: string | null, };
+
+/**
+ * A tenant in a list.
+ */
+export type TenantRow = {
+/**
+ * Id.
+ */
+id: string,
+/**
+ * Short name.
+ */
+slug: string,
+/**
+ * Full name.
+ */
+name: string,
+/**
+ * Playbook key of the newest open project, or none.
+ */
+playbook: string | null,
+/**
+ * Its rollout mode.
+ */
+mode: string | null,
+/**
+ * Its status.
+ */
+status: string,
+/**
+ * `YYYY-MM-DD`.
+ */
+go_live: string | null,
+/**
+ * How far it is.
+ */
+progress: Progress,
+/**
+ * Last confirmed seq.
+ */
+seq: number,
+/**
+ * Head at that seq, hex.
+ */
+head: string,
+/**
+ * Digest of the confirmed state at that seq, hex.
+ */
+digest: string,
+/**
+ * RFC 3339: when this laptop last heard from the service about it.
+ */
+as_of: string | null,
+/**
+ * Own changes that wait.
+ */
+pending: number,
+/**
+ * Conflicts.
+ */
+conflicts: number, };
+
+/**
+ * Counts of a checklist; not applicable items leave the total.
+ */
+export type Progress = {
+/**
+ * Complete.
+ */
+done: number,
+/**
+ * All that apply.
+ */
+total: number,
+/**
+ * Blocked.
+ */
+blocked: number, };
+
+/**
+ * One item or step.
+ */
+export type ItemRow = {
+/**
+ * What commands name it by, e.g. `item/school-district/0/confirm-tenant`.
+ */
+entity: string,
+/**
+ * Key in the playbook.
+ */
+key: string,
+/**
+ * Phase key.
+ */
+phase: string,
+/**
+ * Key of the item it is part of.
+ */
+parent: string | null,
+/**
+ * Title.
+ */
+title: string,
+/**
+ * One of the six statuses of SPEC.
+ */
+status: string,
+/**
+ * Shown owner: a person's name or a role.
+ */
+owner: string | null,
+/**
+ * Account id where the owner is a person.
+ */
+owner_account: string | null,
+/**
+ * `YYYY-MM-DD`.
+ */
+due: string | null,
+/**
+ * Keys of items it depends on.
+ */
+depends_on: Array<string>,
+/**
+ * Of those, the keys that are not complete yet: a warning, never a refusal.
+ */
+waiting_for: Array<string>,
+/**
+ * Reason of blocked and not applicable.
+ */
+reason: string | null,
+/**
+ * Note.
+ */
+note: string | null,
+/**
+ * What was given as evidence: text or a link.
+ */
+evidence: string | null,
+/**
+ * Where the playbook says how to do it.
+ */
+how_to: string | null,
+/**
+ * What evidence the playbook wants.
+ */
+evidence_wanted: string | null,
+/**
+ * The telemetry check that confirms it, where the playbook names one.
+ */
+check: string | null,
+/**
+ * Name of who changed it last.
+ */
+updated_by: string | null,
+/**
+ * RFC 3339, the author's clock.
+ */
+updated_at: string | null,
+/**
+ * Whether own changes to it wait to be sent.
+ */
+pending: boolean,
+/**
+ * Whether two values stand against each other.
+ */
+conflict: boolean,
+/**
+ * Comments on it.
+ */
+comments: number,
+/**
+ * False where an upgrade removed it but somebody's value is still undecided.
+ */
+in_playbook: boolean,
+/**
+ * The open blocker it carries.
+ */
+blocker: BlockerRow | null, };
+
+/**
+ * An open blocker.
+ */
+export type BlockerRow = {
+/**
+ * Id.
+ */
+id: string,
+/**
+ * Tenant id.
+ */
+tenant: string,
+/**
+ * Key of the item it stands on.
+ */
+item: string,
+/**
+ * `P0` to `P3`; `P2` until somebody says otherwise.
+ */
+severity: string,
+/**
+ * Reason that stands now.
+ */
+reason: string,
+/**
+ * Owner.
+ */
+owner: string | null,
+/**
+ * `us`, `client` or `vendor`.
+ */
+waiting_on: string | null,
+/**
+ * RFC 3339.
+ */
+opened_at: string,
+/**
+ * Escalation level, 0 so far.
+ */
+level: number,
+/**
+ * RFC 3339; none until deadlines exist.
+ */
+due_at: string | null, };
+
+/**
+ * A phase with its items.
+ */
+export type PhaseRow = {
+/**
+ * Key; empty for items no longer in the playbook.
+ */
+key: string,
+/**
+ * Title.
+ */
+title: string,
+/**
+ * Counts.
+ */
+progress: Progress,
+/**
+ * Items in the playbook's order.
+ */
+items: Array<ItemRow>, };
+
+/**
+ * A tenant's checklist.
+ */
+export type ChecklistView = {
+/**
+ * The tenant.
+ */
+tenant: TenantRow,
+/**
+ * Title of the playbook; none while no project has started.
+ */
+playbook_title: string | null,
+/**
+ * Version of the playbook.
+ */
+version: number | null,
+/**
+ * Phases in order.
+ */
+phases: Array<PhaseRow>,
+/**
+ * Playbooks a project can be started from, where the signed-in person may.
+ */
+playbooks: Array<PlaybookChoice>,
+/**
+ * Whether the signed-in person may write items here.
+ */
+can_write: boolean,
+/**
+ * Whether the signed-in person may comment here.
+ */
+can_comment: boolean, };
+
+/**
+ * A playbook that can be started.
+ */
+export type PlaybookChoice = {
+/**
+ * Key.
+ */
+key: string,
+/**
+ * Title.
+ */
+title: string,
+/**
+ * Version.
+ */
+version: number,
+/**
+ * Modes as (key, title); empty where it has none.
+ */
+modes: Array<[string, string]>,
+/**
+ * Items in it.
+ */
+items: number, };
+
+/**
+ * One entry of a history.
+ */
+export type HistoryRow = {
+/**
+ * Op id.
+ */
+id: string,
+/**
+ * Seq; none while it waits.
+ */
+seq: number | null,
+/**
+ * RFC 3339, the author's clock.
+ */
+at: string,
+/**
+ * Author's name.
+ */
+actor: string,
+/**
+ * Whom the author stood in for.
+ */
+acting_under: string | null,
+/**
+ * Device id.
+ */
+device: string,
+/**
+ * The verb and what it is about, as JSON.
+ */
+change: Record<string, unknown>,
+/**
+ * One plain sentence, e.g. `Configure SSO: In progress to Blocked`.
+ */
+summary: string,
+/**
+ * The values before, as JSON.
+ */
+before: unknown,
+/**
+ * The value after, as JSON.
+ */
+after: unknown,
+/**
+ * Why.
+ */
+reason: string | null,
+/**
+ * `pending`, `accepted`, `refused`, `held`, `discarded` or `duplicate`.
+ */
+outcome: string,
+/**
+ * Whether undo would be taken now.
+ */
+can_undo: boolean, };
+
+/**
+ * A comment.
+ */
+export type CommentRow = {
+/**
+ * Op id.
+ */
+id: string,
+/**
+ * Author's name.
+ */
+by: string,
+/**
+ * RFC 3339.
+ */
+at: string,
+/**
+ * Text.
+ */
+text: string,
+/**
+ * `client` or `team`.
+ */
+visibility: string,
+/**
+ * Whether it waits to be sent.
+ */
+pending: boolean, };
+
+/**
+ * What an item's side panel shows.
+ */
+export type ItemDetail = {
+/**
+ * The item.
+ */
+item: ItemRow,
+/**
+ * Comments, oldest first.
+ */
+comments: Array<CommentRow>,
+/**
+ * Changes, newest first.
+ */
+history: Array<HistoryRow>,
+/**
+ * Who may own it.
+ */
+people: Array<Person>, };
+
+/**
+ * A person who can own an item.
+ */
+export type Person = {
+/**
+ * Account id.
+ */
+account: string,
+/**
+ * Name.
+ */
+name: string,
+/**
+ * Role.
+ */
+role: string, };
+
+/**
+ * What a write did.
+ */
+export type Written = {
+/**
+ * The op.
+ */
+op: string,
+/**
+ * What the toast says, e.g. `Confirm tenant setup: Complete`.
+ */
+summary: string, };
+
+/**
+ * A change that waits to be sent, was refused or is held.
+ */
+export type QueueRow = {
+/**
+ * Op id.
+ */
+op: string,
+/**
+ * Tenant id.
+ */
+tenant: string,
+/**
+ * Tenant name.
+ */
+tenant_name: string,
+/**
+ * One plain sentence.
+ */
+summary: string,
+/**
+ * RFC 3339.
+ */
+written_at: string,
+/**
+ * `pending`, `receipted`, `quarantined` or `held`.
+ */
+state: string,
+/**
+ * Why it was refused or held.
+ */
+problem: string | null,
+/**
+ * Code of the refusal.
+ */
+code: string | null,
+/**
+ * What the change would have set, to edit it.
+ */
+entity: string | null, };
+
+/**
+ * One of the values of a conflict.
+ */
+export type ConflictValue = {
+/**
+ * The op that wrote it; the way to take it.
+ */
+op: string,
+/**
+ * The value as JSON.
+ */
+value: unknown,
+/**
+ * The value in words, e.g. `Blocked`.
+ */
+shown: string,
+/**
+ * The reason or text behind it.
+ */
+text: string | null,
+/**
+ * Author's name.
+ */
+by: string,
+/**
+ * Author's role.
+ */
+role: string | null,
+/**
+ * RFC 3339, the author's clock.
+ */
+at: string,
+/**
+ * Whether the signed-in person wrote it, on any device.
+ */
+mine: boolean,
+/**
+ * What taking this value loses, in plain words.
+ */
+loses: Array<string>, };
+
+/**
+ * A conflict: more than one value that nobody has replaced.
+ */
+export type ConflictRow = {
+/**
+ * Its id: `tenant|entity#field`.
+ */
+id: string,
+/**
+ * Tenant id.
+ */
+tenant: string,
+/**
+ * Tenant name.
+ */
+tenant_name: string,
+/**
+ * Key of the item, or the entity.
+ */
+item: string,
+/**
+ * Title of the item.
+ */
+title: string,
+/**
+ * Entity, to open it.
+ */
+entity: string,
+/**
+ * Field.
+ */
+field: string,
+/**
+ * The value before both, as JSON.
+ */
+base: unknown,
+/**
+ * The value before in words.
+ */
+base_shown: string,
+/**
+ * Who wrote the value before, and when.
+ */
+base_by: string | null,
+/**
+ * RFC 3339.
+ */
+base_at: string | null,
+/**
+ * The values.
+ */
+values: Array<ConflictValue>,
+/**
+ * The op whose value shows meanwhile.
+ */
+winner: string, };
+
+/**
+ * What the Sync screen shows.
+ */
+export type SyncView = {
+/**
+ * Waiting for a network, oldest first.
+ */
+waiting: Array<QueueRow>,
+/**
+ * Refused by the service.
+ */
+refused: Array<QueueRow>,
+/**
+ * Own work on the held list, and for managers everybody's.
+ */
+held: Array<QueueRow>,
+/**
+ * Conflicts.
+ */
+conflicts: Array<ConflictRow>,
+/**
+ * The last attempts, newest first, in plain words with RFC 3339 times.
+ */
+log: Array<[string, string]>,
+/**
+ * Whether the signed-in person may adopt or discard held work.
+ */
+can_manage_held: boolean, };
+
+/**
+ * What one sync did; the JSON shape of `cairnctl sync`.
+ */
+export type SyncReport = {
+/**
+ * Ops the service answered for.
+ */
+pushed: number,
+/**
+ * Entries received.
+ */
+pulled: number,
+/**
+ * Ops still waiting.
+ */
+pending: number,
+/**
+ * Conflicts now.
+ */
+conflicts: number,
+/**
+ * Refused ops now.
+ */
+quarantined: number,
+/**
+ * Tenants on this laptop.
+ */
+tenants: number,
+/**
+ * Milliseconds.
+ */
+took_ms: number,
+/**
+ * Requests made.
+ */
+requests: number,
+/**
+ * False where the time ran out with more to come; the next attempt goes on from there.
+ */
+complete: boolean,
+/**
+ * Tenants that had to be rebuilt after a digest mismatch; always 0 in health.
+ */
+rebuilt: number, };
+
+/**
+ * An error as the window gets it.
+ */
+export type Failure = {
+/**
+ * To branch on.
+ */
+code: string,
+/**
+ * To show.
+ */
+message: string,
+/**
+ * What it is about.
+ */
+details: unknown, };

@@ -1,0 +1,239 @@
+import { asFailure, call, onChanged } from "../host/commands";
+import type { Failure, Session, StatusLine, TenantRow, Written } from "../host/types";
+import { texts } from "../texts";
+import { parseRoute, type Route, routeHash } from "./route";
+import { toasts } from "./toasts.svelte";
+
+const RECENT = "cairn.recent";
+const RECENT_LENGTH = 5;
+/** What counts as using the window. */
+const USES = ["pointerdown", "pointermove", "keydown", "wheel"] as const;
+/** How often the core is told that somebody uses the window, in milliseconds. */
+const ACTIVE_EVERY = 20_000;
+
+/** What every screen shares: who is signed in, where the window stands, what waits. */
+class App {
+  session = $state.raw<Session | null>(null);
+  /** Set when the core could not even say where it stands. */
+  startFailure = $state.raw<Failure | null>(null);
+  status = $state.raw<StatusLine | null>(null);
+  tenants = $state.raw<TenantRow[]>([]);
+  /** False until the list has been read once, so that "no tenants" is never said too early. */
+  tenantsRead = $state(false);
+  route = $state.raw<Route>({ screen: "tenants" });
+  /** The clock of the window; moves every half minute. */
+  now = $state.raw(new Date());
+  /** Counts up whenever the local database changed; screens reload on it. */
+  revision = $state(0);
+  syncing = $state(false);
+  paletteOpen = $state(false);
+  passphraseOpen = $state(false);
+  signOutOpen = $state(false);
+  recent = $state.raw<string[]>(readRecent());
+
+  /** The tenant the window stands in. */
+  tenant = $derived.by(() => {
+    const route = this.route;
+    if (route.screen !== "checklist") return null;
+    return this.tenants.find((row) => row.id === route.tenant) ?? null;
+  });
+
+  /** The signed-in person, or null on every screen before. */
+  me = $derived(this.session?.state === "signed_in" ? this.session : null);
+
+  /** Starts listening and reads where the app stands; returns what stops it. */
+  start(): () => void {
+    this.route = parseRoute(window.location.hash);
+    const onHash = () => {
+      this.route = parseRoute(window.location.hash);
+      this.#remember();
+    };
+    const clock = window.setInterval(() => {
+      this.now = new Date();
+    }, 30_000);
+    window.addEventListener("hashchange", onHash);
+    const onUse = () => this.#used();
+    for (const kind of USES) window.addEventListener(kind, onUse, { capture: true, passive: true });
+    let stop: (() => void) | null = null;
+    let stopped = false;
+    onChanged(() => void this.refresh()).then(
+      (unlisten) => {
+        if (stopped) unlisten();
+        else stop = unlisten;
+      },
+      // Without the event the screens still reload after every command.
+      () => undefined,
+    );
+    void this.refresh();
+    return () => {
+      stopped = true;
+      stop?.();
+      window.clearInterval(clock);
+      window.removeEventListener("hashchange", onHash);
+      for (const kind of USES) window.removeEventListener(kind, onUse, { capture: true });
+    };
+  }
+
+  #toldUse = 0;
+
+  /** Tells the core that somebody is here, so that it does not lock. */
+  #used(): void {
+    const now = Date.now();
+    if (now - this.#toldUse < ACTIVE_EVERY || this.session?.state !== "signed_in") return;
+    this.#toldUse = now;
+    // Not being heard only means that the window may lock early.
+    void call("active", {}).catch(() => undefined);
+  }
+
+  /** Reads the session and, when signed in, what the frame shows; screens follow by `revision`. */
+  async refresh(): Promise<void> {
+    try {
+      this.session = await call("session", {});
+      this.startFailure = null;
+      if (this.session.state === "signed_in") await this.#readFrame();
+      this.now = new Date();
+      this.revision += 1;
+    } catch (error) {
+      if (this.session === null) this.startFailure = asFailure(error);
+    }
+  }
+
+  async #readFrame(): Promise<void> {
+    const [status, list] = await Promise.all([call("status", {}), call("tenants", {})]);
+    this.status = status;
+    this.tenants = list.tenants;
+    this.tenantsRead = true;
+  }
+
+  /** Takes over the answer of a command that changes the session. */
+  async enter(session: Session): Promise<void> {
+    this.session = session;
+    if (session.state === "signed_out") {
+      this.tenants = [];
+      this.tenantsRead = false;
+      this.status = null;
+      this.recent = [];
+      window.localStorage.removeItem(RECENT);
+      toasts.reset();
+    }
+    if (session.state !== "signed_in") this.#closeDialogs();
+    await this.refresh();
+  }
+
+  #closeDialogs(): void {
+    this.paletteOpen = false;
+    this.passphraseOpen = false;
+    this.signOutOpen = false;
+  }
+
+  go(route: Route): void {
+    this.route = route;
+    const hash = routeHash(route);
+    if (window.location.hash !== hash) window.location.hash = hash;
+    this.#remember();
+  }
+
+  openTenant(tenant: string): void {
+    this.go({ screen: "checklist", tenant, item: null });
+  }
+
+  /** Opens an item's panel, or closes it with null, without a new step in Back. */
+  openItem(item: string | null): void {
+    if (this.route.screen !== "checklist") return;
+    this.route = { ...this.route, item };
+    window.history.replaceState(null, "", routeHash(this.route));
+  }
+
+  #remember(): void {
+    if (this.route.screen !== "checklist") return;
+    const opened = this.route.tenant;
+    this.recent = [opened, ...this.recent.filter((id) => id !== opened)].slice(0, RECENT_LENGTH);
+    window.localStorage.setItem(RECENT, JSON.stringify(this.recent));
+  }
+
+  /** Runs a write, says what it did with an Undo, and shows the result. Gives whether it worked. */
+  async write(run: () => Promise<Written>): Promise<boolean> {
+    try {
+      const written = await run();
+      toasts.say(written.summary, written.op);
+      await this.refresh();
+      return true;
+    } catch (error) {
+      toasts.fail(readable(asFailure(error)));
+      return false;
+    }
+  }
+
+  /** Undoes an op; the undo itself can be undone. */
+  async undo(op: string): Promise<boolean> {
+    return this.write(() => call("undo", { op }));
+  }
+
+  /** One sync attempt; its outcome is a toast, its state is in the sync line. */
+  async sync(): Promise<void> {
+    if (this.syncing) return;
+    this.syncing = true;
+    try {
+      const report = await call("sync_now", {});
+      toasts.say(texts.sync.done(report.pushed, report.pulled));
+    } catch (error) {
+      toasts.fail(asFailure(error));
+    } finally {
+      this.syncing = false;
+      await this.refresh();
+    }
+  }
+
+  /** Locks; the database key leaves the memory. */
+  async lock(): Promise<void> {
+    await this.#change(() => call("lock", {}));
+  }
+
+  /** Signs out, after asking when something has not been sent. */
+  async signOut(sure = false): Promise<void> {
+    if (!sure && (this.status?.pending ?? 0) > 0) {
+      this.signOutOpen = true;
+      return;
+    }
+    await this.#change(() => call("sign_out", {}));
+  }
+
+  async #change(run: () => Promise<Session>): Promise<void> {
+    try {
+      await this.enter(await run());
+    } catch (error) {
+      toasts.fail(asFailure(error));
+    }
+  }
+
+  /** Back to the start, for tests. */
+  reset(): void {
+    this.session = null;
+    this.startFailure = null;
+    this.status = null;
+    this.tenants = [];
+    this.tenantsRead = false;
+    this.route = { screen: "tenants" };
+    this.syncing = false;
+    this.recent = [];
+    this.#closeDialogs();
+    toasts.reset();
+  }
+}
+
+/** Only ids are kept outside the encrypted database, never names. */
+function readRecent(): string[] {
+  try {
+    const read: unknown = JSON.parse(window.localStorage.getItem(RECENT) ?? "[]");
+    return Array.isArray(read) ? read.filter((id) => typeof id === "string") : [];
+  } catch {
+    return [];
+  }
+}
+
+function readable(failure: Failure): Failure {
+  return failure.code === "built_on" ? { ...failure, message: texts.checklist.builtOn } : failure;
+}
+
+/** The one state of the window. */
+export const app = new App();

@@ -1,0 +1,473 @@
+/**
+ * Every word the window shows that does not come from the data. Plain, short English; statuses in
+ * sentence case; the words of the specification.
+ */
+import type { Status } from "./status";
+
+const n = (value: number) => new Intl.NumberFormat().format(value);
+const plural = (value: number, one: string, many: string) =>
+  `${n(value)} ${value === 1 ? one : many}`;
+
+/** The texts, grouped by where they show. */
+export const texts = {
+  app: "Cairn",
+
+  status: {
+    not_started: "Not started",
+    in_progress: "In progress",
+    complete: "Complete",
+    blocked: "Blocked",
+    not_applicable: "Not applicable",
+    waiting_to_verify: "Waiting to verify",
+  } satisfies Record<Status, string>,
+
+  role: (role: string): string =>
+    (
+      ({
+        IMPL_SPEC: "specialist",
+        IMPL_MGR: "manager",
+        CSM: "customer success",
+        SUPPORT_TIER_1: "support, tier 1",
+        SUPPORT_TIER_2: "support, tier 2",
+        SUPPORT_ADMIN: "support admin",
+        HOTLINE_OP: "hotline operator",
+        HOTLINE_SUP: "hotline supervisor",
+        PLATFORM_ADMIN: "platform admin",
+        district_admin: "district admin",
+        school_admin: "school admin",
+        teacher: "teacher",
+      }) as Record<string, string>
+    )[role] ?? role,
+
+  playbook: (key: string): string => {
+    const known: Record<string, string> = {
+      "school-district": "School district",
+      "first-school-go-live": "First school go-live",
+    };
+    const words = key.replaceAll("-", " ");
+    return known[key] ?? words.charAt(0).toUpperCase() + words.slice(1);
+  },
+
+  mode: (mode: string): string =>
+    (({ pilot: "pilot", phased: "phased", full: "full" }) as Record<string, string>)[mode] ?? mode,
+
+  dates: {
+    today: "Today",
+    yesterday: "Yesterday",
+    tomorrow: "Tomorrow",
+    late: (day: string) => `${day}, late`,
+    minutes: (value: number) => (value < 1 ? "under a minute" : plural(value, "minute", "minutes")),
+    hours: (value: number) => plural(value, "hour", "hours"),
+    days: (value: number) => plural(value, "day", "days"),
+    distance: (days: number) => {
+      if (days === 0) return "today";
+      const words = plural(Math.abs(days), "day", "days");
+      return days > 0 ? `in ${words}` : `${words} ago`;
+    },
+  },
+
+  common: {
+    cancel: "Cancel",
+    close: "Close",
+    save: "Save",
+    tryAgain: "Try again",
+    problem: "There is a problem",
+    undo: "Undo",
+    dismiss: "Dismiss",
+    loadFailed: "This could not be read from the local database.",
+    none: "None",
+  },
+
+  frame: {
+    main: "Main",
+    skip: "Skip to the content",
+    allTenants: "All tenants",
+    find: "Find a tenant, screen or action",
+    findShort: "Find",
+    account: (name: string) => `Account of ${name}`,
+    lock: "Lock now",
+    passphrase: "Set recovery passphrase",
+    signOut: "Sign out",
+    shortcuts: "Keyboard shortcuts",
+    tenants: "Tenants",
+    sync: "Sync",
+    checklist: "Checklist",
+    syncCount: (decisions: number) => plural(decisions, "decision", "decisions"),
+    switcher: "Change tenant:",
+    switcherFind: "Find a tenant by name or id",
+    recent: "Recent",
+    noTenant: "No tenant matches",
+  },
+
+  line: {
+    saved: "Saved on this computer",
+    waiting: (count: number) => `${plural(count, "change", "changes")} waiting`,
+    sent: "everything sent",
+    held: (count: number) => `${n(count)} held`,
+    refused: (count: number) => `${n(count)} refused`,
+    decisions: (count: number) => `${plural(count, "decision", "decisions")} needed`,
+    lastSynced: (when: string) => `last synced ${when}`,
+    synced: (when: string) => `synced ${when}`,
+    never: "not synced yet",
+    connected: "Connected",
+    offline: "No network",
+    syncing: "Syncing",
+    error: "Last sync failed",
+    lease: (when: string) => `Sign-in lasts until ${when}`,
+    open: "Open Sync",
+    nothing: "Nothing is stored on this computer yet",
+    locked: "Locked. Your work is kept on this computer, encrypted",
+  },
+
+  signIn: {
+    title: "Sign in",
+    lead: "You need a network for this once. After that Cairn works without one.",
+    server: "Service address",
+    serverHint: "https://cairn.example.org",
+    name: "Name",
+    password: "Password",
+    show: "Show",
+    hide: "Hide",
+    showLabel: "Show the password",
+    hideLabel: "Hide the password",
+    submit: "Sign in",
+    busy: "Signing in",
+    kept: "Your work is kept on this computer, encrypted. You stay signed in for a while without a network.",
+    slogan: ["What is done, what is next,", "what is blocked and why."],
+    sloganLead: "Even in a school basement with no network.",
+    trail: ["Sign in", "Enrol this computer", "Receive your tenants\nand work anywhere"],
+    missingServer: "Enter the address of the service",
+    missingName: "Enter your name",
+    missingPassword: "Enter your password",
+  },
+
+  lock: {
+    title: "Cairn is locked",
+    name: (name: string) => `Signed in as ${name}`,
+    why: {
+      asked: "You locked it. Nothing is lost and nothing is sent while it is locked.",
+      idle: "It locked itself after a while without use. Nothing is lost.",
+      lease:
+        "This computer has been without contact to the service for too long. Your work is kept. Unlock with a network to go on.",
+    } as Record<string, string>,
+    unlock: "Unlock",
+    busy: "Unlocking",
+    passphrase: "Recovery passphrase",
+    usePassphrase: "Use the recovery passphrase",
+    useKeyring: "Use this computer's keyring",
+    missing: "Enter the recovery passphrase",
+    signOut: "Sign out",
+  },
+
+  recovery: {
+    title: "Your data is here, its key is not",
+    lead: "Cairn keeps the key in this computer's keyring. Nothing has been deleted and no new database was made.",
+    causes: {
+      key_absent: "The keyring has no key for this profile.",
+      key_locked: "The keyring is locked. Unlock it, then try again.",
+      key_wrong: "The key in the keyring does not open this database.",
+      key_hanging: "The keyring did not answer within 3 seconds.",
+      key_backend_changed:
+        "This computer now uses another keyring than the one that holds the key.",
+    } as Record<string, string>,
+    again: "Try again",
+    passphrase: "Recovery passphrase",
+    open: "Open with passphrase",
+    noPassphrase:
+      "No recovery passphrase was set, so only the keyring can open this database. Unlock or repair it, then try again.",
+    missing: "Enter the recovery passphrase",
+  },
+
+  unusable: {
+    title: "This database cannot be opened",
+    kept: "Nothing has been changed or deleted.",
+    again: "Try again",
+  },
+
+  passphrase: {
+    title: "Set recovery passphrase",
+    lead: "It opens your data when this computer's keyring cannot. Keep it somewhere else than on this computer.",
+    field: "Passphrase",
+    repeat: "Repeat it",
+    submit: "Set passphrase",
+    tooShort: "Use at least 12 characters",
+    different: "The two passphrases differ",
+    done: "Recovery passphrase set",
+  },
+
+  signOut: {
+    title: "Sign out with changes waiting?",
+    lead: (count: number) =>
+      `${plural(count, "change has", "changes have")} not left this computer yet. Sync first to be sure they arrive.`,
+    first: "Sync first",
+    anyway: "Sign out anyway",
+  },
+
+  tenants: {
+    title: "Tenants",
+    summary: (tenants: number, blocked: number) =>
+      `${plural(tenants, "tenant", "tenants")}, ${
+        blocked === 0 ? "nothing blocked" : `${plural(blocked, "item", "items")} blocked`
+      }`,
+    name: "Tenant",
+    progress: "Progress",
+    done: (done: number, total: number) => `${n(done)} of ${n(total)} done`,
+    blocked: (count: number) => `${n(count)} blocked`,
+    playbook: "Roll-out",
+    goLive: "Go-live",
+    asOf: "As of",
+    noProject: "No project yet",
+    noPlaybook: "Choose a playbook",
+    notHeard: "Not synced yet",
+    decisions: (count: number) => (count === 1 ? "Two values" : `Two values in ${n(count)}`),
+    queued: (count: number) => `${n(count)} queued`,
+    filter: "Filter tenants",
+    emptyTitle: "No tenants on this computer yet",
+    empty: "Sync to receive your tenants.",
+    emptyOffline: "They arrive at the next sync. There is no network now.",
+    noMatch: "No tenant matches",
+    clear: "Show all",
+    list: "Tenants",
+  },
+
+  checklist: {
+    title: (done: number, total: number) => `Checklist: ${n(done)} of ${n(total)} done`,
+    titleEmpty: "Checklist",
+    goLive: (when: string, distance: string) => `Go-live ${when}, ${distance}`,
+    goLiveNone: "No go-live date yet",
+    all: "All",
+    open: "Open",
+    blocked: "Blocked",
+    verify: "Waiting to verify",
+    mine: "Mine",
+    show: "Show",
+    filter: "Filter",
+    filterLabel: "Filter items by words",
+    item: "Item",
+    status: "Status",
+    owner: "Owner",
+    due: "Due",
+    changed: "Changed",
+    phase: (done: number, total: number) => `${n(done)} of ${n(total)}`,
+    notApplicable: (count: number) => `, ${n(count)} not applicable`,
+    phaseDone: (when: string) => `Complete since ${when}`,
+    queued: "Queued",
+    twoValues: "Two values",
+    late: "late",
+    waitingFor: (titles: string) => `Comes after ${titles}`,
+    waitingOn: (who: string, age: string) => `Waiting on ${who}, ${age}.`,
+    blockedFor: (age: string) => `Blocked for ${age}.`,
+    by: (owner: string) => `Owner ${owner}.`,
+    party: { us: "us", client: "client", vendor: "vendor" } as Record<string, string>,
+    noOwner: "No owner",
+    noDue: "No date",
+    comments: (count: number) => plural(count, "comment", "comments"),
+    gone: "No longer in the playbook",
+    statusOf: (title: string, status: string) => `Status of ${title}: ${status}. Change`,
+    alreadyDone: "Already complete. Press u to undo the last change",
+    alreadyClaimed: "Already claimed. It is complete when the platform confirms it",
+    readOnly: "You can read this checklist. Its items are written by others",
+    nothingToUndo: "Nothing on this item can be undone now",
+    builtOn: "Others have built on this change, so it cannot be undone. Edit the item instead.",
+    grid: "Checklist items",
+    trail: (phase: string, done: number, total: number) => `${phase} ${n(done)} of ${n(total)}`,
+    none: "No item matches",
+    noneBlocked: "Nothing is blocked",
+    noneOpen: "Everything is done",
+    noneVerify: "Nothing waits to be verified",
+    noneMine: "Nothing here is yours",
+    showAll: "Show all items",
+    chooseTitle: "Choose a playbook",
+    chooseLead: (name: string) => `${name} has no project yet. A playbook brings its checklist.`,
+    chooseNone: (name: string) =>
+      `${name} has no project yet. Someone who writes this tenant starts it.`,
+    choosePlaybook: "Playbook",
+    chooseMode: "Mode",
+    chooseGoLive: "Go-live date, if it is known",
+    chooseItems: (count: number) => plural(count, "item", "items"),
+    start: "Start project",
+    missingTenantTitle: "This tenant is not on this computer",
+    missingTenant: "It may have been assigned to someone else.",
+    toTenants: "Open Tenants",
+    keys: {
+      move: "move",
+      open: "open",
+      done: "mark done",
+      block: "block",
+      comment: "comment",
+      undo: "undo",
+    },
+  },
+
+  item: {
+    panel: "Item",
+    close: "Close item",
+    status: "Status",
+    reason: "Reason",
+    owner: "Owner",
+    due: "Due",
+    note: "Note",
+    noteNone: "Add a note",
+    howTo: "How to",
+    /** A reference such as `guide:school-district#connect-rostering`. */
+    guide: (reference: string) => {
+      const found = /^guide:([^#]+)(?:#(.+))?$/.exec(reference);
+      if (!found) return reference;
+      const words = [found[1], found[2]].filter(Boolean).map((part) => part?.replaceAll("-", " "));
+      return `Guide: ${words.join(", ")}`;
+    },
+    evidence: "Evidence wanted",
+    check: "Confirmed by",
+    checkLead: "You claim it, the platform confirms it.",
+    after: "Comes after",
+    afterOpen: "not complete yet",
+    changed: (who: string, when: string) => `Changed by ${who}, ${when}`,
+    blockedSince: (when: string) => `since ${when}`,
+    severity: "Severity",
+    waitingOn: "Waiting on",
+    waitingUnknown: "not said",
+    conflict: "Two values stand against each other here.",
+    decide: "Decide",
+    comments: "Comments",
+    noComments: "No comments yet",
+    comment: "Comment",
+    commentSubmit: "Add comment",
+    visibility: "Who can read it",
+    team: "Team only",
+    client: "Client too",
+    missingComment: "Write a comment first",
+    history: "History",
+    noHistory: "No changes yet",
+    undo: "Undo",
+    undoLabel: (summary: string) => `Undo: ${summary}`,
+    outcome: {
+      pending: "Queued",
+      accepted: "",
+      refused: "Refused",
+      held: "Held",
+      discarded: "Discarded",
+      duplicate: "Sent twice, counted once",
+    } as Record<string, string>,
+    ownerFind: "Find a person or role",
+    ownerNone: "No owner",
+    ownerNoMatch: "Nobody matches",
+    people: "People",
+    roles: "Roles",
+    saveNote: "Save note",
+    acting: (who: string) => `for ${who}`,
+  },
+
+  reason: {
+    blockedTitle: (title: string) => `Block: ${title}`,
+    naTitle: (title: string) => `Not applicable: ${title}`,
+    blockedLead: "Say what it waits for and on whom. The client can read this.",
+    naLead: "Say why it does not apply. The client can read this.",
+    field: "Reason",
+    blockedSubmit: "Block item",
+    naSubmit: "Set not applicable",
+    missingBlocked: "Enter a reason for blocking this item",
+    missingNa: "Enter a reason why it does not apply",
+  },
+
+  sync: {
+    title: "Sync",
+    summary: (decisions: number, waiting: number, refused: number, held: number) => {
+      const said: string[] = [];
+      if (decisions > 0)
+        said.push(`${n(decisions)} ${decisions === 1 ? "needs" : "need"} your decision`);
+      if (refused > 0) said.push(`${n(refused)} refused`);
+      if (held > 0) said.push(`${n(held)} held`);
+      if (waiting > 0) said.push(`${n(waiting)} ${waiting === 1 ? "waits" : "wait"} to be sent`);
+      return said.length === 0 ? "Everything synced" : said.join(", ");
+    },
+    now: "Sync now",
+    busy: "Syncing",
+    emptyTitle: "Everything synced",
+    empty: (when: string) => `Last synced ${when}. Nothing waits for a network or for you.`,
+    emptyNever: "Nothing waits for a network or for you.",
+    conflicts: "Decisions",
+    conflictTitle: (title: string, field: string) => `${title}: ${field}`,
+    field: (field: string): string =>
+      (
+        ({
+          status: "status",
+          owner: "owner",
+          note: "note",
+          due: "due date",
+          evidence: "evidence",
+          go_live: "go-live date",
+          mode: "rollout mode",
+        }) as Record<string, string>
+      )[field] ?? field,
+    meanwhile: (tenant: string, value: string, cautious: boolean) =>
+      `${tenant}. Until you decide, everyone sees ${value}${
+        cautious ? ", the more cautious value" : ""
+      }. Every value stays in History`,
+    another: "Write another value",
+    before: "Before",
+    beforeNone: "nothing",
+    beforeBy: (who: string | null, when: string | null) => [who, when].filter(Boolean).join(", "),
+    you: "You",
+    mineHint: "your value",
+    loses: "Keeping this loses",
+    losesNothing: "Nothing else",
+    keepMine: "Keep mine",
+    keep: (name: string) => `Keep ${name}'s`,
+    refusedTitle: "Refused",
+    refused: "Refused:",
+    refusedLead: "The service did not take these. They stay here until you decide",
+    written: (when: string) => `Written ${when}`,
+    edit: "Edit",
+    retry: "Try again",
+    discard: "Discard",
+    discarded: "Change discarded",
+    heldTitle: "Held",
+    heldLead: "Written by someone who may no longer write there. A manager decides",
+    heldLeadOwn: "You may no longer write there. A manager takes these over or discards them",
+    adopt: "Take over",
+    heldDiscard: "Discard",
+    heldDiscarded: "Held change discarded",
+    waitingTitle: "Waiting to be sent",
+    waitingLead: "They leave by themselves, oldest first",
+    waitingOffline: "Waiting for a network",
+    colWritten: "Written",
+    colTenant: "Tenant",
+    colChange: "Change",
+    colState: "State",
+    state: {
+      pending: "Waiting",
+      receipted: "Sent, coming back",
+      quarantined: "Refused",
+      held: "Held",
+    } as Record<string, string>,
+    undo: "Undo",
+    undoLabel: (summary: string) => `Undo: ${summary}`,
+    log: "Last attempts",
+    logNone: "No attempt yet",
+    done: (pushed: number, pulled: number) =>
+      pushed === 0 && pulled === 0
+        ? "Synced. Nothing was new"
+        : `Synced: ${n(pushed)} sent, ${n(pulled)} received`,
+    confirmDiscard: "Discard this change?",
+    confirmDiscardLead:
+      "It has not been taken by the service and is removed from this computer. This cannot be undone.",
+    keepChange: "Keep it",
+  },
+
+  palette: {
+    title: "Find a tenant, screen or action",
+    counts: (tenants: number, actions: number) =>
+      `${plural(tenants, "tenant", "tenants")}, ${plural(actions, "action", "actions")}`,
+    tenants: "Tenants",
+    inTenant: (name: string) => `In ${name}`,
+    goTo: "Go to",
+    actions: "Actions",
+    move: "move",
+    open: "open",
+    close: "close",
+    none: "Nothing matches. Try a tenant's name, a screen or an action.",
+    more: (count: number) => `${n(count)} more, keep typing`,
+    syncNow: "Sync now",
+    screenChecklist: (name: string) => `Checklist of ${name}`,
+  },
+} as const;

@@ -1,0 +1,305 @@
+import { fireEvent, screen, waitFor, within } from "@testing-library/svelte";
+import { describe, expect, it } from "vitest";
+import { asked, focused, open, press } from "../tests/window";
+import { asFailure } from "./lib/host/commands";
+
+const HILL = "#/checklist/t-hill";
+const ITEM = "item/first-school-go-live/0/check-room-codes";
+const row = (key: string) => screen.findByTestId(`item-row-${key}`);
+
+describe("sign in", () => {
+  const OUT = { state: "signed_out", server: null, name: null } as const;
+
+  it("lists each fault as a link to its field and takes the focus there", async () => {
+    const host = await open({ session: OUT });
+    await fireEvent.click(screen.getByTestId("sign-in-submit"));
+    const summary = await screen.findByRole("alert");
+    expect(within(summary).getAllByRole("link")).toHaveLength(3);
+    expect(document.activeElement).toBe(summary);
+    await fireEvent.click(within(summary).getByText("Enter your name"));
+    expect(document.activeElement).toBe(screen.getByTestId("sign-in-name"));
+    expect(asked(host, "sign_in")).toHaveLength(0);
+  });
+
+  it("keeps what was typed when the service says no, then lets in", async () => {
+    const host = await open({ session: OUT });
+    const type = (id: string, value: string) =>
+      fireEvent.input(screen.getByTestId(id), { target: { value } });
+    await type("sign-in-server", "https://cairn.example.org");
+    await type("sign-in-name", "mara.okafor");
+    await type("sign-in-password", "wrong");
+    await fireEvent.click(screen.getByTestId("sign-in-submit"));
+    expect((await screen.findAllByText(/is not right/)).length).toBe(2);
+    expect(screen.getByTestId<HTMLInputElement>("sign-in-name").value).toBe("mara.okafor");
+    await type("sign-in-password", "right");
+    await fireEvent.click(screen.getByTestId("sign-in-submit"));
+    await screen.findByTestId("tenant-row-hill-school");
+    expect(asked(host, "sign_in").at(-1)).toMatchObject({ name: "mara.okafor" });
+  });
+});
+
+describe("locked and lost keys", () => {
+  it("opens a locked window again, by keyring or passphrase", async () => {
+    const host = await open({ session: { state: "locked", why: "idle", name: "mara.okafor" } });
+    await fireEvent.click(screen.getByTestId("unlock-other"));
+    await fireEvent.click(screen.getByTestId("unlock-submit"));
+    expect(await screen.findByRole("alert")).toBeTruthy();
+    await fireEvent.input(screen.getByTestId("unlock-passphrase"), {
+      target: { value: "three stones on a hill" },
+    });
+    await fireEvent.click(screen.getByTestId("unlock-submit"));
+    await screen.findByTestId("tenant-list");
+    expect(asked(host, "unlock")).toEqual([{ passphrase: "three stones on a hill" }]);
+  });
+
+  it("offers no passphrase where none was set", async () => {
+    await open({
+      session: { state: "recovery", code: "key_absent", message: "No key.", passphrase: false },
+    });
+    expect(screen.getByTestId("recovery-cause").textContent).toContain("No key.");
+    expect(screen.queryByTestId("unlock-passphrase")).toBeNull();
+    expect(screen.getByTestId("recovery-again")).toBeTruthy();
+  });
+});
+
+describe("tenants", () => {
+  it("moves with the arrows and opens with Enter", async () => {
+    await open();
+    (await screen.findByTestId("tenant-row-hill-school")).focus();
+    press("ArrowDown");
+    await focused("tenant-row-riverside");
+    press("End");
+    await focused("tenant-row-lakeside");
+    press("Home");
+    await focused("tenant-row-hill-school");
+    press("Enter");
+    expect((await screen.findByTestId("checklist-title")).textContent).toContain("14 of 22");
+  });
+
+  it("says what to do when there are none", async () => {
+    await open({ data: "empty" });
+    expect(await screen.findByText("No tenants on this computer yet")).toBeTruthy();
+    expect(screen.getByTestId("sync-now")).toBeTruthy();
+  });
+});
+
+describe("checklist", () => {
+  it("marks done with Space, says so, and undoes from the toast", async () => {
+    const host = await open({}, HILL);
+    (await row("check-room-codes")).focus();
+    press(" ");
+    await waitFor(async () =>
+      expect((await row("check-room-codes")).dataset.status).toBe("complete"),
+    );
+    expect(asked(host, "set_status")).toEqual([
+      { tenant: "t-hill", entity: ITEM, status: "complete" },
+    ]);
+    expect(screen.getByTestId("sync-line").textContent).toContain("5 changes waiting");
+    await fireEvent.click(screen.getByTestId("toast-undo"));
+    await waitFor(async () =>
+      expect((await row("check-room-codes")).dataset.status).toBe("not_started"),
+    );
+  });
+
+  it("claims instead of completing where a check confirms it", async () => {
+    const host = await open({}, HILL);
+    (await row("import-students")).focus();
+    press(" ");
+    await waitFor(() =>
+      expect(asked(host, "set_status")).toMatchObject([{ status: "waiting_to_verify" }]),
+    );
+  });
+
+  it("blocks only with a reason and gives the focus back", async () => {
+    const host = await open({}, HILL);
+    (await row("check-room-codes")).focus();
+    press("b");
+    const reason = await screen.findByTestId("reason-input");
+    await fireEvent.click(screen.getByTestId("reason-submit"));
+    expect((await screen.findAllByText("Enter a reason for blocking this item")).length).toBe(2);
+    expect(asked(host, "set_status")).toHaveLength(0);
+    await fireEvent.input(reason, { target: { value: "The caretaker has the plan" } });
+    await fireEvent.click(screen.getByTestId("reason-submit"));
+    await waitFor(async () =>
+      expect((await row("check-room-codes")).dataset.status).toBe("blocked"),
+    );
+    expect((await row("check-room-codes")).textContent).toContain("The caretaker has the plan");
+    await focused("item-row-check-room-codes");
+  });
+
+  it("keeps the reason when the write is refused", async () => {
+    const host = await open({}, HILL);
+    (await row("check-room-codes")).focus();
+    press("b");
+    await fireEvent.input(await screen.findByTestId("reason-input"), {
+      target: { value: "No plan" },
+    });
+    host.failNext.set("set_status", asFailure({ code: "disk_full", message: "The disk is full." }));
+    await fireEvent.click(screen.getByTestId("reason-submit"));
+    expect(await screen.findByText("The disk is full.")).toBeTruthy();
+    expect(screen.getByTestId<HTMLTextAreaElement>("reason-input").value).toBe("No plan");
+  });
+
+  it("opens an item with Enter, comments, and Escape gives the focus back", async () => {
+    const host = await open({}, HILL);
+    (await row("check-room-codes")).focus();
+    press("Enter");
+    await screen.findByTestId("item-panel");
+    const input = await screen.findByTestId("comment-input");
+    await fireEvent.input(input, { target: { value: "Rooms are on the second page" } });
+    await fireEvent.change(screen.getByTestId("comment-visibility"), {
+      target: { value: "client" },
+    });
+    await fireEvent.click(screen.getByTestId("comment-submit"));
+    await screen.findByText("Rooms are on the second page");
+    expect(asked(host, "comment")).toEqual([
+      {
+        tenant: "t-hill",
+        entity: ITEM,
+        text: "Rooms are on the second page",
+        visibility: "client",
+      },
+    ]);
+    screen.getByTestId("item-close").focus();
+    press("Escape");
+    await focused("item-row-check-room-codes");
+    expect(screen.queryByTestId("item-panel")).toBeNull();
+  });
+
+  it("undoes the newest change of the focused item with u, and says why it cannot", async () => {
+    const host = await open({}, HILL);
+    (await row("import-teachers")).focus();
+    press("u");
+    expect(await screen.findByText(/Others have built on this change/)).toBeTruthy();
+    expect(asked(host, "undo")).toEqual([{ op: "op-import-teachers-2" }]);
+  });
+
+  it("shows what arrived without being asked", async () => {
+    const host = await open({}, HILL);
+    await row("check-room-codes");
+    const item = host.phases
+      .get("t-hill")
+      ?.flatMap((p) => p.items)
+      .find((i) => i.entity === ITEM);
+    if (item) item.status = "in_progress";
+    host.emitChanged();
+    await waitFor(async () =>
+      expect((await row("check-room-codes")).dataset.status).toBe("in_progress"),
+    );
+  });
+
+  it("offers nothing to write to those who only read", async () => {
+    const host = await open({ readOnly: true }, HILL);
+    (await row("check-room-codes")).focus();
+    press(" ");
+    press("b");
+    expect(screen.queryByTestId("reason-input")).toBeNull();
+    expect(asked(host, "set_status")).toHaveLength(0);
+    expect(screen.getByTestId("item-status-check-room-codes").tagName).toBe("SPAN");
+  });
+
+  it("folds and opens a phase with the arrows", async () => {
+    await open({}, HILL);
+    const phase = await screen.findByTestId("phase-row-identity");
+    phase.focus();
+    press("ArrowLeft");
+    await waitFor(() => expect(phase.getAttribute("aria-expanded")).toBe("false"));
+    expect(screen.queryByTestId("item-row-configure-sso")).toBeNull();
+    press("ArrowRight");
+    await row("configure-sso");
+  });
+
+  it("starts a project where there is none", async () => {
+    const host = await open({}, "#/checklist/t-lake");
+    await fireEvent.click(await screen.findByTestId("mode-phased"));
+    await fireEvent.click(screen.getByTestId("start-project"));
+    expect((await screen.findByTestId("checklist-title")).textContent).toContain("0 of 10");
+    expect(asked(host, "start_project")).toEqual([
+      { tenant: "t-lake", playbook: "school-district", mode: "phased" },
+    ]);
+  });
+
+  it("holds only what is seen of 1,000 items, and still reaches the last", async () => {
+    await open({ large: 1_000 }, "#/checklist/t-large");
+    const first = await screen.findByTestId("phase-row-phase-1");
+    expect(document.querySelectorAll("[data-row]").length).toBeLessThan(300);
+    first.focus();
+    press("End");
+    await focused("item-row-task-1000");
+  });
+});
+
+describe("sync", () => {
+  it("decides a conflict with its number and never claims more than it knows", async () => {
+    const host = await open({}, "#/sync");
+    const conflict = await screen.findByTestId("conflict-1");
+    expect(conflict.textContent).toContain("Keeping this loses");
+    conflict.focus();
+    press("2");
+    await waitFor(() => expect(screen.queryByTestId("conflict-1")).toBeNull());
+    expect(asked(host, "resolve")).toMatchObject([{ take: "t-hill/d2/17" }]);
+    expect(screen.getByTestId("sync-line").textContent).not.toContain("everything sent");
+  });
+
+  it("takes a value by its button", async () => {
+    const host = await open({}, "#/sync");
+    await fireEvent.click(await screen.findByTestId("conflict-take-1-1"));
+    await waitFor(() => expect(asked(host, "resolve")).toMatchObject([{ take: "t-hill/d1/41" }]));
+  });
+
+  it("asks before it discards what the service refused", async () => {
+    const host = await open({}, "#/sync");
+    await fireEvent.click(await screen.findByTestId("discard"));
+    expect(asked(host, "discard")).toHaveLength(0);
+    await fireEvent.click(await screen.findByTestId("discard-confirm"));
+    await waitFor(() => expect(screen.queryByTestId("refused-row")).toBeNull());
+    expect(asked(host, "discard")).toEqual([{ op: "t-river/d1/8" }]);
+  });
+
+  it("shows held work to everybody and its buttons to managers only", async () => {
+    const host = await open({ manager: true }, "#/sync");
+    await fireEvent.click(await screen.findByTestId("held-adopt"));
+    await waitFor(() => expect(screen.queryByTestId("held-row")).toBeNull());
+    expect(asked(host, "held_adopt")).toEqual([{ op: "t-north/d3/5" }]);
+  });
+
+  it("says in plain words that there is no network, and keeps the queue", async () => {
+    await open({}, "#/sync");
+    await fireEvent.click(await screen.findByTestId("sync-now"));
+    expect(await screen.findByText(/cannot be reached/)).toBeTruthy();
+    expect(screen.getAllByTestId("queue-row")).toHaveLength(4);
+  });
+
+  it("says that everything is synced only then", async () => {
+    await open({ data: "clean", network: "online" }, "#/sync");
+    expect((await screen.findByTestId("sync-summary")).textContent).toContain("Everything synced");
+    expect(screen.getByTestId("sync-line").textContent).toContain("everything sent");
+  });
+});
+
+describe("the frame", () => {
+  it("finds a tenant in the palette and opens it with Enter", async () => {
+    await open();
+    press("k", { ctrlKey: true });
+    const input = await screen.findByTestId("palette-input");
+    await fireEvent.input(input, { target: { value: "river" } });
+    await screen.findByTestId("palette-tenant-t-river");
+    await fireEvent.keyDown(input, { key: "Enter" });
+    expect((await screen.findByTestId("checklist-title")).textContent).toContain("9 of 22");
+  });
+
+  it("goes to the screens by their numbers", async () => {
+    await open();
+    press("5", { ctrlKey: true });
+    await screen.findByTestId("sync-summary");
+    press("2", { ctrlKey: true });
+    await screen.findByTestId("tenant-list");
+  });
+
+  it("locks with its keys", async () => {
+    await open();
+    press("L", { ctrlKey: true, shiftKey: true });
+    expect(await screen.findByText("Cairn is locked")).toBeTruthy();
+    expect(screen.queryByTestId("tenant-list")).toBeNull();
+  });
+});

@@ -1,0 +1,208 @@
+/**
+ * Looks at the window in a browser: builds it with the host in memory, serves it under the same
+ * content policy and frozen prototypes as the desktop shell, takes a picture of every screen in
+ * both themes and lets axe judge each of them.
+ *
+ *   node tools/look.mjs [--out DIR] [--only WORDS]     CHROMIUM names the browser
+ *
+ * Exits 1 when axe finds something, the content policy was broken or the page logged an error.
+ */
+import { mkdirSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { extname, join, normalize } from "node:path";
+import { parseArgs } from "node:util";
+import { chromium } from "playwright-core";
+import { build } from "vite";
+
+const { values } = parseArgs({ options: { out: { type: "string" }, only: { type: "string" } } });
+const out = values.out ?? "dist-look/pictures";
+const site = join(tmpdir(), `cairn-look-${process.pid}`);
+const NOW = "2026-03-12T08:00:00Z";
+const CSP =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'none'; base-uri 'none'; form-action 'none'";
+const TYPES = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".woff2": "font/woff2",
+};
+
+const checklist = "#/checklist/t-hill";
+const item = (key) => `${checklist}/${encodeURIComponent(`item/first-school-go-live/0/${key}`)}`;
+const id = (name) => `[data-testid="${name}"]`;
+
+/** Every screen: its scene, its address, what to do before looking, the size of the window. */
+const SCREENS = [
+  { name: "sign-in", scene: "sign-in" },
+  { name: "sign-in-problem", scene: "sign-in", act: (page) => page.click(id("sign-in-submit")) },
+  { name: "locked", scene: "locked" },
+  { name: "recovery", scene: "recovery" },
+  { name: "unusable", scene: "unusable" },
+  { name: "tenants", hash: "#/tenants" },
+  { name: "tenants-empty", scene: "empty", hash: "#/tenants" },
+  {
+    name: "checklist",
+    hash: checklist,
+    act: (page) => page.focus(id("item-row-check-room-codes")),
+  },
+  { name: "checklist-blocked", hash: checklist, act: (page) => page.click(id("filter-blocked")) },
+  {
+    name: "checklist-none",
+    scene: "clean",
+    hash: "#/checklist/t-north",
+    act: (page) => page.click(id("filter-blocked")),
+  },
+  { name: "checklist-reader", scene: "reader", hash: checklist },
+  { name: "checklist-large", scene: "large", hash: "#/checklist/t-large" },
+  { name: "item", hash: item("configure-sso") },
+  { name: "item-conflict", hash: item("test-staff-sign-in") },
+  {
+    name: "status-menu",
+    hash: checklist,
+    act: (page) => page.click(id("item-status-configure-sso")),
+  },
+  { name: "reason", hash: checklist, act: openReason },
+  { name: "owner", hash: item("configure-sso"), act: (page) => page.click(id("owner-trigger")) },
+  { name: "toast", hash: checklist, act: placeStone },
+  { name: "start-project", hash: "#/checklist/t-lake" },
+  { name: "sync", hash: "#/sync", act: (page) => page.focus(id("conflict-1")) },
+  { name: "sync-manager", scene: "manager", hash: "#/sync" },
+  { name: "sync-empty", scene: "clean", hash: "#/sync" },
+  { name: "palette", hash: "#/tenants", act: openPalette },
+  { name: "switcher", hash: checklist, act: (page) => page.click(id("tenant-switcher")) },
+  { name: "account", hash: "#/tenants", act: (page) => page.click(id("account-menu")) },
+  { name: "passphrase", hash: "#/tenants", act: openPassphrase },
+  { name: "zoom-checklist", hash: checklist, width: 640, height: 400 },
+  { name: "zoom-item", hash: item("configure-sso"), width: 640, height: 400 },
+  { name: "zoom-sync", hash: "#/sync", width: 640, height: 400 },
+  { name: "zoom-tenants", hash: "#/tenants", width: 640, height: 400 },
+  { name: "zoom-sign-in", scene: "sign-in", width: 640, height: 400 },
+];
+
+async function openReason(page) {
+  await page.focus(id("item-row-check-room-codes"));
+  await page.keyboard.press("b");
+  await page.click(id("reason-submit"));
+}
+
+async function placeStone(page) {
+  await page.focus(id("item-row-check-room-codes"));
+  await page.keyboard.press("Space");
+}
+
+async function openPalette(page) {
+  await page.keyboard.press("Control+k");
+  await page.fill(id("palette-input"), "hill");
+}
+
+async function openPassphrase(page) {
+  await page.click(id("account-menu"));
+  await page.click(id("menu-passphrase"));
+}
+
+function serve() {
+  const server = createServer((request, response) => {
+    const path = normalize(new URL(request.url, "http://localhost").pathname);
+    const file = join(site, path === "/" ? "index.html" : path);
+    try {
+      const body = readFileSync(file);
+      response.writeHead(200, {
+        "content-type": TYPES[extname(file)] ?? "application/octet-stream",
+        "content-security-policy": CSP,
+      });
+      response.end(body);
+    } catch {
+      response.writeHead(404);
+      response.end();
+    }
+  });
+  return new Promise((done) => server.listen(0, "127.0.0.1", () => done(server)));
+}
+
+async function lookAt(browser, origin, screen, theme, axe) {
+  const context = await browser.newContext({
+    viewport: { width: screen.width ?? 1280, height: screen.height ?? 800 },
+    colorScheme: theme,
+    locale: "en-GB",
+    timezoneId: "UTC",
+    reducedMotion: "reduce",
+  });
+  const page = await context.newPage();
+  const problems = [];
+  page.on("console", (message) => {
+    if (message.type() === "error") problems.push(`console: ${message.text()}`);
+  });
+  page.on("pageerror", (error) => problems.push(`page: ${error.message}`));
+  await page.clock.setFixedTime(new Date(NOW));
+  await page.addInitScript(() => Object.freeze(Object.prototype));
+  const query = new URLSearchParams({ now: NOW, ...(screen.scene ? { scene: screen.scene } : {}) });
+  await page.goto(`${origin}/?${query}${screen.hash ?? ""}`);
+  await page.locator("h1:visible, h2:visible").first().waitFor();
+  await page.evaluate(() => document.fonts.ready);
+  try {
+    await screen.act?.(page);
+    await page.waitForTimeout(150);
+  } catch (error) {
+    problems.push(`act: ${error.message.split("\n")[0]}`);
+  }
+  await page.screenshot({ path: join(out, `${screen.name}-${theme}.png`) });
+  const sideways = await page.evaluate(
+    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  );
+  if (sideways > 0) problems.push(`scrolls sideways by ${sideways} px`);
+  await page.evaluate(axe);
+  const result = await page.evaluate(() =>
+    window.axe.run(document, {
+      runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+      // Menus open at the end of the page, outside its landmarks; the rule is advice, not A or AA.
+      rules: { region: { enabled: false } },
+    }),
+  );
+  for (const found of result.violations) {
+    const where = found.nodes.slice(0, 3).map((node) => node.target.join(" "));
+    problems.push(
+      `axe ${found.id} (${found.impact}): ${where.join(" | ")} ${found.nodes[0]?.any[0]?.message ?? ""}`,
+    );
+  }
+  await context.close();
+  return problems;
+}
+
+async function main() {
+  mkdirSync(out, { recursive: true });
+  await build({ mode: "look", logLevel: "error", build: { outDir: site, emptyOutDir: true } });
+  const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+  const server = await serve();
+  const origin = `http://127.0.0.1:${server.address().port}`;
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+  const wanted = values.only?.split(",");
+  let bad = 0;
+  for (const screen of SCREENS) {
+    if (wanted && !wanted.includes(screen.name)) continue;
+    const looks = ["light", "dark"].map(async (theme) => {
+      const problems = await lookAt(browser, origin, screen, theme, axe);
+      bad += problems.length;
+      process.stdout.write(`${problems.length === 0 ? "ok  " : "BAD "} ${screen.name} ${theme}\n`);
+      for (const problem of problems) process.stdout.write(`      ${problem}\n`);
+    });
+    await Promise.all(looks);
+  }
+  await browser.close();
+  server.close();
+  process.exitCode = bad === 0 ? 0 : 1;
+}
+
+await main();
