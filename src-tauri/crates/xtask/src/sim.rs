@@ -46,16 +46,19 @@ impl Options {
 /// This checkout has no simulator, it does not build, or a seed fails.
 pub fn run(options: &Options) -> Result<()> {
     let (package, program) = SIMULATOR;
-    if !graph::has_program(&graph::load()?, package, program) {
+    let metadata = graph::load()?;
+    if !graph::has_program(&metadata, package, program) {
         bail!("this checkout has no simulator (program `{program}` of {package})");
     }
     let mut cargo = shell::cargo();
-    cargo.args(["run", "--locked", "--quiet", "--package", package, "--bin", program]);
+    // The whole workspace's choice of features, so that nothing outside it is built a second time.
+    cargo.args(["build", "--locked", "--quiet", "--workspace", "--bin", program]);
     if options.planted {
         // The bugs are in no other build.
-        cargo.args(["--features", "planted"]);
+        cargo.args(["--features", &format!("{package}/planted")]);
     }
-    shell::run(cargo.arg("--").args(options.arguments()))
+    shell::run(&mut cargo)?;
+    run_built(&graph::target(&metadata).join("debug").join(program), options)
 }
 
 /// Runs the simulator that is already built.
