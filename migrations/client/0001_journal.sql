@@ -56,7 +56,7 @@ CREATE TABLE proofs (
     count     INTEGER NOT NULL,
     signature TEXT    NOT NULL,
     hashes    BLOB    NOT NULL,
-    PRIMARY KEY (tenant, device, first, count)
+    PRIMARY KEY (tenant, device, first, count, signature)
 ) STRICT, WITHOUT ROWID;
 
 -- The provisional state: what is confirmed with this laptop's own pending ops on top.
@@ -134,6 +134,8 @@ CREATE TABLE beyond (
     head   BLOB,
     op     TEXT    NOT NULL,
     entry  TEXT    NOT NULL,
+    -- Who wrote it, proven: a later page may bring other bytes under the same number.
+    proof  TEXT    NOT NULL,
     -- NULL until the service answered the offer.
     outcome TEXT,
     PRIMARY KEY (tenant, op)

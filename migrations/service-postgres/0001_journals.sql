@@ -76,15 +76,16 @@ CREATE TABLE cairn.standing (
     PRIMARY KEY (tenant, hash)
 );
 
--- Signatures over runs. `others`: hashes of a run's ops that a restore lost and nobody offers again.
+-- Signatures over runs. `hashes`: the hashes of all ops of the run, 32 bytes each; a copied profile may
+-- have signed other bytes under the same numbers.
 CREATE TABLE cairn.run (
     tenant    text NOT NULL,
     device    text NOT NULL,
     first     bigint NOT NULL,
     count     bigint NOT NULL,
     signature text NOT NULL,
-    others    text NOT NULL,
-    PRIMARY KEY (tenant, device, first)
+    hashes    bytea NOT NULL,
+    PRIMARY KEY (tenant, device, first, count, signature)
 );
 
 CREATE TABLE cairn.held (

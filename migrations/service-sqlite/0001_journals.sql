@@ -53,15 +53,16 @@ CREATE TABLE standing (
     PRIMARY KEY (tenant, hash)
 ) STRICT, WITHOUT ROWID;
 
--- Signatures over runs. `others`: hashes of a run's ops that a restore lost and nobody offers again.
+-- Signatures over runs. `hashes`: the hashes of all ops of the run, 32 bytes each; a copied profile may
+-- have signed other bytes under the same numbers.
 CREATE TABLE run (
     tenant    TEXT NOT NULL,
     device    TEXT NOT NULL,
     first     INTEGER NOT NULL,
     count     INTEGER NOT NULL,
     signature TEXT NOT NULL,
-    others    TEXT NOT NULL,
-    PRIMARY KEY (tenant, device, first)
+    hashes    BLOB NOT NULL,
+    PRIMARY KEY (tenant, device, first, count, signature)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE held (

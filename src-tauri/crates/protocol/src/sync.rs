@@ -83,15 +83,15 @@ pub struct SyncRequest {
     pub rebuild: Vec<TenantId>,
 }
 
-/// A device's signature over a run, and the hashes of those of its ops that are not in this page
-/// (refused ones, or ones in another page).
+/// A device's signature over a run, and the hashes of those of its ops that are not in this page:
+/// refused ones, ones in another page, or ones in whose place other bytes stand there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunProof {
     /// The device.
     pub device: DeviceId,
     /// The signature.
     pub run: RunSignature,
-    /// Hashes by number of the ops that the page does not hold.
+    /// Hashes by number of the ops that the page does not hold. They count before what it holds.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub others: BTreeMap<u64, Hash>,
 }
@@ -178,6 +178,10 @@ pub struct SyncReply {
     /// News, only of journals that have some (or where `last_receipted` or the held list matter).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pages: Vec<TenantPage>,
+    /// Journals that were pushed to and are none of the caller's business, or not there: nothing of
+    /// theirs was taken. After a restore they may be there again once `_org` was offered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub closed: Vec<TenantId>,
     /// Journals this device may no longer hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gone: Vec<TenantId>,

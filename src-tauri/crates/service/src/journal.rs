@@ -470,7 +470,7 @@ impl<'t> Journal<'t> {
         let header = sealed.header()?;
         let run =
             op::sign_run(pen.key, &self.tenant, &header.op.device, header.op.device_seq, &[sealed.hash()]);
-        self.tx.put_run(&header.op.device, &RunRow { run, others: BTreeMap::new() })?;
+        self.tx.put_run(&header.op.device, &RunRow { run, hashes: vec![sealed.hash()] })?;
         let receipt = self.receive(desk, &sealed, pen.author, EntryOrigin::Pushed)?;
         match receipt.outcome {
             Outcome::Refused { refusal } => Err(Error::Api(refusal.into())),

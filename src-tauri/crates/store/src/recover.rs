@@ -1,6 +1,8 @@
 //! When histories differ: rewinding to a common point, offering what lies beyond, loading anew,
 //! and removing a tenant whole.
 
+use std::collections::BTreeMap;
+
 use cairn_domain::digest::Digests;
 use cairn_domain::effect::{Origin, project_all};
 use cairn_domain::journal::{Entry, Outcome, Receipt};
@@ -8,7 +10,7 @@ use cairn_domain::op::{RunSignature, Seen};
 use cairn_domain::planted::{Bug, planted};
 use cairn_domain::{Hash, OpId, TenantId, Time};
 use cairn_protocol::sync::{Offer, RunProof};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
 use crate::cells::{Work, head_at};
@@ -16,7 +18,7 @@ use crate::error::PullError;
 use crate::journals::Journal;
 use crate::pending::{redo_pending, undo_pending};
 use crate::pull::ReadEntry;
-use crate::sql::{from_json, int, to_json, uint};
+use crate::sql::{Blob, from_json, int, to_json, uint};
 use crate::{Store, StoreError};
 
 /// How many lines of the sync log are kept.
@@ -106,19 +108,16 @@ impl Store {
     /// Whatever the database reports.
     pub fn offers(&self, tenant: &TenantId, after: u64, limit: usize) -> Result<Vec<Offer>, StoreError> {
         let mut statement = self.db.prepare_cached(
-            "SELECT entry FROM beyond WHERE tenant = ?1 AND seq > ?2 AND outcome IS NULL ORDER BY seq LIMIT ?3",
+            "SELECT entry, proof FROM beyond WHERE tenant = ?1 AND seq > ?2 AND outcome IS NULL ORDER BY seq LIMIT ?3",
         )?;
         let rows = statement.query_map(params![tenant.as_str(), int(after), int(limit as u64)], |row| {
-            row.get::<_, String>(0)
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
         })?;
-        let mut offers = Vec::new();
-        for row in rows {
-            let entry: Entry = from_json(&row?)?;
-            if let Some(proof) = self.proof_of(tenant, &entry)? {
-                offers.push(Offer { tenant: tenant.clone(), entry, proof });
-            }
-        }
-        Ok(offers)
+        rows.map(|row| {
+            let (entry, proof) = row?;
+            Ok(Offer { tenant: tenant.clone(), entry: from_json(&entry)?, proof: from_json(&proof)? })
+        })
+        .collect()
     }
 
     /// The journals with entries that still have to be offered, `_org` first.
@@ -134,31 +133,6 @@ impl Store {
         )?;
         let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
         rows.map(|row| Ok(row?.parse()?)).collect()
-    }
-
-    fn proof_of(&self, tenant: &TenantId, entry: &Entry) -> Result<Option<RunProof>, StoreError> {
-        let header: cairn_domain::op::Header = from_json(&entry.header)?;
-        let (device, number) = (header.op.device, header.op.device_seq);
-        let row = self
-            .db
-            .prepare_cached(
-                "SELECT first, count, signature, hashes FROM proofs
-                 WHERE tenant = ?1 AND device = ?2 AND first <= ?3 AND first + count > ?3 LIMIT 1",
-            )?
-            .query_row(params![tenant.as_str(), device.as_str(), int(number)], |row| {
-                Ok((
-                    row.get::<_, i64>(0)?,
-                    row.get::<_, i64>(1)?,
-                    row.get::<_, String>(2)?,
-                    row.get::<_, Vec<u8>>(3)?,
-                ))
-            })
-            .optional()?;
-        Ok(row.map(|(first, count, signature, hashes)| {
-            let run = RunSignature { first: uint(first), count: uint(count), signature };
-            let others = (run.first..).zip(split_hashes(&hashes)).filter(|(n, _)| *n != number).collect();
-            RunProof { device, run, others }
-        }))
     }
 
     /// Marks a journal to be loaded anew. What is there stays readable until the service's page comes.
@@ -179,6 +153,32 @@ impl Store {
     pub fn rebuilding(&self) -> Result<Vec<TenantId>, StoreError> {
         let all = Journal::all(&self.db)?;
         Ok(all.into_iter().filter(|(_, j)| j.rebuild).map(|(tenant, _)| tenant).collect())
+    }
+
+    /// Sends own work once more that the service answered for and that no page has brought back: it
+    /// may have forgotten. What stands under a former device's name is issued again. Says whether
+    /// there is any.
+    ///
+    /// # Errors
+    /// `not_enrolled`; whatever the database reports.
+    pub fn send_again(&mut self, tenant: &TenantId) -> Result<bool, StoreError> {
+        self.refresh_identity()?;
+        let mut salts = self.salts_for_former(tenant)?;
+        let judge = self.judge()?;
+        let tx = self.begin()?;
+        let device = judge.identity.device.as_str();
+        let some = tx
+            .prepare_cached(
+                "UPDATE outbox SET resend = (device = ?2),
+                        state = CASE WHEN device = ?2 THEN state ELSE 'pending' END
+                 WHERE tenant = ?1 AND state IN ('receipted', 'held')",
+            )?
+            .execute(params![tenant.as_str(), device])?;
+        if !salts.is_empty() {
+            crate::outbox::reissue(&judge, &tx, tenant, &mut salts, &mut BTreeMap::new())?;
+        }
+        tx.commit()?;
+        Ok(some > 0)
     }
 
     /// Removes a tenant whole: rows are overwritten, the write-ahead log is emptied. Unsent work
@@ -279,10 +279,10 @@ fn log(
     Ok(())
 }
 
-/// Own ops that no service has: not answered, or refused and not decided about.
+/// Own ops that no service has: not answered, or refused and not decided about, or to be sent again.
 fn unsent(db: &Connection, tenant: &TenantId) -> Result<Vec<OpId>, StoreError> {
     let mut statement = db.prepare_cached(
-        "SELECT device, device_seq FROM outbox WHERE tenant = ?1 AND state IN ('pending', 'quarantined') ORDER BY id",
+        "SELECT device, device_seq FROM outbox WHERE tenant = ?1 AND (state IN ('pending', 'quarantined') OR (resend = 1 AND state <> 'closed')) ORDER BY id",
     )?;
     let rows = statement
         .query_map([tenant.as_str()], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
@@ -293,15 +293,30 @@ fn unsent(db: &Connection, tenant: &TenantId) -> Result<Vec<OpId>, StoreError> {
     .collect()
 }
 
-/// Moves the entries beyond `seq` to where offers are made from, and forgets the heads that the
-/// service signed on that branch.
+/// Moves the entries beyond `seq` to where offers are made from, each with the proof of who wrote it,
+/// and forgets the heads that the service signed on that branch.
 fn set_aside(db: &Connection, tenant: &TenantId, seq: u64) -> Result<(), StoreError> {
     let key = params![tenant.as_str(), int(seq)];
-    db.execute(
-        "INSERT OR REPLACE INTO beyond (tenant, seq, head, op, entry)
-         SELECT tenant, seq, head, op, entry FROM entries WHERE tenant = ?1 AND seq > ?2",
-        key,
-    )?;
+    let mut statement =
+        db.prepare_cached("SELECT seq, head, op, entry FROM entries WHERE tenant = ?1 AND seq > ?2")?;
+    let mut rows = statement.query(key)?;
+    while let Some(row) = rows.next()? {
+        let (op, text): (String, String) = (row.get(2)?, row.get(3)?);
+        let entry: Entry = from_json(&text)?;
+        let proof = proof_of(db, tenant, &entry)?
+            .ok_or_else(|| StoreError::Format(format!("nothing proves who wrote {op}")))?;
+        db.prepare_cached(
+            "INSERT OR REPLACE INTO beyond (tenant, seq, head, op, entry, proof) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            tenant.as_str(),
+            row.get::<_, i64>(0)?,
+            row.get::<_, Option<Blob>>(1)?,
+            op,
+            text,
+            to_json(&proof)?
+        ])?;
+    }
     for table in ["entries", "op_writes", "witness"] {
         db.execute(&format!("DELETE FROM {table} WHERE tenant = ?1 AND seq > ?2"), key)?;
     }
@@ -311,6 +326,26 @@ fn set_aside(db: &Connection, tenant: &TenantId, seq: u64) -> Result<(), StoreEr
         key,
     )?;
     Ok(())
+}
+
+/// The signature that proves who wrote an entry, with the hashes of the run's other ops.
+fn proof_of(db: &Connection, tenant: &TenantId, entry: &Entry) -> Result<Option<RunProof>, StoreError> {
+    let header: cairn_domain::op::Header = from_json(&entry.header)?;
+    let op = header.op;
+    let mut statement = db.prepare_cached(
+        "SELECT first, count, signature, hashes FROM proofs
+         WHERE tenant = ?1 AND device = ?2 AND first <= ?3 AND first + count > ?3",
+    )?;
+    let mut rows = statement.query(params![tenant.as_str(), op.device.as_str(), int(op.device_seq)])?;
+    while let Some(row) = rows.next()? {
+        let run = RunSignature { first: uint(row.get(0)?), count: uint(row.get(1)?), signature: row.get(2)? };
+        let mut hashes: BTreeMap<u64, Hash> =
+            (run.first..).zip(split_hashes(&row.get::<_, Vec<u8>>(3)?)).collect();
+        if hashes.remove(&op.device_seq) == Some(entry.op_hash()) {
+            return Ok(Some(RunProof { device: op.device, run, others: hashes }));
+        }
+    }
+    Ok(None)
 }
 
 /// Builds the confirmed state again from all entries held.

@@ -10,7 +10,7 @@ use cairn_domain::{TenantId, Time};
 use cairn_protocol::sync::{
     HeadsReply, HistoryDiffers, Known, Offer, SyncReply, SyncRequest, positions_hash,
 };
-use cairn_protocol::{ApiError, PROTOCOL_VERSION};
+use cairn_protocol::{ApiError, PROTOCOL_VERSION, code};
 use cairn_store::{PullError, Store, StoreError};
 
 /// The most ops one request pushes.
@@ -103,6 +103,8 @@ pub struct Engine {
     asked: bool,
     searches: BTreeMap<TenantId, Search>,
     stuck: BTreeSet<TenantId>,
+    /// Journals that went away and whose answered work was sent once more.
+    leaving: BTreeSet<TenantId>,
     /// How far each journal's offers were made: one that is turned down is made again next time.
     offered: BTreeMap<TenantId, u64>,
     report: Report,
@@ -199,8 +201,11 @@ impl Engine {
                 Err(error) => self.page_failed(&page.tenant, error)?,
             }
         }
+        for tenant in reply.closed {
+            self.closed(tenant);
+        }
         for tenant in reply.gone {
-            self.drop_tenant(store, tenant)?;
+            self.leave(store, tenant)?;
         }
         for differs in reply.differs {
             self.search(store, &differs, now)?;
@@ -228,7 +233,30 @@ impl Engine {
         Ok(())
     }
 
-    /// Drops a tenant that is no longer ours, once nothing of ours is unanswered there.
+    fn closed(&mut self, tenant: TenantId) {
+        if self.stuck.insert(tenant.clone()) {
+            let message = "The service does not know this tenant, or not as yours. Your changes stay here.";
+            self.report.problems.push(ApiError {
+                details: serde_json::json!({ "tenant": tenant }),
+                ..ApiError::new(code::NOT_FOUND, message)
+            });
+        }
+    }
+
+    /// Leaves a tenant that is no longer ours. Before it is dropped everything is offered that the
+    /// service lost, and own work it answered for but that no page has brought back goes out once
+    /// more: should a restore have forgotten it, it is held then.
+    fn leave(&mut self, store: &mut Store, tenant: TenantId) -> Result<(), SyncError> {
+        if !self.offers(store)?.is_empty()
+            || (self.leaving.insert(tenant.clone()) && store.send_again(&tenant)?)
+        {
+            self.more = true;
+            return Ok(());
+        }
+        self.drop_tenant(store, tenant)
+    }
+
+    /// Drops a tenant, once nothing of ours is unanswered there.
     fn drop_tenant(&mut self, store: &mut Store, tenant: TenantId) -> Result<(), SyncError> {
         match store.drop_tenant(&tenant, false) {
             Ok(_) => {

@@ -173,7 +173,7 @@ impl World<'_> {
         Ok(())
     }
 
-    fn back_up_service(&mut self) -> Result<(), Failure> {
+    pub(crate) fn back_up_service(&mut self) -> Result<(), Failure> {
         let number = self.steps_id();
         let file = self.dir.join(format!("backup-{number}"));
         let now = self.service_now();
@@ -191,7 +191,7 @@ impl World<'_> {
         self.requests
     }
 
-    fn restore_service(&mut self) -> Result<(), Failure> {
+    pub(crate) fn restore_service(&mut self) -> Result<(), Failure> {
         if self.copies >= MAX_COPIES {
             return Ok(());
         }

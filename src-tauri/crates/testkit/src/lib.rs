@@ -20,6 +20,8 @@ pub mod faults;
 pub mod oracle;
 #[cfg(feature = "planted")]
 pub mod planted;
+#[cfg(test)]
+mod scripted;
 pub mod wire;
 pub mod world;
 

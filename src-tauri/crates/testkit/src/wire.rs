@@ -86,7 +86,9 @@ impl World<'_> {
         if let Some(tenant) = report.rebuilt.first() {
             return Err(Failure::new(format!("device {at} had to rebuild {tenant}")));
         }
-        if let Some(problem) = report.problems.first() {
+        // A journal that a restore made unknown for a while.
+        let unknown = |problem: &&ApiError| problem.code != code::NOT_FOUND;
+        if let Some(problem) = report.problems.iter().find(unknown) {
             return Err(Failure::new(format!(
                 "device {at} cannot take a journal: {} {problem}",
                 problem.code
@@ -116,7 +118,7 @@ impl World<'_> {
         id: &cairn_domain::DeviceId,
         asked: &Asked,
     ) -> Result<Answered, Failure> {
-        let before = self.closed_to(id)?;
+        let before = self.closed_to(id, asked)?;
         let now = self.service_now();
         let mut ask = Ask::new(now, &mut self.service_random);
         let answer = self.service.caller(id).and_then(|caller| match asked {
@@ -136,14 +138,19 @@ impl World<'_> {
         }
     }
 
-    /// The journals in which a device's work has to be held, and where they stand.
-    fn closed_to(&self, id: &cairn_domain::DeviceId) -> Result<Vec<(TenantId, u64)>, Failure> {
+    /// The journals in which a device's work has to be held, and where they stand. What it offers
+    /// is others' work too, which counts.
+    fn closed_to(&self, id: &cairn_domain::DeviceId, asked: &Asked) -> Result<Vec<(TenantId, u64)>, Failure> {
         let Ok(caller) = self.service.caller(id) else { return Ok(Vec::new()) };
+        let offers = |tenant: &TenantId| match asked {
+            Asked::Sync(request) => request.offers.iter().any(|offer| offer.tenant == *tenant),
+            Asked::Heads(..) => false,
+        };
         let closed: Vec<TenantId> = self
             .base
             .tenants
             .iter()
-            .filter(|t| !caller.active || caller.relation(t) == Relation::Stranger)
+            .filter(|t| !offers(t) && (!caller.active || caller.relation(t) == Relation::Stranger))
             .cloned()
             .collect();
         self.stand(&closed)

@@ -128,7 +128,7 @@ pub fn run_logged(base: &Base, seed: u64, log: bool) -> (Result<Report, Failure>
 }
 
 impl<'b> World<'b> {
-    fn new(base: &'b Base, seed: u64) -> Result<Self, Failure> {
+    pub(crate) fn new(base: &'b Base, seed: u64) -> Result<Self, Failure> {
         let mut random = StdRng::seed_from_u64(seed);
         let thread = format!("{:?}", std::thread::current().id());
         let thread: String = thread.chars().filter(char::is_ascii_digit).collect();

@@ -17,7 +17,7 @@ use cairn_protocol::{MAX_PAGE, MAX_RUN};
 use crate::error::Result;
 use crate::org::{self, Caller};
 use crate::service::{Service, not_found};
-use crate::storage::{EntryRow, HeldRow, JournalRow, Mode, RunRow, Standing, TenantTx, with};
+use crate::storage::{EntryRow, HeldRow, JournalRow, Mode, Standing, TenantTx, with};
 
 /// A journal longer than this starts a new device from a snapshot.
 pub const SNAPSHOT_AFTER: u64 = 200;
@@ -106,15 +106,17 @@ pub fn pages(
             News::Differs(_) => {}
         }
     }
-    reply.gone = gone(service, &known, &readable, reply)?;
+    reply.gone = gone(service, caller, &known, &readable, reply)?;
     next.retain(|tenant, _| !reply.gone.contains(tenant));
     Ok(next.into_iter().map(|(tenant, seen)| Position { tenant, seen }).collect())
 }
 
 /// Journals the device holds and may no longer. While `_org` itself differs nobody can tell: the
 /// assignment may be among what a restore lost. The same holds for a tenant that is not there at all.
+/// A tenant whose history differs is not gone yet: what a restore lost may lie on this device alone.
 fn gone(
     service: &Service,
+    caller: &Caller,
     known: &BTreeMap<&TenantId, Seen>,
     readable: &[(TenantId, Audience)],
     reply: &mut SyncReply,
@@ -126,12 +128,32 @@ fn gone(
     }
     let there: BTreeSet<TenantId> =
         service.storage.standings(&unreadable)?.into_iter().map(|s| s.tenant).collect();
-    let (gone, lost): (Vec<TenantId>, Vec<TenantId>) =
-        unreadable.into_iter().partition(|t| there.contains(t));
-    for tenant in lost {
-        reply.differs.push(HistoryDiffers { tenant, service: Seen::default(), heads: vec![Seen::default()] });
+    let mut gone = Vec::new();
+    for tenant in unreadable {
+        let from = known.get(&tenant).copied().unwrap_or_default();
+        if !there.contains(&tenant) {
+            let (service, heads) = (Seen::default(), vec![Seen::default()]);
+            reply.differs.push(HistoryDiffers { tenant, service, heads });
+        } else if let Some(lost) = lost(service, caller, &tenant, from)? {
+            reply.differs.push(lost);
+        } else {
+            gone.push(tenant);
+        }
     }
     Ok(gone)
+}
+
+/// Where a former reader's history and ours part, if a restore lost some of it and the reader may
+/// offer it.
+fn lost(service: &Service, caller: &Caller, tenant: &TenantId, from: Seen) -> Result<Option<HistoryDiffers>> {
+    if !caller.knows(tenant, &service.table) {
+        return Ok(None);
+    }
+    with(&service.storage, tenant, Mode::Read, |tx| {
+        let row = tx.journal()?.ok_or_else(not_found)?;
+        let differs = row.state.restored_from.is_some() && !extends(tx, from, &row)?;
+        differs.then(|| self::differs(tx, tenant, row.seen)).transpose()
+    })
 }
 
 fn news(service: &Service, tx: &mut dyn TenantTx, wish: &Wish<'_>) -> Result<News> {
@@ -226,8 +248,10 @@ fn next_rows(tx: &mut dyn TenantTx, after: u64) -> Result<Vec<EntryRow>> {
     });
     let fits = fits.count().max(1);
     rows.truncate(fits);
-    let Some(last) = rows.get(MAX_PAGE - 1).map(|row| row.op.clone()) else { return Ok(rows) };
-    let end = tx.run(&last.device, last.device_seq)?.map_or(0, |row| row.run.first + row.run.count);
+    let Some(last) = rows.get(MAX_PAGE - 1) else { return Ok(rows) };
+    let (last, last_hash) = (last.op.clone(), last.entry.op_hash());
+    let run = tx.run(&last.device, last.device_seq, last_hash)?;
+    let end = run.map_or(0, |row| row.run.first + row.run.count);
     let same_run = |row: &&EntryRow| row.op.device == last.device && row.op.device_seq < end;
     let extra = rows.iter().skip(MAX_PAGE).take_while(same_run).count();
     rows.truncate(MAX_PAGE + extra);
@@ -255,23 +279,18 @@ fn for_reader(rows: &[EntryRow], audience: Audience, row: &JournalRow) -> Result
 
 /// The signatures that prove these entries, each with the hashes of its ops that are not among them.
 fn proofs<'a>(tx: &mut dyn TenantTx, rows: impl Iterator<Item = &'a EntryRow>) -> Result<Vec<RunProof>> {
-    let mut numbers: BTreeMap<DeviceId, BTreeSet<u64>> = BTreeMap::new();
+    let mut by_device: BTreeMap<DeviceId, BTreeMap<u64, Hash>> = BTreeMap::new();
     for row in rows {
-        numbers.entry(row.op.device.clone()).or_default().insert(row.op.device_seq);
+        by_device.entry(row.op.device.clone()).or_default().insert(row.op.device_seq, row.entry.op_hash());
     }
     let mut out = Vec::new();
-    for (device, present) in numbers {
-        let mut covered_to = 0;
-        for number in &present {
-            if *number < covered_to {
-                continue;
-            }
-            let Some(RunRow { run, mut others }) = tx.run(&device, *number)? else { continue };
-            let receipts = tx.receipts(&device, run.first, run.count)?;
-            others.extend(receipts.into_iter().map(|r| (r.receipt.op.device_seq, r.receipt.hash)));
-            others.retain(|n, _| !present.contains(n));
-            covered_to = run.first + run.count;
-            out.push(RunProof { device: device.clone(), run, others });
+    for (device, present) in by_device {
+        let mut open = present.clone();
+        while let Some((number, hash)) = open.pop_first() {
+            let Some(row) = tx.run(&device, number, hash)? else { continue };
+            open.retain(|number, hash| !row.covers(*number, *hash));
+            let others = row.ops().filter(|(number, hash)| present.get(number) != Some(hash)).collect();
+            out.push(RunProof { device: device.clone(), run: row.run, others });
         }
     }
     Ok(out)

@@ -16,7 +16,7 @@ use super::{pull, sign_in};
 use crate::error::{Error, Result};
 use crate::journal::{Desk, Journal};
 use crate::org::{self, Caller, Device};
-use crate::service::{Ask, Service, not_found};
+use crate::service::{Ask, Service};
 use crate::storage::{Mode, RunRow, with};
 
 /// The most held ops one request asks about.
@@ -28,6 +28,8 @@ pub enum Taken {
     Receipts(Vec<Receipt>),
     /// Its author saw another history; nothing was taken.
     Differs(HistoryDiffers),
+    /// None of the caller's business, or not there; nothing was taken.
+    Closed,
 }
 
 /// How the transaction of a run ended.
@@ -46,13 +48,15 @@ fn bad(message: &str, run: &PushRun) -> Error {
 /// See [`super::sync::sync`].
 pub fn run(service: &Service, caller: &Caller, run: &PushRun, ask: &mut Ask<'_>) -> Result<Taken> {
     if !caller.knows(&run.tenant, &service.table) {
-        return Err(not_found());
+        return Ok(Taken::Closed);
     }
     let headers = checked_headers(caller, run)?;
     let roles = roles_for(service, &run.ops)?;
     let desk = service.desk(ask.now, &roles);
     let ended = with(&service.storage, &run.tenant, Mode::Write, |tx| {
-        let mut journal = Journal::open(tx, &run.tenant)?.ok_or_else(not_found)?;
+        let Some(mut journal) = Journal::open(tx, &run.tenant)? else {
+            return Ok(Ended::Taken(Taken::Closed, 0));
+        };
         take(&mut journal, &desk, caller, run, &headers).and_then(|ended| {
             if matches!(ended, Ended::Taken(..)) {
                 journal.finish()?;
@@ -62,7 +66,9 @@ pub fn run(service: &Service, caller: &Caller, run: &PushRun, ask: &mut Ask<'_>)
     })?;
     match ended {
         Ended::Taken(taken, seq) => {
-            service.changed(&run.tenant, seq);
+            if !matches!(taken, Taken::Closed) {
+                service.changed(&run.tenant, seq);
+            }
             Ok(taken)
         }
         Ended::Forked(number) => {
@@ -116,7 +122,8 @@ fn take(
             return Err(error);
         }
         if !signed {
-            let kept = RunRow { run: run.run.clone(), others: BTreeMap::new() };
+            let hashes = run.ops.iter().map(SealedOp::hash).collect();
+            let kept = RunRow { run: run.run.clone(), hashes };
             journal.tx().put_run(&caller.device, &kept)?;
             signed = true;
         }
@@ -236,8 +243,9 @@ fn take_offer(
             outcome: Outcome::Refused { refusal: Refusal::new(code, message) },
         })
     };
-    if caller.reads(&offer.tenant, &service.table).is_none() || !caller.active {
-        return turned_down(code::NOT_ALLOWED, "You may not read this journal, so you cannot offer its ops.");
+    // Whoever was assigned once may hold what nobody else holds; the proof says who wrote it.
+    if !caller.knows(&offer.tenant, &service.table) || !caller.active {
+        return turned_down(code::NOT_ALLOWED, "This journal is not yours, so you cannot offer its ops.");
     }
     if header.op.tenant != offer.tenant || header.op.device != offer.proof.device {
         return turned_down("bad_offer", "The offer names another tenant or device than its op.");
@@ -254,9 +262,9 @@ fn take_offer(
             "The op's device is not known. Offer the journal of the organisation first.",
         );
     };
-    if !proven(&author, offer, header, beside) {
+    let Some(kept) = proven(&author, offer, header, beside) else {
         return turned_down(code::BAD_SIGNATURE, "The proof does not show that the device wrote this op.");
-    }
+    };
     let roles = roles_for(service, [&sealed])?;
     let desk = service.desk(ask.now, &roles);
     service.write_journal(&offer.tenant, |journal| {
@@ -269,19 +277,18 @@ fn take_offer(
                 turned_down("other_bytes", "Other bytes stand under this number.")
             };
         }
-        let kept = RunRow { run: offer.proof.run.clone(), others: offer.proof.others.clone() };
         journal.tx().put_run(&header.op.device, &kept)?;
         journal.receive(&desk, &sealed, &author, EntryOrigin::Offered)
     })
 }
 
-/// Whether the proof's signature covers this op, with the hashes from the proof and the request.
-fn proven(author: &Caller, offer: &Offer, header: &Header, beside: &BTreeMap<u64, Hash>) -> bool {
+/// The proof's signature where it covers this op, with the hashes from the proof and the request.
+fn proven(author: &Caller, offer: &Offer, header: &Header, beside: &BTreeMap<u64, Hash>) -> Option<RunRow> {
     let run = &offer.proof.run;
     let number = header.op.device_seq;
     let covers = run.first <= number && number - run.first < run.count;
     if !covers || run.count > MAX_RUN as u64 {
-        return false;
+        return None;
     }
     let hash_of = |n: u64| {
         if n == number {
@@ -290,5 +297,6 @@ fn proven(author: &Caller, offer: &Offer, header: &Header, beside: &BTreeMap<u64
         offer.proof.others.get(&n).or_else(|| beside.get(&n)).copied()
     };
     let hashes: Option<Vec<Hash>> = (run.first..run.first.saturating_add(run.count)).map(hash_of).collect();
-    hashes.is_some_and(|hashes| verify_run(&author.key, &offer.tenant, &author.device, run, &hashes))
+    let kept = RunRow { run: run.clone(), hashes: hashes? };
+    verify_run(&author.key, &offer.tenant, &author.device, run, &kept.hashes).then_some(kept)
 }

@@ -29,8 +29,7 @@ struct Remembered {
 ///
 /// # Errors
 /// `version_not_supported`; `bad_request` for a gap in the numbers or a run that does not name its
-/// device; `bad_signature`; `not_found` for a journal that is none of the caller's business;
-/// `device_forked`. What was taken before the error stays taken: its receipts come again.
+/// device; `bad_signature`; `device_forked`. What was taken before the error stays taken: its receipts come again.
 pub fn sync(
     service: &Service,
     caller: &Caller,
@@ -50,6 +49,7 @@ pub fn sync(
                 reply.differs.retain(|d| d.tenant != differs.tenant);
                 reply.differs.push(differs);
             }
+            push::Taken::Closed => reply.closed.push(run.tenant.clone()),
         }
     }
     reply.receipts.extend(push::offers(service, caller, &request.offers, ask)?);

@@ -109,8 +109,32 @@ pub struct ReceiptRow {
 pub struct RunRow {
     /// The signature.
     pub run: RunSignature,
-    /// Hashes by number of ops that may never get a receipt here: those that a restore lost.
-    pub others: BTreeMap<u64, Hash>,
+    /// The hashes it covers, in order of their numbers. Kept with it because other bytes may stand
+    /// under one of them in the journal: another copy of the profile may have signed a run too.
+    pub hashes: Vec<Hash>,
+}
+
+impl RunRow {
+    /// The number and hash of each op it covers.
+    pub fn ops(&self) -> impl Iterator<Item = (u64, Hash)> + '_ {
+        (self.run.first..).zip(self.hashes.iter().copied())
+    }
+
+    /// Whether it covers this op.
+    pub fn covers(&self, number: u64, hash: Hash) -> bool {
+        self.ops().any(|op| op == (number, hash))
+    }
+
+    /// The hashes as a column, 32 bytes each.
+    pub(super) fn hash_bytes(&self) -> Vec<u8> {
+        self.hashes.iter().flat_map(|hash| hash.0).collect()
+    }
+
+    /// From its columns.
+    pub(super) fn read(run: RunSignature, hashes: &[u8]) -> Self {
+        let hashes = hashes.as_chunks().0.iter().map(|bytes| Hash(*bytes)).collect();
+        Self { run, hashes }
+    }
 }
 
 /// An op on the held list.
@@ -186,9 +210,14 @@ pub trait TenantTx {
     fn standing(&mut self, hash: Hash) -> Result<Option<OpId>>;
     /// Notes that the bytes with this hash are in the journal as `op`; the first note stays.
     fn put_standing(&mut self, hash: Hash, op: &OpId) -> Result<()>;
-    /// A device's signature over a run that covers `number`.
-    fn run(&mut self, device: &DeviceId, number: u64) -> Result<Option<RunRow>>;
-    /// Keeps a run's signature; of two with the same first number the longer stays.
+    /// A device's signature over a run that covers the op with this number and hash.
+    fn run(&mut self, device: &DeviceId, number: u64, hash: Hash) -> Result<Option<RunRow>> {
+        let runs = self.runs(device, number)?;
+        Ok(runs.into_iter().find(|row| row.covers(number, hash)))
+    }
+    /// A device's signatures over runs that cover `number`, longest first.
+    fn runs(&mut self, device: &DeviceId, number: u64) -> Result<Vec<RunRow>>;
+    /// Keeps a run's signature.
     fn put_run(&mut self, device: &DeviceId, run: &RunRow) -> Result<()>;
     /// The held list by device and number.
     fn held(&mut self) -> Result<Vec<HeldRow>>;

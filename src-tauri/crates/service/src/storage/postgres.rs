@@ -394,27 +394,24 @@ impl TenantTx for Tx<'_> {
         self.execute(sql, &[&self.tenant.as_str(), &hash.to_string(), &op.to_string()])
     }
 
-    fn run(&mut self, device: &DeviceId, of: u64) -> Result<Option<RunRow>> {
-        let sql = "SELECT first, count, signature, others FROM run WHERE tenant = $1 AND device = $2
-                   AND first <= $3 AND first + count > $3 ORDER BY first DESC LIMIT 1";
-        let row = self.first(sql, &[&self.tenant.as_str(), &device.as_str(), &signed(of)])?;
-        let read = |row: Row| -> Result<RunRow> {
-            let run = RunSignature { first: number(&row, 0), count: number(&row, 1), signature: row.get(2) };
-            Ok(RunRow { run, others: serde_json::from_str(text(&row, 3))? })
+    fn runs(&mut self, device: &DeviceId, of: u64) -> Result<Vec<RunRow>> {
+        let sql = "SELECT first, count, signature, hashes FROM run WHERE tenant = $1 AND device = $2
+                   AND first <= $3 AND first + count > $3 ORDER BY count DESC, first, signature COLLATE \"C\"";
+        let rows = self.query(sql, &[&self.tenant.as_str(), &device.as_str(), &signed(of)])?;
+        let read = |row: &Row| {
+            let run = RunSignature { first: number(row, 0), count: number(row, 1), signature: row.get(2) };
+            RunRow::read(run, row.get(3))
         };
-        row.map(read).transpose()
+        Ok(rows.iter().map(read).collect())
     }
 
     fn put_run(&mut self, device: &DeviceId, row: &RunRow) -> Result<()> {
-        let sql = "INSERT INTO run (tenant, device, first, count, signature, others) VALUES ($1, $2, $3, $4, $5, $6)
-                   ON CONFLICT (tenant, device, first) DO UPDATE
-                   SET count = excluded.count, signature = excluded.signature, others = excluded.others
-                   WHERE excluded.count > run.count";
+        let sql = "INSERT INTO run (tenant, device, first, count, signature, hashes)
+                   VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
         let (first, count) = (signed(row.run.first), signed(row.run.count));
-        let others = serde_json::to_string(&row.others)?;
         self.execute(
             sql,
-            &[&self.tenant.as_str(), &device.as_str(), &first, &count, &row.run.signature, &others],
+            &[&self.tenant.as_str(), &device.as_str(), &first, &count, &row.run.signature, &row.hash_bytes()],
         )
     }
 

@@ -427,31 +427,26 @@ impl TenantTx for Tx<'_> {
         self.execute(sql, params![self.tenant.as_str(), hash.to_string(), op.to_string()])
     }
 
-    fn run(&mut self, device: &DeviceId, number_: u64) -> Result<Option<RunRow>> {
-        let sql = "SELECT first, count, signature, others FROM run
+    fn runs(&mut self, device: &DeviceId, number_: u64) -> Result<Vec<RunRow>> {
+        let sql = "SELECT first, count, signature, hashes FROM run
                    WHERE tenant = ?1 AND device = ?2 AND first <= ?3 AND first + count > ?3
-                   ORDER BY first DESC LIMIT 1";
+                   ORDER BY count DESC, first, signature";
+        let mut query = self.db.prepare_cached(sql)?;
         let values = params![self.tenant.as_str(), device.as_str(), signed(number_)];
-        let row = self.db.prepare_cached(sql)?.query_row(values, |r| {
+        let rows = query.query_map(values, |r| {
             let run = RunSignature { first: number(r, 0)?, count: number(r, 1)?, signature: r.get(2)? };
-            Ok((run, r.get::<_, String>(3)?))
-        });
-        Ok(row
-            .optional()?
-            .map(|(run, others)| serde_json::from_str(&others).map(|others| RunRow { run, others }))
-            .transpose()?)
+            Ok(RunRow::read(run, &r.get::<_, Vec<u8>>(3)?))
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     fn put_run(&mut self, device: &DeviceId, row: &RunRow) -> Result<()> {
-        let sql = "INSERT INTO run (tenant, device, first, count, signature, others) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                   ON CONFLICT (tenant, device, first) DO UPDATE
-                   SET count = excluded.count, signature = excluded.signature, others = excluded.others
-                   WHERE excluded.count > run.count";
+        let sql = "INSERT OR IGNORE INTO run (tenant, device, first, count, signature, hashes)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
         let (first, count) = (signed(row.run.first), signed(row.run.count));
-        let others = serde_json::to_string(&row.others)?;
         self.execute(
             sql,
-            params![self.tenant.as_str(), device.as_str(), first, count, row.run.signature, others],
+            params![self.tenant.as_str(), device.as_str(), first, count, row.run.signature, row.hash_bytes()],
         )
     }
 

@@ -250,9 +250,10 @@ impl Laptop {
             let hashes: Vec<Hash> = numbers
                 .clone()
                 .map(|n| {
-                    *mine
-                        .get(&(proof.device.clone(), n))
-                        .or_else(|| proof.others.get(&n))
+                    *proof
+                        .others
+                        .get(&n)
+                        .or_else(|| mine.get(&(proof.device.clone(), n)))
                         .expect("a hash for each op of the run")
                 })
                 .collect();
