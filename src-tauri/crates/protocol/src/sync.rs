@@ -167,6 +167,10 @@ pub struct HistoryDiffers {
     pub service: Seen,
     /// Heads of the service at some earlier places, newest first, to find the common point with.
     pub heads: Vec<Seen>,
+    /// No more heads will be told, because the journal is closed to this reader: it goes back to the
+    /// highest place it shares.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub closed: bool,
 }
 
 /// What the service answers.

@@ -795,7 +795,9 @@ fn strangers_learn_nothing(open: Open) {
     for tenant in [&other, &absent] {
         let op = ana.status(tenant, &free_items()[0], Status::Complete, None);
         let run = ana.run(tenant, vec![op]);
-        let push = ana.ask(&mut world, &ana.request(vec![run])).unwrap_err();
+        let mut push = ana.ask(&mut world, &ana.request(vec![run])).unwrap();
+        assert_eq!(std::mem::take(&mut push.closed), std::slice::from_ref(tenant));
+        assert!(push.receipts.is_empty());
         let caller = world.service.caller(&ana.device).unwrap();
         let heads = api(heads::heads(&world.service, &caller, tenant, &[1]).unwrap_err());
         answers.push((push, heads));

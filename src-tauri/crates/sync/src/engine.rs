@@ -87,6 +87,11 @@ struct Search {
 }
 
 impl Search {
+    /// Whether nothing lies between.
+    fn is_over(&self) -> bool {
+        self.high <= self.low.seq + 1
+    }
+
     /// Places to ask about, evenly spread between the two.
     fn places(&self) -> Vec<u64> {
         let between = self.high - self.low.seq - 1;
@@ -275,7 +280,13 @@ impl Engine {
         self.searches.insert(differs.tenant.clone(), Search { low: Seen::default(), high });
         let mut heads = differs.heads.clone();
         heads.push(differs.service);
-        self.narrow(store, &differs.tenant, &heads, now)
+        self.narrow(store, &differs.tenant, &heads)?;
+        if differs.closed
+            && let Some(search) = self.searches.get_mut(&differs.tenant)
+        {
+            search.high = search.low.seq + 1;
+        }
+        self.go_back(store, &differs.tenant, now)
     }
 
     /// Takes the answer to a [`Step::Heads`].
@@ -297,16 +308,11 @@ impl Engine {
             self.report.problems.push(ApiError::new("history_differs", message));
             return Ok(());
         }
-        self.narrow(store, tenant, &reply.heads, now)
+        self.narrow(store, tenant, &reply.heads)?;
+        self.go_back(store, tenant, now)
     }
 
-    fn narrow(
-        &mut self,
-        store: &mut Store,
-        tenant: &TenantId,
-        heads: &[Seen],
-        now: Time,
-    ) -> Result<(), SyncError> {
+    fn narrow(&mut self, store: &Store, tenant: &TenantId, heads: &[Seen]) -> Result<(), SyncError> {
         let Some(search) = self.searches.get_mut(tenant) else { return Ok(()) };
         let places: Vec<u64> = heads.iter().map(|h| h.seq).collect();
         let ours: BTreeMap<u64, Seen> =
@@ -320,17 +326,20 @@ impl Engine {
                 _ => {}
             }
         }
-        let found = *search;
-        if found.high <= found.low.seq + 1 {
-            self.searches.remove(tenant);
-            self.offered.remove(tenant);
-            if let Err(error) = store.rewind(tenant, found.low, now) {
-                return self.page_failed(tenant, error);
-            }
-            self.report.went_back.push(tenant.clone());
-            self.send_list = true;
-            self.more = true;
+        Ok(())
+    }
+
+    /// Goes back to the common point once it is found.
+    fn go_back(&mut self, store: &mut Store, tenant: &TenantId, now: Time) -> Result<(), SyncError> {
+        let Some(found) = self.searches.get(tenant).copied().filter(Search::is_over) else { return Ok(()) };
+        self.searches.remove(tenant);
+        self.offered.remove(tenant);
+        if let Err(error) = store.rewind(tenant, found.low, now) {
+            return self.page_failed(tenant, error);
         }
+        self.report.went_back.push(tenant.clone());
+        self.send_list = true;
+        self.more = true;
         Ok(())
     }
 }

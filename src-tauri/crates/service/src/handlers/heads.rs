@@ -17,13 +17,9 @@ pub const MAX_PLACES: usize = 256;
 /// The service's heads at `at`, as far as the journal reaches.
 ///
 /// # Errors
-/// `not_found` where the caller may not verify the journal and never could, `bad_request` for too
-/// many places. Whoever was assigned once may still hold what a restore lost, and has to find out
-/// from where.
+/// `not_found` where the caller may not verify the journal, `bad_request` for too many places.
 pub fn heads(service: &Service, caller: &Caller, tenant: &TenantId, at: &[u64]) -> Result<HeadsReply> {
-    let may = tenant.is_org()
-        || caller.may(Action::VerifyAudit, tenant, &service.table)
-        || caller.assigned.contains_key(tenant);
+    let may = tenant.is_org() || caller.may(Action::VerifyAudit, tenant, &service.table);
     if !caller.active || !may {
         return Err(not_found());
     }

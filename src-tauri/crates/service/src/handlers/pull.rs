@@ -133,7 +133,7 @@ fn gone(
         let from = known.get(&tenant).copied().unwrap_or_default();
         if !there.contains(&tenant) {
             let (service, heads) = (Seen::default(), vec![Seen::default()]);
-            reply.differs.push(HistoryDiffers { tenant, service, heads });
+            reply.differs.push(HistoryDiffers { tenant, service, heads, closed: true });
         } else if let Some(lost) = lost(service, caller, &tenant, from)? {
             reply.differs.push(lost);
         } else {
@@ -152,7 +152,10 @@ fn lost(service: &Service, caller: &Caller, tenant: &TenantId, from: Seen) -> Re
     with(&service.storage, tenant, Mode::Read, |tx| {
         let row = tx.journal()?.ok_or_else(not_found)?;
         let differs = row.state.restored_from.is_some() && !extends(tx, from, &row)?;
-        differs.then(|| self::differs(tx, tenant, row.seen)).transpose()
+        if !differs {
+            return Ok(None);
+        }
+        Ok(Some(HistoryDiffers { closed: true, ..self::differs(tx, tenant, row.seen)? }))
     })
 }
 
@@ -219,7 +222,7 @@ pub fn differs(tx: &mut dyn TenantTx, tenant: &TenantId, service: Seen) -> Resul
         .collect();
     let mut heads = tx.heads(&back)?;
     heads.push(Seen::default());
-    Ok(HistoryDiffers { tenant: tenant.clone(), service, heads })
+    Ok(HistoryDiffers { tenant: tenant.clone(), service, heads, closed: false })
 }
 
 fn row_bytes(row: &EntryRow) -> usize {
