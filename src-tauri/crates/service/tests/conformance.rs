@@ -594,20 +594,17 @@ fn may(world: &mut World, laptop: &mut Laptop, journal: &TenantId, changes: Vec<
     let count = changes.len();
     let ops = changes.into_iter().map(|c| laptop.op(journal, c, BTreeMap::new())).collect();
     let run = laptop.run(journal, ops);
-    match laptop.ask(world, &laptop.request(vec![run])) {
-        Ok(reply) => {
-            let judged = |outcome: &Outcome| match outcome {
-                Outcome::Refused { refusal } => refusal.code != "not_allowed",
-                other => matches!(other, Outcome::Accepted { .. }),
-            };
-            reply.receipts.iter().map(|r| judged(&r.outcome)).collect()
-        }
-        Err(error) => {
-            assert_eq!(error.code, "not_found");
-            laptop.numbers.insert(journal.clone(), number);
-            vec![false; count]
-        }
+    let reply = laptop.ask(world, &laptop.request(vec![run])).unwrap();
+    if reply.closed.contains(journal) {
+        assert!(reply.receipts.is_empty(), "nothing of it was taken");
+        laptop.numbers.insert(journal.clone(), number);
+        return vec![false; count];
     }
+    let judged = |outcome: &Outcome| match outcome {
+        Outcome::Refused { refusal } => refusal.code != "not_allowed",
+        other => matches!(other, Outcome::Accepted { .. }),
+    };
+    reply.receipts.iter().map(|r| judged(&r.outcome)).collect()
 }
 
 fn by_owner(tenant_role: bool) -> Entity {
