@@ -116,7 +116,12 @@ impl Store {
         Ok(digests == journal.digests)
     }
 
-    fn not_returned(&self, tenant: &TenantId) -> Result<Vec<OpId>, StoreError> {
+    /// Ops set aside after the service came back from a backup that it did not take again, in the
+    /// order they had.
+    ///
+    /// # Errors
+    /// Whatever the database reports.
+    pub fn not_returned(&self, tenant: &TenantId) -> Result<Vec<OpId>, StoreError> {
         let mut statement =
             self.db.prepare_cached("SELECT op, outcome FROM beyond WHERE tenant = ?1 ORDER BY seq")?;
         let rows = statement.query_map([tenant.as_str()], |row| {
@@ -234,8 +239,9 @@ impl Verifier<'_> {
     /// Every head the service signed, with its signature.
     fn heads(&mut self) -> Result<Option<Bad>, StoreError> {
         let db = &self.store.db;
-        let mut keys = service_keys(db)?;
-        keys.push(self.store.me()?.identity.service_key.clone());
+        // Nearly all are signed by the pinned key.
+        let mut keys = vec![self.store.me()?.identity.service_key.clone()];
+        keys.extend(service_keys(db)?);
         let mut statement =
             db.prepare_cached("SELECT seq, head, signature FROM witness WHERE tenant = ?1 ORDER BY seq")?;
         let mut rows = statement.query([self.tenant.as_str()])?;

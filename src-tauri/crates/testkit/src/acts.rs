@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::base::MANAGER;
 use crate::device::Acked;
-use crate::world::{Failure, World};
+use crate::world::{Failure, Pace, World};
 
 /// The playbook that laptops start by themselves, and its next version.
 const SMALL: [&str; 2] =
@@ -52,9 +52,8 @@ pub(crate) enum Act {
     ChangeRole,
 }
 
-/// How likely each act is, by and large.
-const USUAL: [(Act, u32); 25] = [
-    (Act::Write, 300),
+/// How likely each act is, by and large, beside writing.
+const USUAL: [(Act, u32); 24] = [
     (Act::View, 12),
     (Act::Undo, 25),
     (Act::Resolve, 30),
@@ -85,10 +84,15 @@ const USUAL: [(Act, u32); 25] = [
 pub(crate) struct Weights(Vec<(Act, u32)>);
 
 impl Weights {
-    pub fn draw(random: &mut StdRng) -> Self {
-        let shaped = USUAL.iter().enumerate().map(|(place, (act, weight))| {
+    pub fn draw(random: &mut StdRng, pace: Pace) -> Self {
+        let writes = match pace {
+            Pace::Brisk => 500,
+            Pace::Slow => 300,
+        };
+        let usual = std::iter::once((Act::Write, writes)).chain(USUAL);
+        let shaped = usual.enumerate().map(|(place, (act, weight))| {
             let factor = if place < 9 { 2 } else { [0, 2, 2, 6][random.random_range(0..4)] };
-            (*act, weight * factor)
+            (act, weight * factor)
         });
         Self(shaped.collect())
     }

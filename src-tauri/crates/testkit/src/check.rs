@@ -128,7 +128,7 @@ impl World<'_> {
                         device.index,
                         acked.op,
                         device.store.receipt(&acked.op)?,
-                        device.store.audit_verify(&acked.op.tenant)?.not_returned
+                        device.store.not_returned(&acked.op.tenant)?
                     )));
                 }
                 self.check_visible(&journals, device.index, acked)?;
@@ -253,7 +253,7 @@ impl World<'_> {
             && !waits
         {
             // Accepted once, lost with a restore, and refused when it was offered again.
-            if device.store.audit_verify(&acked.op.tenant)?.not_returned.contains(&acked.op) {
+            if device.store.not_returned(&acked.op.tenant)?.contains(&acked.op) {
                 return Ok(());
             }
             return Err(Failure::new(format!(

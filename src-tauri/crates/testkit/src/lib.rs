@@ -26,4 +26,4 @@ pub mod wire;
 pub mod world;
 
 pub use base::Base;
-pub use world::{Failure, Report, run};
+pub use world::{Failure, Report, Seed, run};

@@ -50,9 +50,9 @@ pub fn run_all(
 fn hunt(base: &Base, bug: Bug) -> Option<(u64, String)> {
     (0..SEEDS).find_map(|seed| {
         plant(Some(bug));
-        let with = run(base, seed);
+        let with = run(base, seed.into());
         plant(None);
         let what = with.err()?;
-        run(base, seed).is_ok().then(|| (seed, what.to_string().chars().take(160).collect()))
+        run(base, seed.into()).is_ok().then(|| (seed, what.to_string().chars().take(160).collect()))
     })
 }

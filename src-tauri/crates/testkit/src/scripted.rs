@@ -20,7 +20,7 @@ const ROUNDS: usize = 60;
 
 /// A world in which everybody has everything.
 fn world(base: &Base) -> World<'_> {
-    let mut world = World::new(base, 1).unwrap();
+    let mut world = World::new(base, 1.into()).unwrap();
     for at in 0..world.devices.len() {
         world.sync_whole(at).unwrap();
     }

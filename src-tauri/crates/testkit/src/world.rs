@@ -1,8 +1,10 @@
 //! One run: who is there, what time it is, and what the seed decides.
 
 use std::collections::BTreeMap;
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
+use std::num::ParseIntError;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use cairn_domain::access::Role;
@@ -77,6 +79,52 @@ pub(crate) struct Backup {
     pub seqs: BTreeMap<TenantId, u64>,
 }
 
+/// How much happens between two changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pace {
+    /// Two changes in five steps: as many faults a second as the machine can take.
+    #[default]
+    Brisk,
+    /// One in three: more messages between them. Seeds that were found at this pace keep it.
+    Slow,
+}
+
+/// What a run is made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seed {
+    /// All chance comes from it.
+    pub number: u64,
+    /// How much happens between two changes.
+    pub pace: Pace,
+}
+
+impl From<u64> for Seed {
+    fn from(number: u64) -> Self {
+        Self { number, pace: Pace::default() }
+    }
+}
+
+impl fmt::Display for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.pace {
+            Pace::Brisk => write!(f, "{}", self.number),
+            Pace::Slow => write!(f, "{} slow", self.number),
+        }
+    }
+}
+
+/// As in the list of seeds: `194`, or `194 slow`.
+impl FromStr for Seed {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIntError> {
+        Ok(match text.strip_suffix("slow") {
+            Some(number) => Self { number: number.trim().parse()?, pace: Pace::Slow },
+            None => text.trim().parse::<u64>()?.into(),
+        })
+    }
+}
+
 /// A run.
 pub struct World<'b> {
     pub(crate) base: &'b Base,
@@ -100,19 +148,19 @@ pub struct World<'b> {
     /// By hash, what laptops issued again and as what: a restored service may not know it.
     pub(crate) renamed: BTreeMap<Hash, Vec<(OpId, Hash)>>,
     trace: Sha256,
-    seed: u64,
+    seed: Seed,
 }
 
 /// Makes one run and checks every promise at its end.
 ///
 /// # Errors
 /// The first promise that did not hold.
-pub fn run(base: &Base, seed: u64) -> Result<Report, Failure> {
+pub fn run(base: &Base, seed: Seed) -> Result<Report, Failure> {
     run_logged(base, seed, false).0
 }
 
 /// [`run`], and the schedule in words if asked for.
-pub fn run_logged(base: &Base, seed: u64, log: bool) -> (Result<Report, Failure>, Vec<String>) {
+pub fn run_logged(base: &Base, seed: Seed, log: bool) -> (Result<Report, Failure>, Vec<String>) {
     let mut world = match World::new(base, seed) {
         Ok(world) => world,
         Err(failure) => return (Err(failure), Vec::new()),
@@ -128,17 +176,17 @@ pub fn run_logged(base: &Base, seed: u64, log: bool) -> (Result<Report, Failure>
 }
 
 impl<'b> World<'b> {
-    pub(crate) fn new(base: &'b Base, seed: u64) -> Result<Self, Failure> {
-        let mut random = StdRng::seed_from_u64(seed);
+    pub(crate) fn new(base: &'b Base, seed: Seed) -> Result<Self, Failure> {
+        let mut random = StdRng::seed_from_u64(seed.number);
         let thread = format!("{:?}", std::thread::current().id());
         let thread: String = thread.chars().filter(char::is_ascii_digit).collect();
-        let dir = base.root().join(format!("seed-{seed}-{thread}"));
+        let dir = base.root().join(format!("seed-{}-{thread}", seed.number));
         let mut service_random = StdRng::seed_from_u64(random.random());
         let clock = Time::from_timestamp(START + 60, 0).unwrap_or_default();
         copy_database(&base.service(), &dir.join("service-0"), "service.db")?;
         let storage: Arc<dyn Storage> = Arc::new(Sqlite::open(&dir.join("service-0"))?);
         let service = Service::open(storage, Ask::new(clock, &mut service_random))?;
-        let weights = Weights::draw(&mut random);
+        let weights = Weights::draw(&mut random, seed.pace);
         let mut world = Self {
             base,
             dir,
@@ -297,7 +345,7 @@ impl<'b> World<'b> {
     }
 
     /// The seed, for messages.
-    pub fn seed(&self) -> u64 {
+    pub fn seed(&self) -> Seed {
         self.seed
     }
 }

@@ -1,14 +1,14 @@
 //! `sim`: runs seeds of the simulator, or the planted bugs.
 #![allow(clippy::print_stdout, reason = "a program that reports prints")]
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use cairn_testkit::{Base, world};
+use cairn_testkit::world::{self, Pace};
+use cairn_testkit::{Base, Seed};
 use clap::Parser;
 
 /// Seeds that found a fault once: they always run first.
@@ -25,6 +25,9 @@ struct Options {
     /// The first seed.
     #[arg(long, default_value_t = 0)]
     first: u64,
+    /// At the slow pace: more messages between two changes.
+    #[arg(long)]
+    slow: bool,
     /// Run the planted bugs instead, and print `caught` or `not caught` for each.
     #[arg(long)]
     planted: bool,
@@ -47,7 +50,7 @@ struct Tally {
     runs: AtomicU64,
     ops: AtomicU64,
     steps: AtomicU64,
-    failed: Mutex<Vec<(u64, String)>>,
+    failed: Mutex<Vec<(Seed, String)>>,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -60,9 +63,11 @@ fn main() -> anyhow::Result<ExitCode> {
         Some(path) => std::fs::read_to_string(path)?,
         None => FOUND.to_owned(),
     };
-    let mut seeds: Vec<u64> = listed(&list)?;
-    let before: BTreeSet<u64> = seeds.iter().copied().collect();
-    seeds.extend((options.first..options.first + options.seeds).filter(|seed| !before.contains(seed)));
+    let mut seeds = listed(&list)?;
+    let pace = if options.slow { Pace::Slow } else { Pace::Brisk };
+    let asked = (options.first..options.first + options.seeds).map(|number| Seed { number, pace });
+    let asked: Vec<Seed> = asked.filter(|seed| !seeds.contains(seed)).collect();
+    seeds.extend(asked);
     let base = Base::make()?;
     let (started, tally, next) = (Instant::now(), Tally::default(), AtomicU64::new(0));
     std::thread::scope(|scope| {
@@ -74,12 +79,12 @@ fn main() -> anyhow::Result<ExitCode> {
 }
 
 /// The seeds of a list: one a line, `#` begins a comment.
-fn listed(text: &str) -> anyhow::Result<Vec<u64>> {
+fn listed(text: &str) -> anyhow::Result<Vec<Seed>> {
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
     lines.filter(|line| !line.is_empty()).map(|line| Ok(line.parse()?)).collect()
 }
 
-fn work(base: &Base, seeds: &[u64], next: &AtomicU64, tally: &Tally, log: bool) {
+fn work(base: &Base, seeds: &[Seed], next: &AtomicU64, tally: &Tally, log: bool) {
     while let Some(seed) =
         usize::try_from(next.fetch_add(1, Ordering::Relaxed)).ok().and_then(|n| seeds.get(n))
     {
@@ -90,7 +95,9 @@ fn work(base: &Base, seeds: &[u64], next: &AtomicU64, tally: &Tally, log: bool) 
             Ok(report) => {
                 tally.ops.fetch_add(report.ops, Ordering::Relaxed);
                 tally.steps.fetch_add(report.steps, Ordering::Relaxed);
-                if seed % TWICE == 0 && world::run(base, *seed).map(|again| again.hash) != Ok(report.hash) {
+                if seed.number % TWICE == 0
+                    && world::run(base, *seed).map(|again| again.hash) != Ok(report.hash)
+                {
                     failure = Some("the same seed gave another hash the second time".to_owned());
                 }
             }
@@ -100,7 +107,8 @@ fn work(base: &Base, seeds: &[u64], next: &AtomicU64, tally: &Tally, log: bool) 
             if log {
                 println!("{}", lines.join("\n"));
             }
-            println!("seed {seed} failed: {what} (again: sim --first {seed} --seeds 1 --log)");
+            let slow = if seed.pace == Pace::Slow { " --slow" } else { "" };
+            println!("seed {seed} failed: {what} (again: sim --first {}{slow} --seeds 1 --log)", seed.number);
             tally.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((*seed, what));
         }
     }
