@@ -467,6 +467,18 @@ pub struct SyncReport {
     pub rebuilt: u64,
 }
 
+/// Unsent work as a sealed file; the JSON shape of `cairnctl held export`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Exported {
+    /// Where the file lies.
+    pub file: String,
+    /// Changes inside.
+    #[ts(type = "number")]
+    pub ops: u64,
+    /// Slugs of their tenants, or ids where this computer knows no slug.
+    pub tenants: Vec<String>,
+}
+
 /// An error as the window gets it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct Failure {

@@ -752,6 +752,23 @@ complete: boolean,
 rebuilt: number, };
 
 /**
+ * Unsent work as a sealed file; the JSON shape of `cairnctl held export`.
+ */
+export type Exported = {
+/**
+ * Where the file lies.
+ */
+file: string,
+/**
+ * Changes inside.
+ */
+ops: number,
+/**
+ * Slugs of their tenants, or ids where this computer knows no slug.
+ */
+tenants: Array<string>, };
+
+/**
  * An error as the window gets it.
  */
 export type Failure = {
