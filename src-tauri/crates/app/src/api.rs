@@ -16,6 +16,9 @@ pub enum Session {
         server: Option<String>,
         /// The name used last.
         name: Option<String>,
+        /// Changes that have not left this computer.
+        #[ts(type = "number")]
+        unsent: u64,
     },
     /// The database is locked (on demand, after idle, or because the lease ran out).
     Locked {

@@ -11,7 +11,11 @@ server: string | null,
 /**
  * The name used last.
  */
-name: string | null, } | { "state": "locked",
+name: string | null,
+/**
+ * Changes that have not left this computer.
+ */
+unsent: number, } | { "state": "locked",
 /**
  * `asked`, `idle` or `lease`.
  */
