@@ -5,6 +5,7 @@ commands! {
     session,
     sign_in,
     sign_out,
+    export_unsent,
     lock,
     unlock,
     active,

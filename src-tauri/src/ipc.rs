@@ -5,9 +5,10 @@
 use std::sync::Arc;
 
 use cairn_app::api::{
-    ChecklistView, Failure, HistoryRow, ItemDetail, Session, StatusLine, SyncReport, SyncView, TenantRow,
-    Written,
+    ChecklistView, Exported, Failure, HistoryRow, ItemDetail, Session, StatusLine, SyncReport, SyncView,
+    TenantRow, Written,
 };
+use cairn_app::error::fault;
 use cairn_app::projects::built_in_source;
 use cairn_protocol::ApiError;
 use serde::{Deserialize, Serialize};
@@ -158,6 +159,15 @@ async fn sign_out(shell: Host<'_>, request: Nothing) -> Answer<Session> {
     shell.blocking(|shell| shell.unlock(None)).await.map_err(failure)?;
     shell.session().sign_out().await.map_err(failure)?;
     standing(&shell).await
+}
+
+/// Where somebody may no longer sign in, this is the way out for their work.
+#[tauri::command]
+async fn export_unsent(shell: Host<'_>, request: Nothing) -> Answer<Exported> {
+    let Nothing {} = request;
+    let folder = dirs::download_dir().filter(|folder| folder.is_dir()).or_else(dirs::home_dir);
+    let folder = folder.ok_or_else(|| failure(fault("cannot_write", "This system names no home folder.")))?;
+    shell.blocking(move |shell| shell.export_unsent(&folder)).await.map_err(failure)
 }
 
 #[tauri::command]

@@ -3,10 +3,11 @@
 //! Nothing here knows Tauri. Work on the database runs on threads that may block; commands are
 //! answered on them, so the window itself never waits.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cairn_app::api::{self, StatusLine, SyncReport};
-use cairn_app::error::{Result, fault};
+use cairn_app::api::{self, Exported, StatusLine, SyncReport};
+use cairn_app::error::{Result, fault, store};
 use cairn_app::{Desk, Session};
 use cairn_domain::Time;
 use cairn_protocol::code;
@@ -87,7 +88,7 @@ impl Shell {
         match self.session.open() {
             Ok(()) => self.session.with(|desk| at(desk, self.now())),
             Err(error) if error.code == "signed_out" => {
-                Ok(api::Session::SignedOut { server: None, name: None })
+                Ok(api::Session::SignedOut { server: None, name: None, unsent: 0 })
             }
             Err(error) if error.code.starts_with("key_") => Ok(api::Session::Recovery {
                 passphrase: self.session.profile().has_recovery(),
@@ -207,6 +208,17 @@ impl Shell {
             .unwrap_or_else(|_| Err(fault("internal", "Cairn made a mistake. What was saved is safe.")))
     }
 
+    /// Writes everything unsent to a new sealed file in `folder`. It needs nobody to be signed in.
+    ///
+    /// # Errors
+    /// `signed_out` where there is no profile yet, `locked`; as [`Desk::export_unsent`].
+    pub fn export_unsent(&self, folder: &Path) -> Result<Exported> {
+        let now = self.now();
+        let file = folder.join(format!("cairn-unsent-{}.json", now.format("%Y%m%dT%H%M%SZ")));
+        self.session.open()?;
+        self.session.with(|desk| desk.export_unsent(&file, now))
+    }
+
     /// The sync line.
     ///
     /// # Errors
@@ -288,7 +300,8 @@ fn at(desk: &mut Desk, now: Time) -> Result<api::Session> {
     let again = desk.store.must_re_enrol();
     if desk.identity().is_err() || again {
         let (server, name) = known.map(|known| (known.server, known.name)).unzip();
-        return Ok(api::Session::SignedOut { server, name });
+        let unsent = desk.store.counts(None).map_err(store)?.pending;
+        return Ok(api::Session::SignedOut { server, name, unsent });
     }
     let me = desk.identity()?.clone();
     match desk.within_lease(now) {
@@ -331,10 +344,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let shell = shell(folder.path());
         let standing = shell.standing().unwrap();
-        assert_eq!(standing, api::Session::SignedOut { server: None, name: None });
+        assert_eq!(standing, api::Session::SignedOut { server: None, name: None, unsent: 0 });
         shell.lock("asked").unwrap();
         assert_eq!(shell.standing().unwrap(), standing, "there is nothing to lock");
-        assert!(!folder.path().join("profile").exists());
+        let refused = shell.export_unsent(folder.path()).unwrap_err();
+        assert_eq!(refused.code, "signed_out");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]

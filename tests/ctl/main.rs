@@ -4,6 +4,7 @@
 
 mod exits;
 mod killed;
+mod sealed;
 mod shapes;
 
 use cairn_tests::ctl::Laptop;

@@ -8,7 +8,7 @@ const ITEM = "item/first-school-go-live/0/check-room-codes";
 const row = (key: string) => screen.findByTestId(`item-row-${key}`);
 
 describe("sign in", () => {
-  const OUT = { state: "signed_out", server: null, name: null } as const;
+  const OUT = { state: "signed_out", server: null, name: null, unsent: 0 } as const;
 
   it("lists each fault as a link to its field and takes the focus there", async () => {
     const host = await open({ session: OUT });
@@ -35,6 +35,26 @@ describe("sign in", () => {
     await fireEvent.click(screen.getByTestId("sign-in-submit"));
     await screen.findByTestId("tenant-row-hill-school");
     expect(asked(host, "sign_in").at(-1)).toMatchObject({ name: "mara.okafor" });
+  });
+
+  it("offers a sealed file for unsent work and says where it lies", async () => {
+    const host = await open({ session: { ...OUT, unsent: 4 } });
+    host.failNext.set("export_unsent", {
+      code: "cannot_write",
+      message: "No room.",
+      details: null,
+    });
+    await fireEvent.click(screen.getByTestId("unsent-export"));
+    expect((await screen.findByTestId("unsent-failure")).textContent).toBe("No room.");
+    await fireEvent.click(screen.getByTestId("unsent-export"));
+    expect((await screen.findByTestId("unsent-file")).textContent).toContain("/Downloads/");
+    expect(screen.queryByTestId("unsent-failure")).toBeNull();
+    expect(asked(host, "export_unsent")).toHaveLength(2);
+  });
+
+  it("says nothing of unsent work where there is none", async () => {
+    await open({ session: OUT });
+    expect(screen.queryByTestId("unsent-export")).toBeNull();
   });
 });
 

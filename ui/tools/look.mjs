@@ -37,6 +37,7 @@ const id = (name) => `[data-testid="${name}"]`;
 const SCREENS = [
   { name: "sign-in", scene: "sign-in" },
   { name: "sign-in-problem", scene: "sign-in", act: (page) => page.click(id("sign-in-submit")) },
+  { name: "sign-in-unsent", scene: "revoked", act: (page) => page.click(id("unsent-export")) },
   { name: "locked", scene: "locked" },
   { name: "recovery", scene: "recovery" },
   { name: "unusable", scene: "unusable" },
@@ -79,6 +80,7 @@ const SCREENS = [
   { name: "zoom-sync", hash: "#/sync", width: 640, height: 400 },
   { name: "zoom-tenants", hash: "#/tenants", width: 640, height: 400 },
   { name: "zoom-sign-in", scene: "sign-in", width: 640, height: 400 },
+  { name: "zoom-sign-in-unsent", scene: "revoked", width: 640, height: 400 },
 ];
 
 async function openReason(page) {

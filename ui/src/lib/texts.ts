@@ -141,6 +141,17 @@ export const texts = {
     missingPassword: "Enter your password",
   },
 
+  unsent: {
+    title: (count: number) =>
+      `${plural(count, "change has", "changes have")} not left this computer`,
+    lead: "Signing in sends them. If the service does not let you in any more, export them to a file that only the service can read, and give it to your manager.",
+    export: "Export unsent work",
+    busy: "Exporting",
+    done: (count: number) => `${plural(count, "change is", "changes are")} in`,
+    next: "They stay on this computer too.",
+    stored: "Unsent work is kept on this computer, encrypted",
+  },
+
   lock: {
     title: "Cairn is locked",
     name: (name: string) => `Signed in as ${name}`,

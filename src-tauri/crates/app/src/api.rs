@@ -16,6 +16,9 @@ pub enum Session {
         server: Option<String>,
         /// The name used last.
         name: Option<String>,
+        /// Changes that have not left this computer.
+        #[ts(type = "number")]
+        unsent: u64,
     },
     /// The database is locked (on demand, after idle, or because the lease ran out).
     Locked {
@@ -465,6 +468,18 @@ pub struct SyncReport {
     /// Tenants that had to be rebuilt after a digest mismatch; always 0 in health.
     #[ts(type = "number")]
     pub rebuilt: u64,
+}
+
+/// Unsent work as a sealed file; the JSON shape of `cairnctl held export`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Exported {
+    /// Where the file lies.
+    pub file: String,
+    /// Changes inside.
+    #[ts(type = "number")]
+    pub ops: u64,
+    /// Slugs of their tenants, or ids where this computer knows no slug.
+    pub tenants: Vec<String>,
 }
 
 /// An error as the window gets it.

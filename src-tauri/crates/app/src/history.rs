@@ -190,6 +190,10 @@ pub(crate) fn log_line(line: &SyncLine) -> (String, String) {
             let count = |name: &str| line.details.get(name).and_then(Value::as_u64).unwrap_or(0);
             format!("Synced: {} sent, {} received", count("pushed"), count("pulled"))
         }
+        "exported" => {
+            let ops = line.details.get("ops").and_then(Value::as_u64).unwrap_or(0);
+            format!("Exported {ops} unsent changes to a sealed file")
+        }
         "history_differs" => {
             "The service came back from a backup; its missing changes were offered again".to_owned()
         }

@@ -4,6 +4,7 @@ pub mod api;
 pub mod conflicts;
 pub mod desk;
 pub mod error;
+mod files;
 pub mod history;
 pub mod keyring;
 pub mod projects;

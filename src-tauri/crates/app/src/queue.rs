@@ -1,15 +1,21 @@
 //! What has not left this computer, what was refused, and what the service holds.
 
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
 use cairn_domain::access::Action;
 use cairn_domain::change::Change;
 use cairn_domain::{TenantId, Time};
+use cairn_protocol::ApiError;
 use cairn_store::OutboxState;
+use serde_json::json;
 
 use crate::Desk;
-use crate::api::{QueueRow, SyncView, TenantRow, Written};
+use crate::api::{Exported, QueueRow, SyncView, TenantRow, Written};
 use crate::desk::{id, parse_op};
-use crate::error::{Result, store};
-use crate::history;
+use crate::error::{Result, fault, store};
+use crate::{files, history};
 
 impl Desk {
     /// What the Sync screen shows.
@@ -109,6 +115,41 @@ impl Desk {
         let change = if adopt { Change::HeldAdopted { op } } else { Change::HeldDiscarded { op } };
         self.write(&loaded, change, None, now)
     }
+
+    /// Writes everything unsent to a new file that only the service can read, for a computer whose
+    /// device was revoked. It works signed out too: where the account is disabled there is no other
+    /// way. Nothing leaves the queue.
+    ///
+    /// # Errors
+    /// `file_exists`, `cannot_write`, `nothing_to_export`, `too_large`, `not_enrolled`.
+    pub fn export_unsent(&mut self, file: &Path, now: Time) -> Result<Exported> {
+        if file.exists() {
+            return Err(file_exists(file));
+        }
+        let export = self.store.export_unsent().map_err(store)?;
+        files::write_private(file, export.text.as_bytes()).map_err(|error| not_written(file, &error))?;
+        self.store.log_sync(now, None, "exported", &json!({ "ops": export.ops })).map_err(store)?;
+        let slugs: BTreeMap<String, String> = self.tenants()?.into_iter().map(|t| (t.id, t.slug)).collect();
+        let tenants = export.tenants.iter().map(TenantId::to_string);
+        Ok(Exported {
+            file: file.display().to_string(),
+            ops: export.ops,
+            tenants: tenants.map(|id| slugs.get(&id).cloned().unwrap_or(id)).collect(),
+        })
+    }
+}
+
+fn file_exists(file: &Path) -> ApiError {
+    let message = format!("'{}' exists already. Choose a new file.", file.display());
+    ApiError { details: json!({ "file": file }), ..fault("file_exists", message) }
+}
+
+fn not_written(file: &Path, error: &io::Error) -> ApiError {
+    if error.kind() == io::ErrorKind::AlreadyExists {
+        return file_exists(file);
+    }
+    let message = format!("'{}' cannot be written: {error}.", file.display());
+    ApiError { details: json!({ "file": file }), ..fault("cannot_write", message) }
 }
 
 /// A day without a network is one line, not hundreds: the newest attempt stands for those before it

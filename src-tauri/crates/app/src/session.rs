@@ -1,7 +1,6 @@
 //! Opening a profile, signing in and out, and synchronising: everything around the desk.
 
 use std::fs::File;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -20,6 +19,7 @@ use zeroize::Zeroizing;
 use crate::api::SyncReport;
 use crate::desk::Desk;
 use crate::error::{Result, fault, store};
+use crate::files;
 use crate::keyring::SystemKeyring;
 
 /// How long one `sync` may take (SPEC command line).
@@ -510,12 +510,7 @@ fn key_file(path: &Path) -> Result<DataKey> {
     let key = DataKey::random(&mut SystemEntropy).map_err(store)?;
     let io =
         |e: std::io::Error| fault("io", format!("The key file '{}' cannot be made: {e}.", path.display()));
-    let mut options = File::options();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path).map_err(io)?;
     let text = Zeroizing::new(hex::encode(key.bytes()));
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
+    files::write_private(path, text.as_bytes()).map_err(io)?;
     Ok(key)
 }

@@ -47,6 +47,7 @@ fn types() -> String {
         ConflictRow,
         SyncView,
         SyncReport,
+        Exported,
         Failure,
     ];
     out.lines().map(|line| format!("{}\n", line.trim_end())).collect()

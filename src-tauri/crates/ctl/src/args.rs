@@ -103,9 +103,10 @@ pub enum Command {
         #[arg(long)]
         due: Option<String>,
     },
-    /// Work the service holds until a manager decides.
+    /// Work the service holds until a manager decides, or work that cannot be sent.
     Held {
-        /// `adopt OP`, `discard OP`, or a tenant.
+        /// A tenant, `adopt OP`, `discard OP`, or `export FILE`: everything unsent, sealed for the
+        /// service.
         #[arg(num_args = 1..=2, required = true)]
         words: Vec<String>,
     },

@@ -71,6 +71,12 @@ async fn run(cli: Cli) -> Result<Answer> {
         return check_playbook(file);
     }
     let session = session(&cli)?;
+    if let Command::Held { words } = &cli.command
+        && let [verb, file] = words.as_slice()
+        && verb == "export"
+    {
+        return export(&session, Path::new(file));
+    }
     let project = cli.project.as_deref();
     match cli.command {
         Command::Login { server, user, password_stdin } => {
@@ -349,8 +355,24 @@ fn held(desk: &mut cairn_app::Desk, words: &[String]) -> Result<Answer> {
         [verb, op] if verb == "adopt" => desk.decide_held(op, true, now()).map(|w| Answer::written(&w)),
         [verb, op] if verb == "discard" => desk.decide_held(op, false, now()).map(|w| Answer::written(&w)),
         [tenant] => queue(desk, "held", desk.held(tenant)?),
-        _ => Err(fault("wrong_use", "Say 'held TENANT', 'held adopt OP' or 'held discard OP'.")),
+        _ => {
+            let message = "Say 'held TENANT', 'held adopt OP', 'held discard OP' or 'held export FILE'.";
+            Err(fault("wrong_use", message))
+        }
     }
+}
+
+/// Unlike everything else at the desk this asks for nobody to be signed in.
+fn export(session: &Session, file: &Path) -> Result<Answer> {
+    session.open()?;
+    let exported = session.with(|desk| desk.export_unsent(file, now()))?;
+    let line = format!(
+        "{} changes of {} are in {}, sealed for the service. They stay on this computer too.",
+        exported.ops,
+        exported.tenants.join(", "),
+        exported.file
+    );
+    Ok(Answer::yes(json!(exported), vec![line]))
 }
 
 fn quarantine(desk: &mut cairn_app::Desk, what: Option<QuarantineCommand>) -> Result<Answer> {

@@ -21,6 +21,7 @@ pub mod journal;
 pub mod op;
 pub mod planted;
 pub mod playbook;
+pub mod seal;
 pub mod undo;
 
 pub use cell::{Cell, CellKey, Kept};

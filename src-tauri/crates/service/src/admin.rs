@@ -10,11 +10,12 @@ use cairn_protocol::code;
 use serde_json::json;
 
 use crate::error::{Error, Result};
+use crate::handlers::sign_in;
 use crate::journal::{Desk, Journal, random_bytes};
 use crate::org::{self, Account, side};
 use crate::password;
 use crate::service::{Ask, Service};
-use crate::storage::{Mode, with};
+use crate::storage::{Mode, TenantTx, with};
 
 /// A new person.
 #[derive(Debug, Clone, Copy)]
@@ -89,8 +90,8 @@ pub fn create_user(
     Ok(account)
 }
 
-fn account_named(journal: &mut Journal<'_>, name: &str) -> Result<Account> {
-    org::account_named(journal.tx(), name)?.ok_or_else(|| {
+fn account_named(tx: &mut dyn TenantTx, name: &str) -> Result<Account> {
+    org::account_named(tx, name)?.ok_or_else(|| {
         Error::detailed("unknown_user", format!("Nobody is called '{name}'."), json!({ "name": name }))
     })
 }
@@ -109,13 +110,30 @@ pub fn set_active(service: &Service, name: &str, active: bool, ask: &mut Ask<'_>
     let roles = BTreeMap::new();
     let desk = service.desk(ask.now, &roles);
     service.write_journal(&TenantId::org(), |journal| {
-        let account = account_named(journal, name)?;
+        let account = account_named(journal.tx(), name)?;
         if account.active == active {
             return Ok(());
         }
         let change = Change::AccountActiveSet { account: account.id, active };
         journal.write(&desk, &service.identity.pen(ask.now), change, ask.random).map(drop)
     })
+}
+
+/// Revokes every device of a person: from its next request on none may send or receive. What such a
+/// device has not sent can still be exported there and imported here. Returns how many were revoked.
+///
+/// # Errors
+/// `unknown_user`.
+pub fn revoke_devices(service: &Service, name: &str, ask: &mut Ask<'_>) -> Result<u64> {
+    let devices = service.read_org(|tx| {
+        let account = account_named(tx, name)?.id;
+        org::devices_of(tx, &account)
+    })?;
+    let mut revoked = 0;
+    for device in devices {
+        revoked += u64::from(sign_in::retire(service, &device, "revoked", ask)?);
+    }
+    Ok(revoked)
 }
 
 /// Assigns a person to a tenant or takes them off it; nothing is written where it is so already.
@@ -126,7 +144,7 @@ pub fn assign(service: &Service, name: &str, slug: &str, active: bool, ask: &mut
     let roles = BTreeMap::new();
     let desk = service.desk(ask.now, &roles);
     service.write_journal(&TenantId::org(), |journal| {
-        let account = account_named(journal, name)?.id;
+        let account = account_named(journal.tx(), name)?.id;
         let tenant = tenant_named(journal, slug)?;
         if org::assigned(journal.tx(), &account, &tenant)? == active {
             return Ok(());

@@ -18,7 +18,7 @@ use crate::service::{Ask, Service};
 use crate::storage::Storage;
 use crate::storage::postgres::Postgres;
 use crate::storage::sqlite::Sqlite;
-use crate::{http, seed, tls};
+use crate::{held, http, seed, tls};
 
 /// The central service of Cairn.
 #[derive(Parser)]
@@ -62,6 +62,9 @@ enum Command {
     /// Tenants
     #[command(subcommand)]
     Tenant(Tenant),
+    /// Work that could not be sent
+    #[command(subcommand)]
+    Held(Held),
     /// Write a consistent copy of the data to a new file
     Backup {
         /// Where to
@@ -107,6 +110,9 @@ enum User {
     Disable {
         /// Sign-in name
         name: String,
+        /// Revoke the person's computers too: they may not even send; unsent work comes by a file
+        #[arg(long)]
+        revoke_devices: bool,
     },
     /// Enable an account again
     Enable {
@@ -146,6 +152,15 @@ enum Tenant {
         /// One of the playbook's modes; its first one where not given
         #[arg(long)]
         mode: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
+enum Held {
+    /// Put the work in a file of `cairnctl held export` on the held lists; safe to run again
+    Import {
+        /// The file
+        file: PathBuf,
     },
 }
 
@@ -239,6 +254,10 @@ fn run(cli: &Cli) -> Result<Option<Said>> {
                 text: format!("Made tenant {slug} ({id})."),
             }))
         }
+        Command::Held(Held::Import { file }) => {
+            let imported = held::import(&service, &held::read(file)?, ask)?;
+            Ok(Some(Said { json: serde_json::to_value(&imported)?, text: imported.to_string() }))
+        }
         Command::Backup { file } => {
             crate::backup::backup(&service, file, ask.now)?;
             let text = format!("Wrote the backup to {}.", file.display());
@@ -274,11 +293,17 @@ fn run_user(service: &Service, user: &User, ask: &mut Ask<'_>) -> Result<Said> {
                 text: format!("Made {name} ({id})."),
             })
         }
-        User::Disable { name } | User::Enable { name } => {
-            let active = matches!(user, User::Enable { .. });
-            admin::set_active(service, name, active, ask)?;
-            let word = if active { "Enabled" } else { "Disabled" };
-            Ok(Said { json: json!({ "name": name, "active": active }), text: format!("{word} {name}.") })
+        User::Disable { name, revoke_devices } => {
+            admin::set_active(service, name, false, ask)?;
+            let revoked = if *revoke_devices { admin::revoke_devices(service, name, ask)? } else { 0 };
+            Ok(Said {
+                json: json!({ "name": name, "active": false, "devices_revoked": revoked }),
+                text: format!("Disabled {name}; {revoked} devices were revoked."),
+            })
+        }
+        User::Enable { name } => {
+            admin::set_active(service, name, true, ask)?;
+            Ok(Said { json: json!({ "name": name, "active": true }), text: format!("Enabled {name}.") })
         }
         User::Assign { name, tenant } | User::Unassign { name, tenant } => {
             let active = matches!(user, User::Assign { .. });

@@ -149,24 +149,10 @@ impl<'t> Journal<'t> {
         author: &Caller,
         origin: EntryOrigin,
     ) -> Result<Receipt> {
-        let header = sealed.header()?;
-        let hash = sealed.hash();
-        let op = match sealed.open() {
+        let op = match self.read_op(sealed, author)? {
             Ok(op) => op,
-            Err(bad) => {
-                let refusal = Refusal::new("bad_op", format!("The op cannot be read: {bad}."));
-                return self.close(&header, hash, BTreeMap::new(), Outcome::Refused { refusal });
-            }
+            Err(receipt) => return Ok(receipt),
         };
-        if op.body.actor != author.account {
-            let refusal =
-                Refusal::new("wrong_actor", "The op names another author than its device belongs to.");
-            return self.close_op(&op, Outcome::Refused { refusal });
-        }
-        if let Some(of) = self.duplicate(&op)? {
-            self.tx.put_standing(op.hash, &of)?;
-            return self.close_op(&op, Outcome::Duplicate { of });
-        }
         if let Some(why) =
             author.held_in(&self.tenant, desk.table).filter(|_| !planted(Bug::StrangerAccepted))
         {
@@ -174,6 +160,40 @@ impl<'t> Journal<'t> {
         }
         let standing = author.standing(&self.tenant, &op.body.change);
         self.judge(desk, &op, sealed, standing, origin)
+    }
+
+    /// Answers one op that came in a file, whose name and signature the caller has checked: whoever
+    /// wrote it, a manager decides.
+    ///
+    /// # Errors
+    /// As [`Journal::receive`].
+    pub fn import(&mut self, desk: &Desk<'_>, sealed: &SealedOp, author: &Caller) -> Result<Receipt> {
+        match self.read_op(sealed, author)? {
+            Ok(op) => self.hold(desk, &op, sealed, "imported"),
+            Err(receipt) => Ok(receipt),
+        }
+    }
+
+    /// Reads an op, or answers it at once where it is unreadable, not its author's or there already.
+    fn read_op(&mut self, sealed: &SealedOp, author: &Caller) -> Result<std::result::Result<Op, Receipt>> {
+        let op = match sealed.open() {
+            Ok(op) => op,
+            Err(bad) => {
+                let refusal = Refusal::new("bad_op", format!("The op cannot be read: {bad}."));
+                let outcome = Outcome::Refused { refusal };
+                return self.close(&sealed.header()?, sealed.hash(), BTreeMap::new(), outcome).map(Err);
+            }
+        };
+        if op.body.actor != author.account {
+            let refusal =
+                Refusal::new("wrong_actor", "The op names another author than its device belongs to.");
+            return self.close_op(&op, Outcome::Refused { refusal }).map(Err);
+        }
+        if let Some(of) = self.duplicate(&op)? {
+            self.tx.put_standing(op.hash, &of)?;
+            return self.close_op(&op, Outcome::Duplicate { of }).map(Err);
+        }
+        Ok(Ok(op))
     }
 
     /// Puts an op on the held list with a reason of the caller's.

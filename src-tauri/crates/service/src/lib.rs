@@ -11,6 +11,7 @@ pub mod backup;
 pub mod cli;
 pub mod error;
 pub mod handlers;
+pub mod held;
 pub mod http;
 pub mod journal;
 pub mod limits;

@@ -207,6 +207,20 @@ pub fn roles(tx: &mut dyn TenantTx) -> Result<BTreeMap<AccountId, Role>> {
     Ok(ids.filter_map(|id| Some((id.clone(), read_account(&cells, id)?.role))).collect())
 }
 
+/// The devices ever enrolled for an account, retired ones too.
+pub fn devices_of(tx: &mut dyn TenantTx, account: &AccountId) -> Result<Vec<DeviceId>> {
+    let cells = tx.cells_under("device/")?;
+    let ids = cells.keys().filter_map(|key| match &key.entity {
+        Entity::Device(id) if key.field == field::KEY => Some(id),
+        _ => None,
+    });
+    let theirs = |id: &&DeviceId| {
+        let entity = Entity::Device((*id).clone());
+        value::<DeviceValue>(&cells, &entity, field::KEY).is_some_and(|held| held.account == *account)
+    };
+    Ok(ids.filter(theirs).cloned().collect())
+}
+
 fn assignments(tx: &mut dyn TenantTx, account: &AccountId) -> Result<BTreeMap<TenantId, bool>> {
     let cells = tx.cells_under(&format!("assignment/{account}/"))?;
     let read = cells.iter().filter_map(|(key, cell)| match &key.entity {

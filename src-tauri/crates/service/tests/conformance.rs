@@ -1,6 +1,7 @@
 //! One suite for both storages: what every laptop relies on, through the handlers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[macro_use]
 mod common;
 
 use std::collections::BTreeMap;
@@ -20,30 +21,6 @@ use cairn_service::{Ask, Service, admin};
 use common::*;
 use ed25519_dalek::SigningKey;
 use rand::SeedableRng;
-
-/// Opens the same storage as often as wanted: each is another process as far as it can tell.
-type Open = Arc<dyn Fn() -> Arc<dyn Storage> + Send + Sync>;
-
-macro_rules! on_both {
-    ($($name:ident),+ $(,)?) => {
-        mod sqlite {
-            use super::*;
-            $(#[test] fn $name() {
-                let dir = tempfile::tempdir().unwrap();
-                let path = dir.path().to_owned();
-                super::$name(Arc::new(move || Arc::new(cairn_service::storage::sqlite::Sqlite::open(&path).unwrap())));
-            })+
-        }
-        mod postgres {
-            use super::*;
-            $(#[test] fn $name() {
-                let url = common::cluster::database();
-                super::$name(Arc::new(move || Arc::new(
-                    cairn_service::storage::postgres::Postgres::with_connections(&url, 4).unwrap())));
-            })+
-        }
-    };
-}
 
 on_both!(
     two_laptops_converge_and_the_conflict_keeps_both_values,
@@ -71,17 +48,6 @@ on_both!(
     strangers_learn_nothing,
     foreign_and_malformed_runs_change_nothing,
 );
-
-fn pair(open: &Open) -> (World, TenantId, Laptop, Laptop) {
-    let mut world = World::new(open());
-    let tenant = world.tenant("north");
-    world.user("ana", Role::ImplSpec, &["north"]);
-    world.user("ben", Role::ImplSpec, &["north"]);
-    let (mut ana, mut ben) = (world.sign_in("ana"), world.sign_in("ben"));
-    ana.sync(&mut world, vec![]);
-    ben.sync(&mut world, vec![]);
-    (world, tenant, ana, ben)
-}
 
 fn seqs(outcomes: &[Outcome]) -> Vec<u64> {
     outcomes

@@ -146,6 +146,12 @@ impl From<cairn_domain::id::BadId> for StoreError {
     }
 }
 
+impl From<cairn_domain::seal::BadSeal> for StoreError {
+    fn from(error: cairn_domain::seal::BadSeal) -> Self {
+        Self::Format(error.to_string())
+    }
+}
+
 impl From<cairn_domain::op::BadOp> for StoreError {
     fn from(error: cairn_domain::op::BadOp) -> Self {
         Self::Format(error.to_string())

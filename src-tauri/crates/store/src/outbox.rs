@@ -135,8 +135,20 @@ impl Store {
         if me.forked || !me.is_current(&self.db)? {
             return Ok(Vec::new());
         }
-        let mut left = limit;
-        let mut bytes = MAX_PUSH_BYTES;
+        self.runs_within(me, limit, MAX_PUSH_BYTES)
+    }
+
+    /// Everything that waits to be pushed, signed as [`Store::next_push`] would, for a device that
+    /// may no longer push.
+    ///
+    /// # Errors
+    /// `not_enrolled`; whatever the database reports.
+    pub(crate) fn all_runs(&self) -> Result<Vec<PushRun>, StoreError> {
+        self.runs_within(self.me()?, usize::MAX, usize::MAX)
+    }
+
+    /// Runs of at most `left` ops and `bytes` bytes.
+    fn runs_within(&self, me: &Me, mut left: usize, mut bytes: usize) -> Result<Vec<PushRun>, StoreError> {
         let mut runs = Vec::new();
         for tenant in self.tenants_to_push(&me.identity.device)? {
             for run in self.runs_of(me, &tenant, &mut left, &mut bytes)? {

@@ -4,6 +4,7 @@
  */
 import type {
   ChecklistView,
+  Exported,
   Failure,
   HistoryRow,
   ItemDetail,
@@ -39,6 +40,8 @@ export type Commands = {
   session: [None, Session];
   sign_in: [{ server: string; name: string; password: string }, Session];
   sign_out: [None, Session];
+  /** Everything unsent as a sealed file in the folder for downloads; works signed out. */
+  export_unsent: [None, Exported];
   lock: [None, Session];
   unlock: [{ passphrase?: string }, Session];
   /** Somebody moves in the window; without it for long the core locks. */

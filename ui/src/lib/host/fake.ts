@@ -243,9 +243,15 @@ export class FakeHost implements Host {
         state: "signed_out",
         server: "https://cairn.example.org",
         name: "mara.okafor",
+        unsent: this.waiting.length,
       };
       return this.session;
     },
+    export_unsent: () => ({
+      file: "/home/mara/Downloads/cairn-unsent-20260302T120000Z.json",
+      ops: this.waiting.length,
+      tenants: [...new Set(this.waiting.map((row) => row.tenant))],
+    }),
     lock: () => {
       this.session = { state: "locked", why: "asked", name: "mara.okafor" };
       return this.session;
@@ -530,7 +536,13 @@ export class FakeHost implements Host {
 }
 
 const SESSIONS: Record<string, Session> = {
-  "sign-in": { state: "signed_out", server: null, name: null },
+  "sign-in": { state: "signed_out", server: null, name: null, unsent: 0 },
+  revoked: {
+    state: "signed_out",
+    server: "https://cairn.example.org",
+    name: "mara.okafor",
+    unsent: 4,
+  },
   locked: { state: "locked", why: "asked", name: "mara.okafor" },
   recovery: {
     state: "recovery",

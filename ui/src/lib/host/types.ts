@@ -11,7 +11,11 @@ server: string | null,
 /**
  * The name used last.
  */
-name: string | null, } | { "state": "locked",
+name: string | null,
+/**
+ * Changes that have not left this computer.
+ */
+unsent: number, } | { "state": "locked",
 /**
  * `asked`, `idle` or `lease`.
  */
@@ -750,6 +754,23 @@ complete: boolean,
  * Tenants that had to be rebuilt after a digest mismatch; always 0 in health.
  */
 rebuilt: number, };
+
+/**
+ * Unsent work as a sealed file; the JSON shape of `cairnctl held export`.
+ */
+export type Exported = {
+/**
+ * Where the file lies.
+ */
+file: string,
+/**
+ * Changes inside.
+ */
+ops: number,
+/**
+ * Slugs of their tenants, or ids where this computer knows no slug.
+ */
+tenants: Array<string>, };
 
 /**
  * An error as the window gets it.

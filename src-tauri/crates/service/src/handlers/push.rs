@@ -89,15 +89,11 @@ fn take(
     headers: &[Header],
 ) -> Result<Ended> {
     let before = journal.seen().seq;
-    let known = journal.tx().receipts(&caller.device, run.run.first, run.run.count)?;
-    let mut known: BTreeMap<u64, Receipt> =
-        known.into_iter().map(|row| (row.receipt.op.device_seq, row.receipt)).collect();
+    let mut known = known_receipts(journal, &caller.device, run)?;
     // Before anything is written: a fork must leave the journal as it was.
-    let other = run.ops.iter().zip(headers).find(|(sealed, header)| {
-        known.get(&header.op.device_seq).is_some_and(|receipt| receipt.hash != sealed.hash())
-    });
-    if let Some((_, header)) = other.filter(|_| !planted(Bug::HashNotCompared)) {
-        return Ok(Ended::Forked(header.op.device_seq));
+    let other = numbers_of_other_bytes(run, &known).first().copied();
+    if let Some(number) = other.filter(|_| !planted(Bug::HashNotCompared)) {
+        return Ok(Ended::Forked(number));
     }
     if let Some(differs) = differs(journal, run, headers, &known)? {
         return Ok(Ended::Taken(Taken::Differs(differs), before));
@@ -133,8 +129,26 @@ fn take(
     Ok(Ended::Taken(Taken::Receipts(receipts), journal.seen().seq))
 }
 
+/// The receipts that numbers of a run have already.
+pub(crate) fn known_receipts(
+    journal: &mut Journal<'_>,
+    device: &DeviceId,
+    run: &PushRun,
+) -> Result<BTreeMap<u64, Receipt>> {
+    let rows = journal.tx().receipts(device, run.run.first, run.run.count)?;
+    Ok(rows.into_iter().map(|row| (row.receipt.op.device_seq, row.receipt)).collect())
+}
+
+/// The numbers of a checked run under which other bytes were answered before.
+pub(crate) fn numbers_of_other_bytes(run: &PushRun, known: &BTreeMap<u64, Receipt>) -> Vec<u64> {
+    let other = |(sealed, number): &(&SealedOp, u64)| {
+        known.get(number).is_some_and(|receipt| receipt.hash != sealed.hash())
+    };
+    run.ops.iter().zip(run.run.first..).filter(other).map(|(_, number)| number).collect()
+}
+
 /// Whether an author's view of the journal is not ours. Ops that were answered before do not count.
-fn differs(
+pub(crate) fn differs(
     journal: &mut Journal<'_>,
     run: &PushRun,
     headers: &[Header],
@@ -155,7 +169,7 @@ fn differs(
 }
 
 /// Checks what needs no journal: size, names, numbers and the device's signature.
-fn checked_headers(caller: &Caller, run: &PushRun) -> Result<Vec<Header>> {
+pub(crate) fn checked_headers(caller: &Caller, run: &PushRun) -> Result<Vec<Header>> {
     if run.ops.is_empty() || run.ops.len() > MAX_RUN || run.run.first == 0 {
         return Err(bad(&format!("A run has 1 to {MAX_RUN} ops and numbers count from 1."), run));
     }

@@ -132,15 +132,15 @@ pub fn sign_out(service: &Service, caller: &Caller, ask: &mut Ask<'_>) -> Result
     access_log::note(service, caller, &TenantId::org(), "sign-out", access_log::OK, ask.now)
 }
 
-/// Retires a device; one that is already retired stays so.
-pub fn retire(service: &Service, device: &DeviceId, why: &str, ask: &mut Ask<'_>) -> Result<()> {
+/// Retires a device and tells whether it was enrolled until now; one already retired stays so.
+pub fn retire(service: &Service, device: &DeviceId, why: &str, ask: &mut Ask<'_>) -> Result<bool> {
     let roles = BTreeMap::new();
     let desk = service.desk(ask.now, &roles);
     service.write_journal(&TenantId::org(), |journal| {
         if !matches!(org::device(journal.tx(), device)?, Device::Enrolled(_)) {
-            return Ok(());
+            return Ok(false);
         }
         let change = Change::DeviceRetired { device: device.clone(), why: why.to_owned() };
-        journal.write(&desk, &service.identity.pen(ask.now), change, ask.random).map(drop)
+        journal.write(&desk, &service.identity.pen(ask.now), change, ask.random).map(|_| true)
     })
 }

@@ -29,6 +29,31 @@ use ed25519_dalek::SigningKey;
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
 
+/// Opens the same storage as often as wanted: each is another process as far as it can tell.
+pub type Open = Arc<dyn Fn() -> Arc<dyn Storage> + Send + Sync>;
+
+#[allow(unused_macros)]
+macro_rules! on_both {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            use super::*;
+            $(#[test] fn $name() {
+                let dir = tempfile::tempdir().unwrap();
+                let path = dir.path().to_owned();
+                super::$name(Arc::new(move || Arc::new(cairn_service::storage::sqlite::Sqlite::open(&path).unwrap())));
+            })+
+        }
+        mod postgres {
+            use super::*;
+            $(#[test] fn $name() {
+                let url = common::cluster::database();
+                super::$name(Arc::new(move || Arc::new(
+                    cairn_service::storage::postgres::Postgres::with_connections(&url, 4).unwrap())));
+            })+
+        }
+    };
+}
+
 pub fn api(error: Error) -> ApiError {
     match error {
         Error::Api(error) => error,
@@ -119,6 +144,18 @@ pub fn sign_in_request(
         nonce,
         signature: op::sign_message(key, &message),
     }
+}
+
+/// A tenant with two specialists who have synced.
+pub fn pair(open: &Open) -> (World, TenantId, Laptop, Laptop) {
+    let mut world = World::new(open());
+    let tenant = world.tenant("north");
+    world.user("ana", Role::ImplSpec, &["north"]);
+    world.user("ben", Role::ImplSpec, &["north"]);
+    let (mut ana, mut ben) = (world.sign_in("ana"), world.sign_in("ben"));
+    ana.sync(&mut world, vec![]);
+    ben.sync(&mut world, vec![]);
+    (world, tenant, ana, ben)
 }
 
 /// What a laptop holds of a journal.

@@ -3,6 +3,7 @@
 
 mod audit;
 mod converge;
+mod export;
 mod fake;
 mod keys;
 mod processes;
