@@ -175,8 +175,7 @@ fn take_run(
             return Ok(not);
         }
         if known.len() < run.ops.len() {
-            let kept = RunRow { run: run.run.clone(), others: BTreeMap::new() };
-            journal.tx().put_run(&author.caller.device, &kept)?;
+            journal.tx().put_run(&author.caller.device, &RunRow::from(run))?;
         }
         let fresh = run.ops.iter().zip(run.run.first..).filter(|(_, number)| !known.contains_key(number));
         let mut outcomes = Vec::with_capacity(run.ops.len());

@@ -118,9 +118,7 @@ fn take(
             return Err(error);
         }
         if !signed {
-            let hashes = run.ops.iter().map(SealedOp::hash).collect();
-            let kept = RunRow { run: run.run.clone(), hashes };
-            journal.tx().put_run(&caller.device, &kept)?;
+            journal.tx().put_run(&caller.device, &RunRow::from(run))?;
             signed = true;
         }
         receipts.push(journal.receive(desk, sealed, caller, EntryOrigin::Pushed)?);

@@ -22,6 +22,7 @@ use cairn_domain::digest::Digests;
 use cairn_domain::journal::{EffectSalts, Entry, Receipt};
 use cairn_domain::op::{RunSignature, SealedOp, Seen};
 use cairn_domain::{AccountId, Cell, CellKey, DeviceId, Hash, OpId, TenantId, Time};
+use cairn_protocol::sync::PushRun;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
@@ -112,6 +113,12 @@ pub struct RunRow {
     /// The hashes it covers, in order of their numbers. Kept with it because other bytes may stand
     /// under one of them in the journal: another copy of the profile may have signed a run too.
     pub hashes: Vec<Hash>,
+}
+
+impl From<&PushRun> for RunRow {
+    fn from(pushed: &PushRun) -> Self {
+        Self { run: pushed.run.clone(), hashes: pushed.ops.iter().map(SealedOp::hash).collect() }
+    }
 }
 
 impl RunRow {
