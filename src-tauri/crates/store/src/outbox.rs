@@ -229,11 +229,18 @@ impl Store {
         }
         let mut done = Receipted::default();
         self.refresh_identity()?;
+        // Drawn beforehand, because the transaction borrows the store.
+        let mut salts = Vec::new();
+        for tenant in by_tenant.keys() {
+            salts.extend(self.salts_for_former(tenant)?);
+        }
         {
             let judge = self.judge()?;
             let tx = self.begin()?;
             for (tenant, receipts) in by_tenant {
-                settle(&judge, &tx, tenant, &receipts, &mut done)?;
+                if settle(&judge, &tx, tenant, &receipts, &mut done)? {
+                    reissue(&judge, &tx, tenant, &mut salts, &mut BTreeMap::new())?;
+                }
             }
             tx.commit()?;
         }
@@ -388,21 +395,28 @@ fn singly(me: &Me, tenant: &TenantId, runs: Vec<PushRun>) -> Vec<PushRun> {
     runs
 }
 
-/// Applies the answers of one tenant inside the transaction.
+/// Applies the answers of one tenant inside the transaction. Says whether something that stands under
+/// a former device's name has to be issued again.
 fn settle(
     judge: &Judge<'_>,
     db: &Connection,
     tenant: &TenantId,
     receipts: &[&Receipt],
     done: &mut Receipted,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let mut takes_back = Vec::new();
+    let mut issue_again = false;
     for receipt in receipts {
         remember(db, receipt)?;
         crate::recover::answer_offer(db, receipt)?;
         let Some(known) = state_of(db, &receipt.op)? else { continue };
         if known.hash != receipt.hash {
-            done.forked = true;
+            if receipt.op.device == judge.identity.device {
+                done.forked = true;
+            } else {
+                // Another copy's bytes took the number after a restore: ours are not there.
+                issue_again |= wait_again(db, &receipt.op)?;
+            }
             continue;
         }
         if in_journal(db, &receipt.op)? {
@@ -437,7 +451,18 @@ fn settle(
         work.flush()?;
         bump(db, tenant)?;
     }
-    Ok(())
+    Ok(issue_again)
+}
+
+/// An op that was answered for waits again; false where its author has decided about it.
+fn wait_again(db: &Connection, op: &OpId) -> Result<bool, StoreError> {
+    let changed = db
+        .prepare_cached(
+            "UPDATE outbox SET state = 'pending' WHERE tenant = ?1 AND device = ?2 AND device_seq = ?3
+             AND state IN ('pending', 'receipted', 'held')",
+        )?
+        .execute(params![op.tenant.as_str(), op.device.as_str(), int(op.device_seq)])?;
+    Ok(changed > 0)
 }
 
 fn take_back(
