@@ -124,7 +124,7 @@ export const texts = {
     lead: "You need a network for this once. After that Cairn works without one.",
     server: "Service address",
     serverHint: "https://cairn.example.org",
-    name: "Name",
+    name: "Sign-in name",
     password: "Password",
     show: "Show",
     hide: "Hide",
@@ -137,7 +137,7 @@ export const texts = {
     sloganLead: "Even in a school basement with no network.",
     trail: ["Sign in", "Enrol this computer", "Receive your tenants\nand work anywhere"],
     missingServer: "Enter the address of the service",
-    missingName: "Enter your name",
+    missingName: "Enter your sign-in name",
     missingPassword: "Enter your password",
   },
 
