@@ -1,7 +1,8 @@
 //! The real window, driven by WebDriver: tauri-driver, in front of WebKitWebDriver, starts the
 //! program that this build made.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -50,8 +51,18 @@ impl Window {
     /// # Errors
     /// The program or tauri-driver is not built, or the window does not open.
     pub async fn open(desk: &Desk, profile: &Path) -> Result<Self> {
+        Self::open_with(desk, profile, &[]).await
+    }
+
+    /// The same with more arguments for `cairn`.
+    ///
+    /// # Errors
+    /// As [`Window::open`].
+    pub async fn open_with(desk: &Desk, profile: &Path, more: &[&str]) -> Result<Self> {
+        wait_for("the profile is free", DRIVER_LIMIT, || is_free(profile))?;
         let (driver, port) = start_driver(desk)?;
-        let arguments = ["--profile".to_owned(), profile.display().to_string()];
+        let profile = profile.to_str().context("the profile's name is not text")?;
+        let arguments = [&["--profile", profile], more].concat();
         let capabilities = json!({
             "tauri:options": { "application": built("cairn")?, "args": arguments },
         });
@@ -103,6 +114,17 @@ impl Window {
         wait.for_element(Locator::Css(&css)).await.with_context(|| format!("`{id}` does not appear"))
     }
 
+    /// Scrolls to an element: the driver takes what is half behind an edge for visible, and then acts
+    /// beyond the edge.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub async fn show(&self, element: &Element) -> Result<()> {
+        let into_view = "arguments[0].scrollIntoView({block: 'center'})";
+        self.client.execute(into_view, vec![serde_json::to_value(element)?]).await?;
+        Ok(())
+    }
+
     /// Clicks the element with this `data-testid`.
     ///
     /// # Errors
@@ -110,19 +132,8 @@ impl Window {
     pub async fn click(&self, id: &str) -> Result<()> {
         self.until("everything stands still", STILL).await?;
         let element = self.find(id).await?;
-        // The driver takes what is half behind an edge for visible, and then clicks beyond the edge.
-        let into_view = "arguments[0].scrollIntoView({block: 'center'})";
-        self.client.execute(into_view, vec![serde_json::to_value(&element)?]).await?;
+        self.show(&element).await?;
         element.click().await.with_context(|| format!("`{id}` cannot be clicked"))
-    }
-
-    /// Opens an item by a click on its title; the middle of its row is the status menu.
-    ///
-    /// # Errors
-    /// There is no such row.
-    pub async fn open_row(&self, item: &str) -> Result<()> {
-        let row = self.find(&format!("item-row-{item}")).await?;
-        Ok(row.find(Locator::Css(".title")).await?.click().await?)
     }
 
     /// Replaces what stands in the field with this `data-testid`.
@@ -131,6 +142,7 @@ impl Window {
     /// It does not appear, or takes no text.
     pub async fn fill(&self, id: &str, text: &str) -> Result<()> {
         let field = self.find(id).await?;
+        self.show(&field).await?;
         field.clear().await?;
         field.send_keys(text).await.with_context(|| format!("`{id}` takes no text"))?;
         // The driver answers before the page has seen the last key.
@@ -193,12 +205,21 @@ impl Window {
         Ok(self.client.active_element().await?.send_keys(keys).await?)
     }
 
-    /// Ends the session and closes the window.
+    /// Ends the session and closes the window; nothing works on it afterwards.
     ///
     /// # Errors
     /// The session was gone already.
-    pub async fn close(self) -> Result<()> {
-        self.client.close().await.context("the session did not end")
+    pub async fn close(&self) -> Result<()> {
+        self.client.clone().close().await.context("the session did not end")
+    }
+}
+
+/// Whether no window has the profile: one that was just closed may hold it a moment longer.
+fn is_free(profile: &Path) -> Result<()> {
+    match File::open(profile.join("window.lock")) {
+        Ok(lock) => Ok(lock.try_lock()?),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 
