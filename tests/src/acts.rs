@@ -101,6 +101,18 @@ impl Window {
         Ok(())
     }
 
+    /// Settles the one conflict on the Sync screen by keeping the own value.
+    ///
+    /// # Errors
+    /// No value is the signed-in person's, or the conflict stays.
+    pub async fn keep_mine(&self) -> Result<()> {
+        let view = self.ask("sync_view", json!({})).await?;
+        let values = view["conflicts"][0]["values"].as_array().context("there is no conflict")?;
+        let mine = values.iter().position(|value| value["mine"] == true).context("no value is mine")?;
+        self.click(&format!("conflict-take-1-{}", mine + 1)).await?;
+        self.gone("conflict-1").await
+    }
+
     /// Opens an entry of the account menu.
     ///
     /// # Errors

@@ -184,11 +184,7 @@ impl<'a> Story<'a> {
 
     /// Settled on one laptop, gone on the other.
     async fn settle(&mut self, items: &Items) -> Result<()> {
-        let view = self.ana.window.ask("sync_view", json!({})).await?;
-        let values = view["conflicts"][0]["values"].as_array().cloned().unwrap_or_default();
-        let hers = values.iter().position(|value| value["mine"] == true).context("no value is hers")?;
-        self.ana.window.click(&format!("conflict-take-1-{}", hers + 1)).await?;
-        self.ana.window.gone("conflict-1").await?;
+        self.ana.window.keep_mine().await?;
         self.ana.window.sync().await?;
         self.ben.window.sync().await?;
         self.ben.window.gone("conflict-1").await?;

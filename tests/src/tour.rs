@@ -224,7 +224,9 @@ impl Tour {
 
     async fn open_item(&mut self) -> Result<()> {
         self.window.open_row(&self.item).await?;
-        self.window.comment("IT promised Thursday").await
+        self.window.comment("IT promised Thursday").await?;
+        let top = self.window.find("panel-status").await?;
+        self.window.show(&top).await
     }
 
     async fn scroll_to_history(&mut self) -> Result<()> {
@@ -284,8 +286,7 @@ impl Tour {
     }
 
     async fn settle(&mut self) -> Result<()> {
-        self.window.click("conflict-take-1-1").await?;
-        self.window.gone("conflict-1").await?;
+        self.window.keep_mine().await?;
         self.window.sync().await?;
         self.window.gone("queue-row").await
     }

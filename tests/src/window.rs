@@ -34,6 +34,14 @@ const ASK: &str = "const [command, request, done] = arguments; \
      window.__TAURI_INTERNALS__.invoke(command, {request}) \
          .then(ok => done({ok}), refused => done({refused}));";
 
+/// Hides the caret, whose blinking makes no two pictures equal, and answers when what the page is now
+/// has been painted: the callback after the next frame's.
+const PAINTED: &str = "const done = arguments[0]; document.documentElement.style.caretColor = 'transparent'; \
+     requestAnimationFrame(() => requestAnimationFrame(() => done(true)))";
+
+/// Pictures taken at most until two are equal.
+const PICTURES: usize = 3;
+
 /// Whether every animation is over.
 const STILL: &str = "document.getAnimations().every(one => one.playState !== 'running')";
 
@@ -81,11 +89,25 @@ impl Window {
     /// The web view gives no picture, or the file cannot be written.
     pub async fn screenshot(&self, folder: &Path, name: &str) -> Result<PathBuf> {
         self.until("everything stands still", STILL).await?;
-        let picture = self.client.screenshot().await?;
         fs::create_dir_all(folder)?;
         let file = folder.join(format!("{name}.png"));
-        fs::write(&file, picture)?;
+        fs::write(&file, self.picture().await?)?;
         Ok(file)
+    }
+
+    /// The driver may give the frame before the newest: two equal pictures in a row are the page's.
+    /// Where something goes on fading, such as a scrollbar, the last one will do.
+    async fn picture(&self) -> Result<Vec<u8>> {
+        let mut before = Vec::new();
+        for _ in 0..PICTURES {
+            self.client.execute_async(PAINTED, vec![]).await?;
+            let picture = self.client.screenshot().await?;
+            if picture == before {
+                break;
+            }
+            before = picture;
+        }
+        Ok(before)
     }
 
     /// What axe finds against WCAG 2.2 A and AA in what the window shows now: one line per rule, with

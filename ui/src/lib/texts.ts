@@ -116,6 +116,7 @@ export const texts = {
     lease: (when: string) => `Sign-in lasts until ${when}`,
     open: "Open Sync",
     nothing: "Nothing is stored on this computer yet",
+    untouched: "The database lies on this computer as it was",
     locked: "Locked. Your work is kept on this computer, encrypted",
   },
 
@@ -224,6 +225,7 @@ export const texts = {
     filter: "Filter tenants",
     emptyTitle: "No tenants on this computer yet",
     empty: "Sync to receive your tenants.",
+    emptyUnassigned: "None is assigned to you yet. Once one is, it arrives by itself.",
     emptyOffline: "They arrive at the next sync. There is no network now.",
     noMatch: "No tenant matches",
     clear: "Show all",
@@ -351,8 +353,7 @@ export const texts = {
     ownerFind: "Find a person or role",
     ownerNone: "No owner",
     ownerNoMatch: "Nobody matches",
-    people: "People",
-    roles: "Roles",
+    role: "Role",
     saveNote: "Save note",
     acting: (who: string) => `for ${who}`,
   },
@@ -451,6 +452,8 @@ export const texts = {
     confirmDiscard: "Discard this change?",
     confirmDiscardLead:
       "It has not been taken by the service and is removed from this computer. This cannot be undone.",
+    confirmDiscardHeld:
+      "It never counts. The record keeps who wrote it and who discarded it. This cannot be undone.",
     keepChange: "Keep it",
   },
 
