@@ -45,8 +45,9 @@ impl Window {
     /// # Errors
     /// There is no such row.
     pub async fn open_row(&self, item: &str) -> Result<()> {
+        self.still().await?;
         let row = self.find(&format!("item-row-{item}")).await?;
-        Ok(row.find(Locator::Css(".title")).await?.click().await?)
+        self.click_on(&row.find(Locator::Css(".title")).await?).await
     }
 
     /// Picks a status without reason from an item's menu.

@@ -88,7 +88,7 @@ impl Window {
     /// # Errors
     /// The web view gives no picture, or the file cannot be written.
     pub async fn screenshot(&self, folder: &Path, name: &str) -> Result<PathBuf> {
-        self.until("everything stands still", STILL).await?;
+        self.still().await?;
         fs::create_dir_all(folder)?;
         let file = folder.join(format!("{name}.png"));
         fs::write(&file, self.picture().await?)?;
@@ -152,10 +152,18 @@ impl Window {
     /// # Errors
     /// It does not appear, or cannot be clicked.
     pub async fn click(&self, id: &str) -> Result<()> {
-        self.until("everything stands still", STILL).await?;
+        self.still().await?;
         let element = self.find(id).await?;
-        self.show(&element).await?;
-        element.click().await.with_context(|| format!("`{id}` cannot be clicked"))
+        self.click_on(&element).await.with_context(|| format!("`{id}` cannot be clicked"))
+    }
+
+    /// Clicks an element.
+    ///
+    /// # Errors
+    /// It is gone or cannot be clicked.
+    pub async fn click_on(&self, element: &Element) -> Result<()> {
+        self.show(element).await?;
+        Ok(element.click().await?)
     }
 
     /// Replaces what stands in the field with this `data-testid`.
@@ -197,6 +205,14 @@ impl Window {
         Ok(())
     }
 
+    /// Waits until every animation is over.
+    ///
+    /// # Errors
+    /// One goes on.
+    pub async fn still(&self) -> Result<()> {
+        self.until("everything stands still", STILL).await
+    }
+
     /// Waits until nothing has this `data-testid` any more, and what faded out with it is gone too.
     ///
     /// # Errors
@@ -204,7 +220,7 @@ impl Window {
     pub async fn gone(&self, id: &str) -> Result<()> {
         let gone = format!("!document.querySelector('[data-testid=\"{id}\"]')");
         self.until(&format!("`{id}` is gone"), &gone).await?;
-        self.until("everything stands still", STILL).await
+        self.still().await
     }
 
     /// Asks a command of the shell, as the page does, and gives its answer.
