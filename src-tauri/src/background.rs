@@ -20,10 +20,15 @@ const GATHER: Duration = Duration::from_millis(1_500);
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Syncs for ever: at once, at each hint of the service, soon after each write, and regularly; with
-/// growing pauses while it fails. Locked or signed out, it only waits.
+/// growing pauses while it fails. Locked or signed out, it only waits, and it never opens the
+/// database itself: a keyring in trouble is asked when somebody looks, not again behind their back.
 pub async fn keep_in_sync(shell: Arc<Shell>) {
     let mut backoff = Backoff::default();
     loop {
+        if !shell.is_open().await.unwrap_or(false) {
+            shell.nudged().await;
+            continue;
+        }
         let pause = match shell.sync().await {
             Ok(_) => {
                 backoff.succeeded();

@@ -3,20 +3,21 @@
 use cairn_domain::Time;
 use chrono::Duration;
 
-/// After this long without use the window locks itself.
-const LIMIT: Duration = Duration::minutes(15);
+/// After this long without use the window locks itself, unless somebody wants it sooner.
+pub const LONGEST: Duration = Duration::minutes(15);
 
 /// Since when nobody used the window. Counts by the wall clock, so that time asleep counts too; a
 /// clock that is set back only makes it wait for longer.
 #[derive(Clone, Copy, Debug)]
 pub struct Idle {
     since: Time,
+    limit: Duration,
 }
 
 impl Idle {
-    /// Used last at `now`.
-    pub fn since(now: Time) -> Self {
-        Self { since: now }
+    /// Used last at `now`, over after `limit`.
+    pub fn since(now: Time, limit: Duration) -> Self {
+        Self { since: now, limit }
     }
 
     /// Somebody uses it.
@@ -26,7 +27,7 @@ impl Idle {
 
     /// Whether it is time to lock.
     pub fn is_over(&self, now: Time) -> bool {
-        now - self.since >= LIMIT
+        now - self.since >= self.limit
     }
 }
 
@@ -40,7 +41,7 @@ mod tests {
     fn it_locks_after_a_quarter_of_an_hour_without_use() {
         let start: Time = "2026-03-02T12:00:00Z".parse().unwrap();
         let at = |minutes| start + Duration::minutes(minutes);
-        let mut idle = Idle::since(start);
+        let mut idle = Idle::since(start, LONGEST);
         assert!(!idle.is_over(at(14)));
         assert!(idle.is_over(at(15)));
         idle.used(at(14));

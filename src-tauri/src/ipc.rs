@@ -179,8 +179,8 @@ async fn lock(shell: Host<'_>, request: Nothing) -> Answer<Session> {
 
 #[tauri::command]
 async fn unlock(shell: Host<'_>, request: Unlock) -> Answer<Session> {
-    shell.blocking(move |shell| shell.unlock(request.passphrase.as_deref())).await.map_err(failure)?;
-    let now = standing(&shell).await?;
+    let work = move |shell: &Shell| shell.unlock(request.passphrase.as_deref());
+    let now = shell.blocking(work).await.map_err(failure)?;
     // Offline access ran out: only a contact with the service opens this.
     if matches!(&now, Session::Locked { why, .. } if why == "lease") {
         shell.sync().await.map_err(failure)?;

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use cairn_app::{KeyPlace, Session};
 use cairn_domain::Time;
+use chrono::Duration;
 use tauri::{AppHandle, Emitter as _, Manager as _, WebviewWindowBuilder, async_runtime};
 
 use crate::profile::{OneWindow, Profile};
@@ -39,6 +40,16 @@ pub struct Options {
     /// File that holds the data key, for use without a system keyring.
     #[arg(long, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
+
+    /// Lock after this long without use: 5 to 900 seconds, 900 unless told otherwise.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(5..=900))]
+    pub lock_after: Option<u16>,
+}
+
+impl Options {
+    fn lock_after(&self) -> Duration {
+        self.lock_after.map_or(idle::LONGEST, |seconds| Duration::seconds(seconds.into()))
+    }
 }
 
 /// How a run ended.
@@ -56,10 +67,11 @@ pub enum Ended {
 /// The profile directory cannot be made, or the system offers no display or web view.
 #[allow(clippy::disallowed_methods, reason = "generate_context! expands to code that may exit")]
 pub fn run(options: Options) -> anyhow::Result<Ended> {
+    let lock_after = options.lock_after();
     let profile = Profile::prepare(options)?;
     let Some(mine) = profile.take()? else { return Ok(Ended::OpenAlready) };
     tauri::Builder::default()
-        .setup(move |app| Ok(open(app, &profile, mine)?))
+        .setup(move |app| Ok(open(app, &profile, lock_after, mine)?))
         .invoke_handler(ipc::handler())
         .run(tauri::generate_context!())
         .context("the window could not be opened")?;
@@ -72,11 +84,16 @@ fn now() -> Time {
 }
 
 /// Hands the profile to the commands, shows the window and starts what runs beside it.
-fn open(app: &mut tauri::App, profile: &Profile, mine: OneWindow) -> anyhow::Result<()> {
+fn open(
+    app: &mut tauri::App,
+    profile: &Profile,
+    lock_after: Duration,
+    mine: OneWindow,
+) -> anyhow::Result<()> {
     let keys = profile.key_file.clone().map_or(KeyPlace::Keyring, KeyPlace::File);
     let session = Session::new(&profile.directory, keys);
     let handle = app.handle().clone();
-    let shell = Arc::new(Shell::new(session, now, move || tell(&handle)));
+    let shell = Arc::new(Shell::new(session, now, lock_after, move || tell(&handle)));
     app.manage(Arc::clone(&shell));
     // Cookies, caches and storage of the web view belong to the profile: two profiles share nothing.
     show(app, profile.directory.join("webview"))?;

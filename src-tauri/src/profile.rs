@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn the_second_start_on_a_profile_asks_the_first_to_show_itself() {
         let folder = tempfile::tempdir().unwrap();
-        let options = || Options { profile: Some(folder.path().join("new")), key_file: None };
+        let options = || Options { profile: Some(folder.path().join("new")), ..Options::default() };
         let (first, second) = (Profile::prepare(options()).unwrap(), Profile::prepare(options()).unwrap());
         let window = first.take().unwrap().unwrap();
         assert!(!window.is_wanted());

@@ -11,6 +11,7 @@ use cairn_app::error::{Result, fault, store};
 use cairn_app::{Desk, Session};
 use cairn_domain::Time;
 use cairn_protocol::code;
+use chrono::Duration;
 use tokio::sync::Notify;
 
 use crate::idle::Idle;
@@ -56,8 +57,15 @@ enum Network {
 
 impl Shell {
     /// The shell over `session`; `changed` is called after everything the window should show.
-    pub fn new(session: Session, clock: Clock, changed: impl Fn() + Send + Sync + 'static) -> Self {
-        let state = State { locked: None, network: Network::Unknown, idle: Idle::since(clock()) };
+    /// It locks itself after `lock_after` without use.
+    pub fn new(
+        session: Session,
+        clock: Clock,
+        lock_after: Duration,
+        changed: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
+        let idle = Idle::since(clock(), lock_after);
+        let state = State { locked: None, network: Network::Unknown, idle };
         Self {
             session,
             clock,
@@ -85,7 +93,17 @@ impl Shell {
         if let Some(locked) = &self.state().locked {
             return Ok(api::Session::Locked { why: locked.why.to_owned(), name: locked.name.clone() });
         }
-        match self.session.open() {
+        let was_open = self.session.is_open();
+        let opened = self.session.open();
+        if opened.is_ok() && !was_open {
+            self.nudge();
+        }
+        self.after(opened)
+    }
+
+    /// Where the window stands after an attempt to open the database.
+    fn after(&self, opened: Result<()>) -> Result<api::Session> {
+        match opened {
             Ok(()) => self.session.with(|desk| at(desk, self.now())),
             Err(error) if error.code == "signed_out" => {
                 Ok(api::Session::SignedOut { server: None, name: None, unsent: 0 })
@@ -112,12 +130,13 @@ impl Shell {
         closed
     }
 
-    /// Opens the database again, by the recovery passphrase or by the keyring.
+    /// Opens the database again, by the recovery passphrase or by the keyring, which is asked once:
+    /// one that hangs costs its patience of 2.5 s and not twice that.
     ///
     /// # Errors
     /// `key_wrong` and the other key troubles. A locked window that meets one goes on to the
     /// recovery screen instead.
-    pub fn unlock(&self, passphrase: Option<&str>) -> Result<()> {
+    pub fn unlock(&self, passphrase: Option<&str>) -> Result<api::Session> {
         let opened = match passphrase {
             Some(passphrase) => self.session.recover(passphrase),
             None => self.session.unlock(),
@@ -125,13 +144,13 @@ impl Shell {
         let was_locked = self.state().locked.is_some();
         match opened {
             Err(error) if passphrase.is_some() || !was_locked => Err(error),
-            _ => {
+            opened => {
                 let mut state = self.state();
                 state.locked = None;
-                state.idle = Idle::since(self.now());
+                state.idle.used(self.now());
                 drop(state);
-                self.nudge.notify_one();
-                Ok(())
+                self.nudge();
+                self.after(opened)
             }
         }
     }
@@ -288,6 +307,14 @@ impl Shell {
         self.session.with(|desk| desk.store.data_version().map_err(cairn_app::error::store)).ok()
     }
 
+    /// Whether the database is open.
+    ///
+    /// # Errors
+    /// As [`Shell::blocking`].
+    pub async fn is_open(self: &Arc<Self>) -> Result<bool> {
+        self.blocking(|shell| Ok(shell.session.is_open())).await
+    }
+
     /// Tells the window to read again.
     pub fn tell(&self) {
         (self.changed)();
@@ -325,10 +352,13 @@ mod tests {
 
     use std::fs;
     use std::path::Path;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use cairn_app::KeyPlace;
+    use cairn_store::{KeySource, KeyTrouble};
 
     use super::*;
+    use crate::idle::LONGEST;
 
     fn noon() -> Time {
         "2026-03-02T12:00:00Z".parse().unwrap()
@@ -336,7 +366,7 @@ mod tests {
 
     fn shell(folder: &Path) -> Shell {
         let keys = KeyPlace::File(folder.join("key"));
-        Shell::new(Session::new(&folder.join("profile"), keys), noon, || {})
+        Shell::new(Session::new(&folder.join("profile"), keys), noon, LONGEST, || {})
     }
 
     #[test]
@@ -365,6 +395,37 @@ mod tests {
         assert_eq!((code.as_str(), passphrase), ("key_absent", false));
         assert!(shell.unlock(None).is_err());
         assert_eq!(fs::read(profile.join("cairn.db")).unwrap(), b"not for anyone without the key");
+    }
+
+    /// A locked keyring that counts how often it is asked.
+    #[derive(Default)]
+    struct LockedKeyring(AtomicUsize);
+
+    impl KeySource for LockedKeyring {
+        fn get(&self) -> std::result::Result<Option<[u8; 32]>, KeyTrouble> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            Err(KeyTrouble::Locked)
+        }
+        fn set(&self, _: &[u8; 32]) -> std::result::Result<(), KeyTrouble> {
+            Err(KeyTrouble::Locked)
+        }
+        fn backend(&self) -> String {
+            "locked".to_owned()
+        }
+    }
+
+    #[test]
+    fn unlocking_asks_a_keyring_in_trouble_once_and_goes_on_to_recovery() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("cairn.db"), b"not for anyone without the key").unwrap();
+        fs::write(folder.path().join("keys.json"), br#"{"v": 1, "fingerprint": "00"}"#).unwrap();
+        let keyring = Arc::new(LockedKeyring::default());
+        let session = Session::with_keyring(folder.path(), KeyPlace::Keyring, keyring.clone());
+        let shell = Shell::new(session, noon, LONGEST, || {});
+        shell.state().locked = Some(Locked { why: "asked", name: None });
+        let standing = shell.unlock(None).unwrap();
+        assert!(matches!(standing, api::Session::Recovery { code, .. } if code == "key_locked"));
+        assert_eq!(keyring.0.load(Ordering::SeqCst), 1);
     }
 
     #[tokio::test]

@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod desk;
+mod keyring;
+mod locks;
 mod opens;
+mod screens;
 mod story;
 mod together;

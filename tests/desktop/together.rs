@@ -23,11 +23,7 @@ async fn the_window_and_cairnctl_write_to_one_profile() {
     let desk = Desk::start().unwrap();
     let profile = desk.home().join("profile");
     let window = Window::open(&desk, &profile).await.unwrap();
-    window.fill("sign-in-server", &service.url()).await.unwrap();
-    window.fill("sign-in-name", &who.name).await.unwrap();
-    window.fill("sign-in-password", &who.password).await.unwrap();
-    window.click("sign-in-submit").await.unwrap();
-    window.find("tenant-list").await.unwrap();
+    window.sign_in_to_tenants(&service.url(), &who).await.unwrap();
     service.stop().unwrap();
 
     let tenant = &demo.tenants[0];

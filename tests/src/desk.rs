@@ -2,7 +2,6 @@
 //! display, a session bus, an unlocked Secret Service and a notification daemon.
 
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -10,13 +9,15 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
+use crate::keyring::Keyring;
 use crate::process::{Running, run};
 
 /// Size of the screen in pixels: some space around the window's 1280x800.
 const SCREEN: &str = "1440x900x24";
 
-/// Password of the desk's keyring.
-const KEYRING_PASSWORD: &str = "desk";
+/// What may start by itself on a desk's bus: the window in which a keyring asks for its password.
+/// Whatever else is installed on this machine stays out: a desk without keyring has none.
+const STARTS_BY_ITSELF: &str = "/usr/share/dbus-1/services/org.gnome.keyring.SystemPrompter.service";
 
 /// Which theme programs on the desk are told to follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +33,8 @@ pub enum Theme {
 pub struct Desk {
     // Declared in the order they have to end.
     _notifications: Running,
-    _keyring: Running,
+    /// The Secret Service of this desk.
+    pub keyring: Keyring,
     _bus: Running,
     _screen: Running,
     settings: Settings,
@@ -41,7 +43,7 @@ pub struct Desk {
 
 /// What programs on the desk find in their environment.
 #[derive(Clone, Debug)]
-struct Settings {
+pub(crate) struct Settings {
     home: PathBuf,
     display: String,
     bus: String,
@@ -63,7 +65,7 @@ impl Desk {
     /// One of Xvfb, dbus-daemon, gnome-keyring-daemon, dunst or gdbus is missing or does not start.
     pub fn start_with(theme: Theme) -> Result<Self> {
         let home = tempfile::Builder::new().prefix("cairn-desk-").tempdir()?;
-        for folder in ["run", "data", "config", "cache"] {
+        for folder in ["run", "data", "config", "cache", "services"] {
             fs::create_dir(home.path().join(folder))?;
         }
         // The bus and the keyring refuse a runtime directory that others can read.
@@ -72,16 +74,9 @@ impl Desk {
         let mut settings = Settings { home: home.path().to_owned(), display, bus: String::new(), theme };
         let (bus, address) = start_bus(&settings)?;
         settings.bus = address;
-        let keyring = start_keyring(&settings)?;
+        let keyring = Keyring::start(&settings)?;
         let notifications = start_notifications(&settings)?;
-        Ok(Self {
-            _notifications: notifications,
-            _keyring: keyring,
-            _bus: bus,
-            _screen: screen,
-            settings,
-            home,
-        })
+        Ok(Self { _notifications: notifications, keyring, _bus: bus, _screen: screen, settings, home })
     }
 
     /// A program that will find this desk when it starts.
@@ -94,18 +89,6 @@ impl Desk {
     #[must_use]
     pub fn home(&self) -> &Path {
         self.home.path()
-    }
-
-    /// Locks the keyring, as the screen lock of some desktops does.
-    ///
-    /// # Errors
-    /// The keyring does not answer.
-    pub fn lock_keyring(&self) -> Result<()> {
-        let mut command = self.command("gdbus");
-        command.args(["call", "--session", "--dest", "org.freedesktop.secrets"]);
-        command.args(["--object-path", "/org/freedesktop/secrets"]);
-        command.args(["--method", "org.freedesktop.Secret.Service.Lock"]);
-        run(command.arg("['/org/freedesktop/secrets/collection/login']")).map(drop)
     }
 
     /// What the notification daemon has shown or still shows, as the JSON that `dunstctl history`
@@ -129,7 +112,7 @@ impl Theme {
 }
 
 impl Settings {
-    fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command
             .env("HOME", &self.home)
@@ -149,7 +132,7 @@ impl Settings {
     }
 
     /// Waits until somebody serves `name` on the session bus.
-    fn wait_for_name(&self, name: &str) -> Result<()> {
+    pub(crate) fn wait_for_name(&self, name: &str) -> Result<()> {
         run(self.command("gdbus").args(["wait", "--session", "--timeout", "20", name])).map(drop)
     }
 }
@@ -163,22 +146,35 @@ fn start_screen() -> Result<(Running, String)> {
 }
 
 fn start_bus(settings: &Settings) -> Result<(Running, String)> {
+    let rules = settings.home.join("bus.conf");
+    fs::write(&rules, bus_rules(&settings.home))?;
+    let service = Path::new(STARTS_BY_ITSELF);
+    let name = service.file_name().context("a service file has a name")?;
+    fs::copy(service, settings.home.join("services").join(name))
+        .with_context(|| format!("{STARTS_BY_ITSELF} is not there"))?;
     let mut command = settings.command("dbus-daemon");
-    command.args(["--session", "--nofork", "--nopidfile", "--print-address=1"]).stderr(Stdio::null());
+    command.arg("--config-file").arg(&rules);
+    command.args(["--nofork", "--nopidfile", "--print-address=1"]).stderr(Stdio::null());
     Running::start_and_hear(&mut command)
 }
 
-fn start_keyring(settings: &Settings) -> Result<Running> {
-    let mut command = settings.command("gnome-keyring-daemon");
-    command.args(["--foreground", "--unlock", "--components=secrets"]);
-    let mut keyring =
-        Running::start(command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()))?;
-    let mut input = keyring.child().stdin.take().context("no standard input")?;
-    input.write_all(KEYRING_PASSWORD.as_bytes())?;
-    // The end of the input is the end of the password.
-    drop(input);
-    settings.wait_for_name("org.freedesktop.secrets")?;
-    Ok(keyring)
+/// A session bus like any other, but for what starts by itself on it.
+fn bus_rules(home: &Path) -> String {
+    let home = home.display();
+    format!(
+        r#"<busconfig>
+  <type>session</type>
+  <listen>unix:dir={home}/run</listen>
+  <auth>EXTERNAL</auth>
+  <servicedir>{home}/services</servicedir>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+    <allow own="*"/>
+  </policy>
+</busconfig>
+"#
+    )
 }
 
 fn start_notifications(settings: &Settings) -> Result<Running> {

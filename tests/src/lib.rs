@@ -3,11 +3,15 @@
 //!
 //! Everything a helper starts ends with it. What a machine lacks is an error, never a skipped test.
 
+pub mod acts;
 pub mod ctl;
 pub mod desk;
+pub mod kept;
+pub mod keyring;
 pub mod power;
 pub mod process;
 pub mod rows;
 pub mod service;
 pub mod story;
+pub mod tour;
 pub mod window;

@@ -4,10 +4,11 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use crate::ctl;
 use crate::process::{Running, built, run};
 
 /// A service with its data; it can be stopped and started again at the same address.
@@ -90,6 +91,36 @@ impl Service {
             people: list("people").iter().map(person).collect(),
             tenants: list("tenants").iter().map(text).collect(),
         })
+    }
+
+    /// Makes a person of the same organisation as the demo data's, assigned to these tenants.
+    ///
+    /// # Errors
+    /// The service says so.
+    pub fn add_person(&self, name: &str, role: &str, tenants: &[&str]) -> Result<Person> {
+        let password = format!("{name}, made for a test");
+        let mut command = self.command(&["user", "create", name, "--role", role, "--password-stdin"])?;
+        command.args(tenants.iter().flat_map(|slug| ["--tenant", slug]));
+        let made = ctl::answer(&mut command, &password)?;
+        ensure!(made.code == 0, "{name} was not made: {}", made.error);
+        Ok(Person { name: name.to_owned(), password })
+    }
+
+    /// Makes a tenant that has no project yet, and assigns a person to it.
+    ///
+    /// # Errors
+    /// The service says so.
+    pub fn add_tenant(&self, slug: &str, name: &str, person: &Person) -> Result<()> {
+        run(&mut self.command(&["tenant", "create", slug, "--name", name])?)?;
+        run(&mut self.command(&["user", "assign", &person.name, "--tenant", slug])?).map(drop)
+    }
+
+    /// Takes a person off a tenant.
+    ///
+    /// # Errors
+    /// The service says so.
+    pub fn unassign(&self, person: &Person, slug: &str) -> Result<()> {
+        run(&mut self.command(&["user", "unassign", &person.name, "--tenant", slug])?).map(drop)
     }
 
     /// Serves; returns when it listens.

@@ -1,7 +1,8 @@
 //! The real window, driven by WebDriver: tauri-driver, in front of WebKitWebDriver, starts the
 //! program that this build made.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -33,6 +34,14 @@ const ASK: &str = "const [command, request, done] = arguments; \
      window.__TAURI_INTERNALS__.invoke(command, {request}) \
          .then(ok => done({ok}), refused => done({refused}));";
 
+/// Hides the caret, whose blinking makes no two pictures equal, and answers when what the page is now
+/// has been painted: the callback after the next frame's.
+const PAINTED: &str = "const done = arguments[0]; document.documentElement.style.caretColor = 'transparent'; \
+     requestAnimationFrame(() => requestAnimationFrame(() => done(true)))";
+
+/// Pictures taken at most until two are equal.
+const PICTURES: usize = 3;
+
 /// Whether every animation is over.
 const STILL: &str = "document.getAnimations().every(one => one.playState !== 'running')";
 
@@ -50,8 +59,18 @@ impl Window {
     /// # Errors
     /// The program or tauri-driver is not built, or the window does not open.
     pub async fn open(desk: &Desk, profile: &Path) -> Result<Self> {
+        Self::open_with(desk, profile, &[]).await
+    }
+
+    /// The same with more arguments for `cairn`.
+    ///
+    /// # Errors
+    /// As [`Window::open`].
+    pub async fn open_with(desk: &Desk, profile: &Path, more: &[&str]) -> Result<Self> {
+        wait_for("the profile is free", DRIVER_LIMIT, || is_free(profile))?;
         let (driver, port) = start_driver(desk)?;
-        let arguments = ["--profile".to_owned(), profile.display().to_string()];
+        let profile = profile.to_str().context("the profile's name is not text")?;
+        let arguments = [&["--profile", profile], more].concat();
         let capabilities = json!({
             "tauri:options": { "application": built("cairn")?, "args": arguments },
         });
@@ -69,12 +88,26 @@ impl Window {
     /// # Errors
     /// The web view gives no picture, or the file cannot be written.
     pub async fn screenshot(&self, folder: &Path, name: &str) -> Result<PathBuf> {
-        self.until("everything stands still", STILL).await?;
-        let picture = self.client.screenshot().await?;
+        self.still().await?;
         fs::create_dir_all(folder)?;
         let file = folder.join(format!("{name}.png"));
-        fs::write(&file, picture)?;
+        fs::write(&file, self.picture().await?)?;
         Ok(file)
+    }
+
+    /// The driver may give the frame before the newest: two equal pictures in a row are the page's.
+    /// Where something goes on fading, such as a scrollbar, the last one will do.
+    async fn picture(&self) -> Result<Vec<u8>> {
+        let mut before = Vec::new();
+        for _ in 0..PICTURES {
+            self.client.execute_async(PAINTED, vec![]).await?;
+            let picture = self.client.screenshot().await?;
+            if picture == before {
+                break;
+            }
+            before = picture;
+        }
+        Ok(before)
     }
 
     /// What axe finds against WCAG 2.2 A and AA in what the window shows now: one line per rule, with
@@ -103,26 +136,34 @@ impl Window {
         wait.for_element(Locator::Css(&css)).await.with_context(|| format!("`{id}` does not appear"))
     }
 
+    /// Scrolls to an element: the driver takes what is half behind an edge for visible, and then acts
+    /// beyond the edge.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub async fn show(&self, element: &Element) -> Result<()> {
+        let into_view = "arguments[0].scrollIntoView({block: 'center'})";
+        self.client.execute(into_view, vec![serde_json::to_value(element)?]).await?;
+        Ok(())
+    }
+
     /// Clicks the element with this `data-testid`.
     ///
     /// # Errors
     /// It does not appear, or cannot be clicked.
     pub async fn click(&self, id: &str) -> Result<()> {
-        self.until("everything stands still", STILL).await?;
+        self.still().await?;
         let element = self.find(id).await?;
-        // The driver takes what is half behind an edge for visible, and then clicks beyond the edge.
-        let into_view = "arguments[0].scrollIntoView({block: 'center'})";
-        self.client.execute(into_view, vec![serde_json::to_value(&element)?]).await?;
-        element.click().await.with_context(|| format!("`{id}` cannot be clicked"))
+        self.click_on(&element).await.with_context(|| format!("`{id}` cannot be clicked"))
     }
 
-    /// Opens an item by a click on its title; the middle of its row is the status menu.
+    /// Clicks an element.
     ///
     /// # Errors
-    /// There is no such row.
-    pub async fn open_row(&self, item: &str) -> Result<()> {
-        let row = self.find(&format!("item-row-{item}")).await?;
-        Ok(row.find(Locator::Css(".title")).await?.click().await?)
+    /// It is gone or cannot be clicked.
+    pub async fn click_on(&self, element: &Element) -> Result<()> {
+        self.show(element).await?;
+        Ok(element.click().await?)
     }
 
     /// Replaces what stands in the field with this `data-testid`.
@@ -131,6 +172,7 @@ impl Window {
     /// It does not appear, or takes no text.
     pub async fn fill(&self, id: &str, text: &str) -> Result<()> {
         let field = self.find(id).await?;
+        self.show(&field).await?;
         field.clear().await?;
         field.send_keys(text).await.with_context(|| format!("`{id}` takes no text"))?;
         // The driver answers before the page has seen the last key.
@@ -163,6 +205,14 @@ impl Window {
         Ok(())
     }
 
+    /// Waits until every animation is over.
+    ///
+    /// # Errors
+    /// One goes on.
+    pub async fn still(&self) -> Result<()> {
+        self.until("everything stands still", STILL).await
+    }
+
     /// Waits until nothing has this `data-testid` any more, and what faded out with it is gone too.
     ///
     /// # Errors
@@ -170,7 +220,7 @@ impl Window {
     pub async fn gone(&self, id: &str) -> Result<()> {
         let gone = format!("!document.querySelector('[data-testid=\"{id}\"]')");
         self.until(&format!("`{id}` is gone"), &gone).await?;
-        self.until("everything stands still", STILL).await
+        self.still().await
     }
 
     /// Asks a command of the shell, as the page does, and gives its answer.
@@ -193,12 +243,21 @@ impl Window {
         Ok(self.client.active_element().await?.send_keys(keys).await?)
     }
 
-    /// Ends the session and closes the window.
+    /// Ends the session and closes the window; nothing works on it afterwards.
     ///
     /// # Errors
     /// The session was gone already.
-    pub async fn close(self) -> Result<()> {
-        self.client.close().await.context("the session did not end")
+    pub async fn close(&self) -> Result<()> {
+        self.client.clone().close().await.context("the session did not end")
+    }
+}
+
+/// Whether no window has the profile: one that was just closed may hold it a moment longer.
+fn is_free(profile: &Path) -> Result<()> {
+    match File::open(profile.join("window.lock")) {
+        Ok(lock) => Ok(lock.try_lock()?),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -16,7 +16,7 @@ describe("sign in", () => {
     const summary = await screen.findByRole("alert");
     expect(within(summary).getAllByRole("link")).toHaveLength(3);
     expect(document.activeElement).toBe(summary);
-    await fireEvent.click(within(summary).getByText("Enter your name"));
+    await fireEvent.click(within(summary).getByText("Enter your sign-in name"));
     expect(document.activeElement).toBe(screen.getByTestId("sign-in-name"));
     expect(asked(host, "sign_in")).toHaveLength(0);
   });

@@ -116,6 +116,7 @@ export const texts = {
     lease: (when: string) => `Sign-in lasts until ${when}`,
     open: "Open Sync",
     nothing: "Nothing is stored on this computer yet",
+    untouched: "The database lies on this computer as it was",
     locked: "Locked. Your work is kept on this computer, encrypted",
   },
 
@@ -124,7 +125,7 @@ export const texts = {
     lead: "You need a network for this once. After that Cairn works without one.",
     server: "Service address",
     serverHint: "https://cairn.example.org",
-    name: "Name",
+    name: "Sign-in name",
     password: "Password",
     show: "Show",
     hide: "Hide",
@@ -137,7 +138,7 @@ export const texts = {
     sloganLead: "Even in a school basement with no network.",
     trail: ["Sign in", "Enrol this computer", "Receive your tenants\nand work anywhere"],
     missingServer: "Enter the address of the service",
-    missingName: "Enter your name",
+    missingName: "Enter your sign-in name",
     missingPassword: "Enter your password",
   },
 
@@ -235,6 +236,7 @@ export const texts = {
     filter: "Filter tenants",
     emptyTitle: "No tenants on this computer yet",
     empty: "Sync to receive your tenants.",
+    emptyUnassigned: "None is assigned to you yet. Once one is, it arrives by itself.",
     emptyOffline: "They arrive at the next sync. There is no network now.",
     noMatch: "No tenant matches",
     clear: "Show all",
@@ -362,8 +364,7 @@ export const texts = {
     ownerFind: "Find a person or role",
     ownerNone: "No owner",
     ownerNoMatch: "Nobody matches",
-    people: "People",
-    roles: "Roles",
+    role: "Role",
     saveNote: "Save note",
     acting: (who: string) => `for ${who}`,
   },
@@ -462,6 +463,8 @@ export const texts = {
     confirmDiscard: "Discard this change?",
     confirmDiscardLead:
       "It has not been taken by the service and is removed from this computer. This cannot be undone.",
+    confirmDiscardHeld:
+      "It never counts. The record keeps who wrote it and who discarded it. This cannot be undone.",
     keepChange: "Keep it",
   },
 

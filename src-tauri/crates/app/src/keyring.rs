@@ -1,5 +1,7 @@
 //! The system keyring as the place of the data key.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use cairn_store::{KeySource, KeyTrouble};
 use zeroize::Zeroizing;
 
@@ -8,17 +10,19 @@ const SERVICE: &str = "org.cairn.desk";
 /// The entry of one profile in the system's keyring (Secret Service, Keychain, Credential Manager).
 pub struct SystemKeyring {
     user: String,
+    was_locked: AtomicBool,
 }
 
 impl SystemKeyring {
     /// The entry for the profile in `dir`: each profile has its own.
     pub fn for_profile(dir: &std::path::Path) -> Self {
         let dir = std::fs::canonicalize(dir).unwrap_or_else(|_| dir.to_path_buf());
-        Self { user: format!("data key of {}", dir.display()) }
+        Self { user: format!("data key of {}", dir.display()), was_locked: AtomicBool::new(false) }
     }
 
     fn entry(&self) -> Result<keyring::Entry, KeyTrouble> {
-        keyring::Entry::new(SERVICE, &self.user).map_err(|e| trouble(&e))
+        self.was_locked.store(native::is_locked(), Ordering::SeqCst);
+        native::entry(&self.user).map_err(|e| trouble(&e))
     }
 }
 
@@ -38,6 +42,10 @@ impl KeySource for SystemKeyring {
         self.entry()?.set_secret(key).map_err(|e| trouble(&e))
     }
 
+    fn was_locked(&self) -> bool {
+        self.was_locked.load(Ordering::SeqCst)
+    }
+
     fn backend(&self) -> String {
         if cfg!(target_os = "macos") {
             "keychain".to_owned()
@@ -53,5 +61,39 @@ fn trouble(error: &keyring::Error) -> KeyTrouble {
     match error {
         keyring::Error::NoStorageAccess(_) => KeyTrouble::Locked,
         _ => KeyTrouble::Absent,
+    }
+}
+
+/// The Secret Service. It is connected to anew each time: `keyring::Entry::new` connects once in a
+/// process, so it would never see a service that was started, restarted or woken later.
+#[cfg(not(any(target_os = "macos", windows)))]
+mod native {
+    use keyring_core::api::CredentialStoreApi as _;
+    use secret_service::EncryptionType;
+    use secret_service::blocking::SecretService;
+    use zbus_secret_service_keyring_store::Store;
+
+    /// Whether the collection that new entries go to is locked. To open it, the service asks the
+    /// person for its password, and does not answer until then.
+    pub fn is_locked() -> bool {
+        let locked = || SecretService::connect(EncryptionType::Plain)?.get_default_collection()?.is_locked();
+        // What else may be wrong shows when the entry is asked for.
+        locked().unwrap_or(false)
+    }
+
+    pub fn entry(user: &str) -> keyring::Result<keyring::Entry> {
+        Ok(keyring::Entry { inner: Store::new()?.build(super::SERVICE, user, None)? })
+    }
+}
+
+#[cfg(any(target_os = "macos", windows))]
+mod native {
+    /// The system says so itself when the entry is asked for.
+    pub fn is_locked() -> bool {
+        false
+    }
+
+    pub fn entry(user: &str) -> keyring::Result<keyring::Entry> {
+        keyring::Entry::new(super::SERVICE, user)
     }
 }

@@ -35,11 +35,11 @@ pub struct NewTenant<'a> {
     pub slug: &'a str,
     /// Full name.
     pub name: &'a str,
-    /// Key of a built-in playbook.
-    pub playbook: &'a str,
-    /// One of its modes.
+    /// Key of a built-in playbook; without one the tenant starts with no project.
+    pub playbook: Option<&'a str>,
+    /// One of the playbook's modes.
     pub mode: Option<&'a str>,
-    /// Target go-live, `YYYY-MM-DD`.
+    /// Target go-live of the project, `YYYY-MM-DD`.
     pub go_live: Option<&'a str>,
 }
 
@@ -154,7 +154,7 @@ pub fn assign(service: &Service, name: &str, slug: &str, active: bool, ask: &mut
     })
 }
 
-/// Makes a tenant with its first project. Interrupted half-way, the same command finishes it.
+/// Makes a tenant, with its first project where a playbook is named. Interrupted half-way, the same command finishes it.
 ///
 /// # Errors
 /// `bad_slug`, `slug_taken`, `unknown_playbook`, `unknown_mode`, `bad_date`.
@@ -169,7 +169,7 @@ pub(crate) fn create_tenant_with(
     ask: &mut Ask<'_>,
     mut more: impl FnMut(&mut Journal<'_>, &Desk<'_>, &mut Ask<'_>) -> Result<()>,
 ) -> Result<TenantId> {
-    let started = project_started(new)?;
+    let started = new.playbook.map(|key| project_started(key, new)).transpose()?;
     let tenant = reserve(service, new.slug, ask)?;
     let roles = BTreeMap::new();
     let desk = service.desk(ask.now, &roles);
@@ -185,7 +185,9 @@ pub(crate) fn create_tenant_with(
         let mut journal = Journal::create(tx, &tenant, ask.random)?;
         let made = Change::TenantCreated { slug: new.slug.to_owned(), name: new.name.to_owned() };
         journal.write(&desk, &pen, made, ask.random)?;
-        journal.write(&desk, &pen, started.clone(), ask.random)?;
+        if let Some(started) = &started {
+            journal.write(&desk, &pen, started.clone(), ask.random)?;
+        }
         more(&mut journal, &desk, ask)?;
         Ok(journal.finish()?.seen.seq)
     })?;
@@ -209,11 +211,10 @@ fn reserve(service: &Service, slug: &str, ask: &mut Ask<'_>) -> Result<TenantId>
     })
 }
 
-fn project_started(new: &NewTenant<'_>) -> Result<Change> {
+fn project_started(key: &str, new: &NewTenant<'_>) -> Result<Change> {
     let known: Vec<&str> = playbook::built_in().iter().map(|p| p.key).collect();
-    let Some(built_in) = playbook::built_in_by_key(new.playbook) else {
-        let message =
-            format!("There is no playbook '{}'; the built-in ones are {}.", new.playbook, known.join(", "));
+    let Some(built_in) = playbook::built_in_by_key(key) else {
+        let message = format!("There is no playbook '{key}'; the built-in ones are {}.", known.join(", "));
         return Err(Error::detailed("unknown_playbook", message, json!({ "playbooks": known })));
     };
     let read = playbook::parse(built_in.source).map_err(|e| Error::fault(e.to_string()))?;

@@ -139,18 +139,18 @@ enum User {
 
 #[derive(Subcommand)]
 enum Tenant {
-    /// Make a tenant with its first project
+    /// Make a tenant, with its first project where a playbook is named
     Create {
         /// Short name: a-z, 0-9 and '-'
         slug: String,
         /// Full name
         #[arg(long)]
         name: String,
-        /// Key of a built-in playbook
+        /// Key of a built-in playbook; without it somebody assigned starts the project later
         #[arg(long)]
-        playbook: String,
+        playbook: Option<String>,
         /// One of the playbook's modes; its first one where not given
-        #[arg(long)]
+        #[arg(long, requires = "playbook")]
         mode: Option<String>,
     },
 }
@@ -247,7 +247,8 @@ fn run(cli: &Cli) -> Result<Option<Said>> {
         }
         Command::User(user) => run_user(&service, user, ask).map(Some),
         Command::Tenant(Tenant::Create { slug, name, playbook, mode }) => {
-            let new = NewTenant { slug, name, playbook, mode: mode.as_deref(), go_live: None };
+            let (playbook, mode) = (playbook.as_deref(), mode.as_deref());
+            let new = NewTenant { slug, name, playbook, mode, go_live: None };
             let id = admin::create_tenant(&service, &new, ask)?;
             Ok(Some(Said {
                 json: json!({ "id": id, "slug": slug }),

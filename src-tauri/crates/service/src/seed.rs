@@ -238,7 +238,7 @@ fn make_tenant(service: &Service, plan: &Plan, laptops: &[Laptop], ask: &mut Ask
     let new = NewTenant {
         slug: &plan.slug,
         name: &plan.name,
-        playbook: plan.playbook,
+        playbook: Some(plan.playbook),
         mode: mode.as_deref(),
         go_live: Some(&go_live),
     };

@@ -32,7 +32,7 @@ pub struct Identity {
     pub lease_days: u32,
     /// When the service last answered.
     pub last_contact: Time,
-    /// The largest time ever seen here: a clock that is set back gains nothing.
+    /// The largest time seen here since then: a clock that is set back gains nothing.
     pub latest_time: Time,
 }
 
@@ -147,12 +147,17 @@ impl Store {
     }
 
     /// Notes that the service answered at `now` and had nothing more to send: every journal is
-    /// current as of then, and the lease starts anew.
+    /// current as of then, and the lease starts anew. A clock that once ran ahead and was set right
+    /// would otherwise lock for ever, so the largest time ever seen starts anew as well.
     ///
     /// # Errors
     /// `not_enrolled`.
     pub fn note_contact(&mut self, now: Time) -> Result<(), StoreError> {
-        self.update_identity(|identity| identity.last_contact = now, now)?;
+        let contact = |identity: &mut Identity| {
+            identity.last_contact = now;
+            identity.latest_time = now;
+        };
+        self.update_identity(contact, now)?;
         self.db
             .prepare_cached("UPDATE journals SET as_of = ?1 WHERE rebuild = 0")?
             .execute([now.to_rfc3339()])?;

@@ -34,6 +34,11 @@ pub trait KeySource: Send + Sync {
     /// # Errors
     /// Why it cannot be kept.
     fn set(&self, key: &[u8; 32]) -> Result<(), KeyTrouble>;
+    /// Whether the keyring was locked when it was asked last: it then waits for a person, and no
+    /// answer in time means that it is locked still.
+    fn was_locked(&self) -> bool {
+        false
+    }
     /// What kind of keyring it is, e.g. `secret-service`; no personal data.
     fn backend(&self) -> String;
 }
@@ -331,12 +336,13 @@ fn within<T: Send + 'static>(
     ask: impl FnOnce(&dyn KeySource) -> Result<T, KeyTrouble> + Send + 'static,
 ) -> Result<T, KeyTrouble> {
     let (answer, wait) = mpsc::channel();
-    let source = Arc::clone(source);
+    let asked = Arc::clone(source);
     std::thread::spawn(move || {
         // Nobody listens any more where the answer came too late.
-        let _ = answer.send(ask(source.as_ref()));
+        let _ = answer.send(ask(asked.as_ref()));
     });
-    wait.recv_timeout(patience).unwrap_or(Err(KeyTrouble::Hanging))
+    let late = || if source.was_locked() { KeyTrouble::Locked } else { KeyTrouble::Hanging };
+    wait.recv_timeout(patience).unwrap_or_else(|_| Err(late()))
 }
 
 fn fingerprint(key: &DataKey) -> String {

@@ -90,7 +90,8 @@ fn fill_service(dir: &Path) -> anyhow::Result<(Vec<TenantId>, Vec<AccountId>)> {
     let mut ask = Ask::new(now, &mut random);
     let mut tenants = Vec::new();
     for slug in TENANTS {
-        let new = NewTenant { slug, name: slug, playbook: "first-school-go-live", mode: None, go_live: None };
+        let new =
+            NewTenant { slug, name: slug, playbook: Some("first-school-go-live"), mode: None, go_live: None };
         tenants.push(admin::create_tenant(&service, &new, &mut ask)?);
     }
     let mut accounts = Vec::new();

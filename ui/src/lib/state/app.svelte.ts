@@ -8,8 +8,8 @@ const RECENT = "cairn.recent";
 const RECENT_LENGTH = 5;
 /** What counts as using the window. */
 const USES = ["pointerdown", "pointermove", "keydown", "wheel"] as const;
-/** How often the core is told that somebody uses the window, in milliseconds. */
-const ACTIVE_EVERY = 20_000;
+/** How often the core is told of use, in milliseconds; it may lock after 5 s without. */
+const ACTIVE_EVERY = 2_000;
 
 /** What every screen shares: who is signed in, where the window stands, what waits. */
 class App {
@@ -88,14 +88,19 @@ class App {
   /** Reads the session and, when signed in, what the frame shows; screens follow by `revision`. */
   async refresh(): Promise<void> {
     try {
-      this.session = await call("session", {});
-      this.startFailure = null;
-      if (this.session.state === "signed_in") await this.#readFrame();
-      this.now = new Date();
-      this.revision += 1;
+      await this.#show(await call("session", {}));
     } catch (error) {
       if (this.session === null) this.startFailure = asFailure(error);
     }
+  }
+
+  /** Shows where the core said it stands: asking it again would ask the keyring again. */
+  async #show(session: Session): Promise<void> {
+    this.session = session;
+    this.startFailure = null;
+    if (session.state === "signed_in") await this.#readFrame();
+    this.now = new Date();
+    this.revision += 1;
   }
 
   async #readFrame(): Promise<void> {
@@ -107,7 +112,6 @@ class App {
 
   /** Takes over the answer of a command that changes the session. */
   async enter(session: Session): Promise<void> {
-    this.session = session;
     if (session.state === "signed_out") {
       this.tenants = [];
       this.tenantsRead = false;
@@ -117,7 +121,7 @@ class App {
       toasts.reset();
     }
     if (session.state !== "signed_in") this.#closeDialogs();
-    await this.refresh();
+    await this.#show(session);
   }
 
   #closeDialogs(): void {

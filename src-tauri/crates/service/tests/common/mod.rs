@@ -94,8 +94,13 @@ impl World {
     }
 
     pub fn tenant(&mut self, slug: &str) -> TenantId {
-        let new =
-            NewTenant { slug, name: slug, playbook: "school-district", mode: Some("pilot"), go_live: None };
+        let new = NewTenant {
+            slug,
+            name: slug,
+            playbook: Some("school-district"),
+            mode: Some("pilot"),
+            go_live: None,
+        };
         self.ask(|s, ask| admin::create_tenant(s, &new, ask)).unwrap()
     }
 

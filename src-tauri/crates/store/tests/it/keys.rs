@@ -21,6 +21,7 @@ struct Ring {
     trouble: Mutex<Option<KeyTrouble>>,
     kind: Mutex<&'static str>,
     hangs: AtomicBool,
+    waits_for_a_person: AtomicBool,
     /// Never answered while the sender lives.
     never: Mutex<Option<mpsc::Receiver<()>>>,
 }
@@ -40,6 +41,9 @@ impl KeySource for Ring {
     fn set(&self, key: &[u8; 32]) -> Result<(), KeyTrouble> {
         *self.key.lock().unwrap() = Some(*key);
         Ok(())
+    }
+    fn was_locked(&self) -> bool {
+        self.waits_for_a_person.load(Ordering::SeqCst)
     }
     fn backend(&self) -> String {
         (*self.kind.lock().unwrap()).to_owned()
@@ -73,6 +77,12 @@ fn a_profile_survives_every_trouble_with_its_keyring() {
     ring.hangs.store(true, Ordering::SeqCst);
     let hanging = profile.key_from_keyring_within(&source, Duration::from_millis(30)).unwrap_err();
     assert_eq!(hanging.code(), "key_hanging");
+    drop(held);
+    let (held, never) = mpsc::channel();
+    *ring.never.lock().unwrap() = Some(never);
+    ring.waits_for_a_person.store(true, Ordering::SeqCst);
+    let waiting = profile.key_from_keyring_within(&source, Duration::from_millis(30)).unwrap_err();
+    assert_eq!(waiting.code(), "key_locked", "it asks for its password and nobody types it");
     drop(held);
     ring.hangs.store(false, Ordering::SeqCst);
 
@@ -300,6 +310,19 @@ fn the_lease_follows_the_largest_time_ever_seen() {
     assert!(store.lease(at(day)).unwrap().expired);
     store.note_contact(at(15 * day)).unwrap();
     assert!(!store.lease(at(16 * day)).unwrap().expired);
+}
+
+#[test]
+fn a_clock_that_once_ran_ahead_does_not_lock_for_ever() {
+    let mut fake = Fake::new();
+    let mut a = Laptop::new(&mut fake, "a", 1);
+    let day = 24 * 60;
+    a.store.note_contact(at(0)).unwrap();
+    a.store.note_time(at(400 * day)).unwrap();
+    assert!(a.store.lease(at(day)).unwrap().expired);
+    a.store.note_contact(at(day)).unwrap();
+    assert!(!a.store.lease(at(2 * day)).unwrap().expired);
+    assert!(a.store.lease(at(16 * day)).unwrap().expired);
 }
 
 /// A database made by the first schema, with a pending op, still opens. To make such a file for a
