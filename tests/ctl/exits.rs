@@ -1,6 +1,7 @@
 //! The exit codes of SPEC, each by what leads to it.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use cairn_tests::ctl::{Answer, Laptop};
 use cairn_tests::service::Person;
@@ -103,6 +104,25 @@ fn a_database_that_cannot_be_opened_is_5_and_is_left_as_it_is() {
     assert_eq!(fs::read(&database).unwrap().len(), whole.len() / 2, "nothing is put in its place");
     fs::write(&database, b"short").unwrap();
     assert_eq!(office.laptop.run(&["tenants"]).unwrap().code, 5);
+}
+
+#[test]
+fn a_new_key_file_is_for_its_owner_alone() {
+    let office = Office::open();
+    assert_eq!(fs::metadata(&office.laptop.key).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn nobody_else_signs_in_over_unsent_work() {
+    let office = Office::open();
+    let item = &office.items("not_started")[0];
+    office.laptop.ok(&["comment", office.tenant(), item, "--text", "not sent yet"]).unwrap();
+    office.laptop.ok(&["logout"]).unwrap();
+    let other = office.demo.person("IMPL_SPEC", 1).unwrap();
+    let login = ["login", "--server", &office.service.url(), "--user", &other.name, "--password-stdin"];
+    ends(&office.laptop.run_with(&login, &other.password).unwrap(), 4, "other_person");
+    office.laptop.login(&office.service.url(), &office.demo.person("IMPL_SPEC", 0).unwrap()).unwrap();
+    assert_eq!(office.laptop.ok(&["sync"]).unwrap()["pushed"], 1);
 }
 
 #[test]

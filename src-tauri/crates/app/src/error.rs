@@ -24,6 +24,7 @@ pub fn exit_code(error: &ApiError) -> i32 {
         | code::UNKNOWN_DEVICE
         | "service_only"
         | "not_enrolled"
+        | "other_person"
         | "signed_out"
         | "lease_expired" => 4,
         "database_missing" | "database_damaged" | "database_newer" | "database_busy" | "database" | "io" => 5,

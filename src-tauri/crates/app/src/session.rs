@@ -281,7 +281,8 @@ impl Session {
         }
         let unsent = self.with(|desk| {
             let counts = desk.store.counts(None).map_err(store)?;
-            Ok(counts.pending + counts.quarantined)
+            // Also what no page has confirmed: should the service forget it, only its author may say it again.
+            Ok(counts.pending + counts.receipted + counts.quarantined)
         })?;
         if old.account != reply.account && unsent > 0 {
             let message = format!(

@@ -213,8 +213,12 @@ pub fn sign_message(key: &SigningKey, message: &Hash) -> String {
     hex::encode(key.sign(&message.0).to_bytes())
 }
 
-/// Checks [`sign_message`]. `key` is 64 hex digits; anything malformed is simply not valid.
+/// Checks [`sign_message`]. `key` is 64 hex digits; anything malformed is simply not valid, nor is a
+/// signature in capital digits: each has one form, so that nothing signed can change unnoticed.
 pub fn verify_message(key: &str, message: &Hash, signature: &str) -> bool {
+    if signature.bytes().any(|digit| digit.is_ascii_uppercase()) {
+        return false;
+    }
     let mut key_bytes = [0; 32];
     let mut signature_bytes = [0; 64];
     if hex::decode_to_slice(key, &mut key_bytes).is_err()

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use cairn_domain::cell::Cells;
 use cairn_domain::digest::Digests;
 use cairn_domain::journal::{Entry, EntryOrigin, Outcome, head_message};
 use cairn_domain::op::{RunSignature, Seen, verify_message, verify_run};
@@ -10,8 +11,8 @@ use rusqlite::OptionalExtension;
 use serde::Serialize;
 
 use crate::journals::Journal;
-use crate::pull::{ReadEntry, device_key, restored_below, service_keys};
-use crate::recover::{replayed, split_hashes};
+use crate::pull::{ReadEntry, device_key, restored_below, service_keys, writes_of};
+use crate::recover::{replay_entries, split_hashes};
 use crate::sql::{Blob, from_json, int, uint};
 use crate::{Store, StoreError};
 
@@ -30,8 +31,8 @@ pub struct AuditReport {
     pub first_bad_seq: Option<u64>,
     /// What does not hold there: `chain_broken`, `hole`, `hash_differs`,
     /// `unsigned`, `bad_signature`, `unknown_device`, `receipt_broken`, `signed_head_differs`,
-    /// `behind_signed_head`, `witness_differs`, `head_differs`, `columns_differ`, `state_differs`,
-    /// `unreadable`. A journal whose reload was broken off may be `behind_signed_head` until the next
+    /// `behind_signed_head`, `witness_differs`, `head_differs`, `columns_differ`, `writes_differ`,
+    /// `state_differs`, `unreadable`. A journal whose reload was broken off may be `behind_signed_head` until the next
     /// sync.
     pub reason: Option<String>,
     /// Ops set aside after the service came back from a backup that it did not take again.
@@ -375,10 +376,28 @@ impl Verifier<'_> {
         if self.journal.complete_from > 1 || self.journal.snapshot_seq.is_some() {
             return Ok(None);
         }
-        let mut digests = Digests::default();
-        for (key, cell) in &replayed(&self.store.db, self.tenant)? {
+        let (mut cells, mut digests, mut bad) = (Cells::new(), Digests::default(), None);
+        replay_entries(&self.store.db, self.tenant, &mut cells, |seq, read, before| {
+            if bad.is_none() && self.shown_writes(seq)? != writes_of(read, before)? {
+                bad = Some((seq, "writes_differ"));
+            }
+            Ok(())
+        })?;
+        for (key, cell) in &cells {
             digests.update(key, None, Some(cell));
         }
-        Ok((digests != self.journal.digests).then_some((self.journal.seen.seq, "state_differs")))
+        Ok(bad.or((digests != self.journal.digests).then_some((self.journal.seen.seq, "state_differs"))))
+    }
+
+    /// What history shows of the entry at `seq`.
+    fn shown_writes(&self, seq: u64) -> Result<BTreeMap<String, [String; 2]>, StoreError> {
+        let mut statement = self
+            .store
+            .db
+            .prepare_cached("SELECT cell, after, before FROM op_writes WHERE tenant = ?1 AND seq = ?2")?;
+        let rows = statement.query_map(rusqlite::params![self.tenant.as_str(), int(seq)], |row| {
+            Ok((row.get(0)?, [row.get(1)?, row.get(2)?]))
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 }

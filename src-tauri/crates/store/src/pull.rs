@@ -583,7 +583,8 @@ impl<'a> Pull<'a> {
     }
 }
 
-fn replay(cells: &mut cairn_domain::cell::Cells, read: &ReadEntry) -> Images {
+/// Applies an entry to cells held in memory. Returns what it touched, as it was before.
+pub(crate) fn replay(cells: &mut cairn_domain::cell::Cells, read: &ReadEntry) -> Images {
     let before = read.effects.cells().map(|key| (key.clone(), cells.get(key).cloned())).collect();
     if let Some(author) = &read.author {
         let origin = Origin { op: &read.header.op, by: &author.actor, at: author.at };
@@ -670,23 +671,29 @@ fn save_writes(
     read: &ReadEntry,
     before: &Images,
 ) -> Result<(), StoreError> {
+    let op = read.header.op.to_string();
+    for (cell, [after, before]) in writes_of(read, before)? {
+        db.prepare_cached(
+            "INSERT INTO op_writes (tenant, seq, cell, op, after, before) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![tenant.as_str(), int(seq), cell, op, after, before])?;
+    }
+    Ok(())
+}
+
+/// What history shows of an entry: by cell, the value it wrote and those it took away, as JSON.
+pub(crate) fn writes_of(
+    read: &ReadEntry,
+    before: &Images,
+) -> Result<BTreeMap<String, [String; 2]>, StoreError> {
+    let mut writes = BTreeMap::new();
     for effect in read.effects.all() {
         if let Effect::Write { cell: key, value, replaces, .. } = effect {
             let replaced = replaced_values(before.get(key).and_then(Option::as_ref), replaces);
-            db.prepare_cached(
-                "INSERT OR REPLACE INTO op_writes (tenant, seq, cell, op, after, before) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute(params![
-                tenant.as_str(),
-                int(seq),
-                key.to_string(),
-                read.header.op.to_string(),
-                to_json(value)?,
-                to_json(&replaced)?,
-            ])?;
+            writes.insert(key.to_string(), [to_json(value)?, to_json(&replaced)?]);
         }
     }
-    Ok(())
+    Ok(writes)
 }
 
 /// The values that a write took away, of those it names.

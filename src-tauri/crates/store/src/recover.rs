@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use cairn_domain::digest::Digests;
-use cairn_domain::effect::{Origin, project_all};
 use cairn_domain::journal::{Entry, Outcome, Receipt};
 use cairn_domain::op::{RunSignature, Seen};
 use cairn_domain::planted::{Bug, planted};
@@ -13,11 +12,11 @@ use cairn_protocol::sync::{Offer, RunProof};
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
-use crate::cells::{Work, head_at};
+use crate::cells::{Images, Work, head_at};
 use crate::error::PullError;
 use crate::journals::Journal;
 use crate::pending::{redo_pending, undo_pending};
-use crate::pull::ReadEntry;
+use crate::pull::{ReadEntry, replay};
 use crate::sql::{Blob, from_json, int, to_json, uint};
 use crate::{Store, StoreError};
 
@@ -364,19 +363,29 @@ fn replay_into(
 }
 
 /// The confirmed cells as the entries alone make them.
-pub(crate) fn replayed(db: &Connection, tenant: &TenantId) -> Result<cairn_domain::cell::Cells, StoreError> {
-    let mut statement = db.prepare_cached("SELECT entry FROM entries WHERE tenant = ?1 ORDER BY seq")?;
-    let mut rows = statement.query([tenant.as_str()])?;
+fn replayed(db: &Connection, tenant: &TenantId) -> Result<cairn_domain::cell::Cells, StoreError> {
     let mut cells = cairn_domain::cell::Cells::new();
-    while let Some(row) = rows.next()? {
-        let entry: Entry = from_json(&row.get::<_, String>(0)?)?;
-        let read = ReadEntry::read(&entry)?;
-        if let Some(author) = &read.author {
-            let origin = Origin { op: &read.header.op, by: &author.actor, at: author.at };
-            project_all(&mut cells, origin, &read.effects);
-        }
-    }
+    replay_entries(db, tenant, &mut cells, |_, _, _| Ok(()))?;
     Ok(cells)
+}
+
+/// Applies all entries held to `cells`, oldest first, and shows each with what it touched as it was
+/// before.
+pub(crate) fn replay_entries(
+    db: &Connection,
+    tenant: &TenantId,
+    cells: &mut cairn_domain::cell::Cells,
+    mut see: impl FnMut(u64, &ReadEntry, &Images) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut statement = db.prepare_cached("SELECT seq, entry FROM entries WHERE tenant = ?1 ORDER BY seq")?;
+    let mut rows = statement.query([tenant.as_str()])?;
+    while let Some(row) = rows.next()? {
+        let entry: Entry = from_json(&row.get::<_, String>(1)?)?;
+        let read = ReadEntry::read(&entry)?;
+        let before = replay(cells, &read);
+        see(uint(row.get(0)?), &read, &before)?;
+    }
+    Ok(())
 }
 
 pub(crate) fn split_hashes(bytes: &[u8]) -> impl Iterator<Item = Hash> + '_ {

@@ -27,7 +27,7 @@ const JOURNAL: [&str; 5] = ["journals", "entries", "proofs", "cells", "op_writes
 type Edit = (&'static str, fn(&Vault, &mut StdRng));
 type PageEdit = (&'static str, fn(&mut TenantPage, &mut StdRng));
 
-const EDITS: [Edit; 26] = [
+const EDITS: [Edit; 29] = [
     ("header", |v, r| v.edit(r, |e, r| e.header = other_text(&e.header, r))),
     ("body", |v, r| v.edit(r, |e, r| body(e, |b| b.body = other_text(&b.body, r)))),
     ("author's salt", |v, r| v.edit(r, |e, r| body(e, |b| b.salt = other_text(&b.salt, r)))),
@@ -49,6 +49,12 @@ const EDITS: [Edit; 26] = [
     ("stored actor", |v, r| v.retype(r, "entries", "actor")),
     ("stored time", |v, r| v.retype(r, "entries", "at")),
     ("stored verb", |v, r| v.retype(r, "entries", "verb")),
+    ("shown value", |v, r| v.retype(r, "op_writes", "after")),
+    ("shown value before", |v, r| v.retype(r, "op_writes", "before")),
+    ("shown write removed", |v, r| {
+        let (_, seq) = v.row(r, "op_writes", "seq");
+        v.run("DELETE FROM op_writes WHERE tenant = 't1' AND seq = ?1", &[&seq]);
+    }),
     ("signed head", |v, r| v.flip(r, "witness", "head")),
     ("signature of a head", |v, r| v.retype(r, "witness", "signature")),
     ("receipt's hash", |v, r| v.flip(r, "receipts", "hash")),
@@ -97,7 +103,7 @@ fn other_text(text: &str, rng: &mut StdRng) -> String {
     let mut chars: Vec<char> = text.chars().collect();
     let place = rng.random_range(0..chars.len());
     let new = char::from(rng.random_range(b'0'..b'z'));
-    chars[place] = if chars[place].eq_ignore_ascii_case(&new) { '~' } else { new };
+    chars[place] = if chars[place].eq(&new) { '~' } else { new };
     chars.into_iter().collect()
 }
 
@@ -256,6 +262,7 @@ impl Vault {
             "entries" | "witness" => "tenant, seq",
             "proofs" => "tenant, device, first",
             "receipts" => "tenant, op",
+            "op_writes" => "tenant, seq, cell",
             _ => "tenant, audience",
         }
     }
