@@ -196,11 +196,12 @@ impl UseMark {
 }
 
 fn apply_key(db: &Connection, key: &DataKey) -> Result<(), StoreError> {
-    // What goes wrong comes back as an error; SQLCipher would print it as well.
-    db.execute_batch("PRAGMA cipher_log_level = NONE")?;
     let pragma =
         Zeroizing::new(format!("PRAGMA key = \"x'{}'\"", Zeroizing::new(hex::encode(key.bytes())).as_str()));
-    Ok(db.execute_batch(&pragma)?)
+    db.execute_batch(&pragma)?;
+    // What goes wrong comes back as an error; SQLCipher would print it as well. It turns its log on
+    // with the first key, so it is turned off only now; nothing has been read yet.
+    Ok(db.execute_batch("PRAGMA cipher_log_level = NONE")?)
 }
 
 fn unlock(db: &Connection, key: &DataKey, secret: bool) -> Result<(), StoreError> {
