@@ -29,7 +29,9 @@ pub enum StoreError {
         known: u32,
     },
     /// The file is not whole.
-    #[error("The database is damaged: {0}. Restore a backup of it, or move its folder aside and start again: what the service has comes back after signing in.")]
+    #[error(
+        "The database is damaged: {0}. Restore a backup of it, or move its folder aside and start again: what the service has comes back after signing in."
+    )]
     Damaged(String),
     /// There is no database at this place.
     #[error("There is no database at {}.", .0.display())]
