@@ -26,7 +26,7 @@ async fn the_window_opens_on_its_own_profile() {
     assert!(fs::metadata(picture).unwrap().len() > 1_000);
 
     let session = call(&window, "session").await;
-    assert_eq!(session["ok"], json!({ "state": "signed_out", "server": null, "name": null }));
+    assert_eq!(session["ok"], json!({ "state": "signed_out", "server": null, "name": null, "unsent": 0 }));
     assert!(!profile.join("cairn.db").exists(), "nobody signed in, so there is nothing to keep");
     window.close().await.unwrap();
 }

@@ -197,6 +197,12 @@ pub(crate) fn log_line(line: &SyncLine) -> (String, String) {
         "history_differs" => {
             "The service came back from a backup; its missing changes were offered again".to_owned()
         }
+        "gone" => match line.details.get("held").and_then(Value::as_u64).unwrap_or(0) {
+            0 => "A tenant is no longer assigned to you and was removed from this computer".to_owned(),
+            held => format!(
+                "A tenant is no longer assigned to you and was removed from this computer; {held} of your changes there wait for its manager"
+            ),
+        },
         "digest_mismatch" => "A tenant did not match the service and was loaded anew".to_owned(),
         _ => line.details.get("message").and_then(Value::as_str).unwrap_or(&line.code).to_owned(),
     };

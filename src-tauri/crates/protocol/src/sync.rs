@@ -105,6 +105,10 @@ pub struct Snapshot {
     pub cells: Vec<(CellKey, Cell)>,
     /// The playbook sources its projects need, by digest.
     pub playbooks: BTreeMap<String, String>,
+    /// The lowest place from which the service went on after it came back from a backup: authors may
+    /// have seen what is gone beyond it. The entries, once filled in, must show it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored_from: Option<u64>,
 }
 
 /// An op on the held list, as managers see it.

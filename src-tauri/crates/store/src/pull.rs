@@ -193,6 +193,7 @@ impl<'a> Pull<'a> {
             self.journal.seen = snapshot.seen;
             self.journal.complete_from = snapshot.seen.seq + 1;
             self.journal.snapshot_seq = Some(snapshot.seen.seq);
+            keep_restored(self.db, self.tenant, snapshot.restored_from)?;
             self.forget_confirmed_by(snapshot.seen)?;
         }
         Ok(())
@@ -351,9 +352,8 @@ impl<'a> Pull<'a> {
                     .execute(params![op.tenant.as_str(), op.device.as_str(), int(op.device_seq), outcome])?;
             }
             Some(Change::ServiceRestored { seq, .. }) => {
-                if !restored_below(self.db, self.tenant, seq.saturating_add(1))? {
-                    crate::open::set_meta(self.db, &restored_key(self.tenant), &seq.to_be_bytes())?;
-                }
+                let lowest = restored_from(self.db, self.tenant)?.map_or(*seq, |before| before.min(*seq));
+                keep_restored(self.db, self.tenant, Some(lowest))?;
                 self.send_all_again(*seq)?;
             }
             _ => {}
@@ -578,6 +578,9 @@ impl<'a> Pull<'a> {
         if expected.is_some_and(|h| h.0 != head) {
             return Err(PullError::HeadMismatch { tenant: tenant.clone(), seq: snapshot });
         }
+        // What the snapshot said of restores counts only where the entries show it.
+        let shown = restores_shown(self.db, self.tenant)?;
+        keep_restored(self.db, self.tenant, shown)?;
         self.journal.snapshot_seq = None;
         Ok(())
     }
@@ -599,9 +602,38 @@ fn restored_key(tenant: &TenantId) -> String {
 
 /// Whether the service came back from a backup that ended before `seq`.
 pub(crate) fn restored_below(db: &Connection, tenant: &TenantId, seq: u64) -> Result<bool, StoreError> {
+    Ok(restored_from(db, tenant)?.is_some_and(|at| seq > at))
+}
+
+/// The lowest place from which the service went on after it came back from a backup.
+fn restored_from(db: &Connection, tenant: &TenantId) -> Result<Option<u64>, StoreError> {
     let mark = crate::open::get_meta(db, &restored_key(tenant))?;
-    let at = mark.and_then(|m| <[u8; 8]>::try_from(m).ok()).map(u64::from_be_bytes);
-    Ok(at.is_some_and(|at| seq > at))
+    Ok(mark.and_then(|m| <[u8; 8]>::try_from(m).ok()).map(u64::from_be_bytes))
+}
+
+fn keep_restored(db: &Connection, tenant: &TenantId, at: Option<u64>) -> Result<(), StoreError> {
+    match at {
+        Some(at) => crate::open::set_meta(db, &restored_key(tenant), &at.to_be_bytes()),
+        None => {
+            db.execute("DELETE FROM meta WHERE key = ?1", [restored_key(tenant)])?;
+            Ok(())
+        }
+    }
+}
+
+/// The same as the entries held show it.
+fn restores_shown(db: &Connection, tenant: &TenantId) -> Result<Option<u64>, StoreError> {
+    let mut statement =
+        db.prepare_cached("SELECT entry FROM entries WHERE tenant = ?1 AND verb = 'ServiceRestored'")?;
+    let mut rows = statement.query([tenant.as_str()])?;
+    let mut lowest = None;
+    while let Some(row) = rows.next()? {
+        let entry: Entry = from_json(&row.get::<_, String>(0)?)?;
+        if let Some(Change::ServiceRestored { seq, .. }) = ReadEntry::read(&entry)?.change {
+            lowest = Some(lowest.map_or(seq, |before: u64| before.min(seq)));
+        }
+    }
+    Ok(lowest)
 }
 
 /// An entry as far as this reader and this version can read it.

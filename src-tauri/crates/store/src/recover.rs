@@ -23,9 +23,11 @@ use crate::{Store, StoreError};
 /// How many lines of the sync log are kept.
 const LOG_LINES: i64 = 1_000;
 
-/// A tenant's data that was removed although it had unsent work.
+/// What became of own work in a tenant that was removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Dropped {
+    /// How many own ops wait on its held list for a manager.
+    pub held: u64,
     /// Own ops that no service had accepted.
     pub destroyed: Vec<OpId>,
 }
@@ -188,6 +190,11 @@ impl Store {
     pub fn drop_tenant(&mut self, tenant: &TenantId, destroy_unsent: bool) -> Result<Dropped, StoreError> {
         let tx = self.begin()?;
         let destroyed = unsent(&tx, tenant)?;
+        let held: i64 = tx.query_row(
+            "SELECT count(*) FROM outbox WHERE tenant = ?1 AND state = 'held'",
+            [tenant.as_str()],
+            |row| row.get(0),
+        )?;
         if !destroyed.is_empty() && !destroy_unsent {
             return Err(StoreError::UnsentWork { tenant: tenant.clone(), count: destroyed.len() as u64 });
         }
@@ -201,7 +208,7 @@ impl Store {
         tx.commit()?;
         self.summaries.borrow_mut().remove(tenant);
         self.empty_log()?;
-        Ok(Dropped { destroyed })
+        Ok(Dropped { destroyed, held: uint(held) })
     }
 
     /// Empties the write-ahead log, which may hold older versions of rows.

@@ -210,7 +210,7 @@ impl Engine {
             self.closed(tenant);
         }
         for tenant in reply.gone {
-            self.leave(store, tenant)?;
+            self.leave(store, tenant, now)?;
         }
         for differs in reply.differs {
             self.search(store, &differs, now)?;
@@ -251,20 +251,22 @@ impl Engine {
     /// Leaves a tenant that is no longer ours. Before it is dropped everything is offered that the
     /// service lost, and own work it answered for but that no page has brought back goes out once
     /// more: should a restore have forgotten it, it is held then.
-    fn leave(&mut self, store: &mut Store, tenant: TenantId) -> Result<(), SyncError> {
+    fn leave(&mut self, store: &mut Store, tenant: TenantId, now: Time) -> Result<(), SyncError> {
         if !self.offers(store)?.is_empty()
             || (self.leaving.insert(tenant.clone()) && store.send_again(&tenant)?)
         {
             self.more = true;
             return Ok(());
         }
-        self.drop_tenant(store, tenant)
+        self.drop_tenant(store, tenant, now)
     }
 
     /// Drops a tenant, once nothing of ours is unanswered there.
-    fn drop_tenant(&mut self, store: &mut Store, tenant: TenantId) -> Result<(), SyncError> {
+    fn drop_tenant(&mut self, store: &mut Store, tenant: TenantId, now: Time) -> Result<(), SyncError> {
         match store.drop_tenant(&tenant, false) {
-            Ok(_) => {
+            Ok(dropped) => {
+                let details = serde_json::json!({ "held": dropped.held });
+                store.log_sync(now, Some(&tenant), "gone", &details)?;
                 self.report.gone.push(tenant);
                 Ok(())
             }

@@ -226,6 +226,8 @@ fn acknowledged_work_that_a_restore_forgot_is_sent_again_before_its_tenant_goes(
     assert_eq!(outcome(&world, &op), Some(Outcome::Held));
     assert_eq!(report.gone, std::slice::from_ref(&north));
     assert!(!holds(&world, BEN, &north));
+    let line = world.devices[BEN].store.sync_log(1).unwrap().remove(0);
+    assert_eq!((line.code.as_str(), &line.details["held"]), ("gone", &1.into()), "its author is told");
 }
 
 #[test]

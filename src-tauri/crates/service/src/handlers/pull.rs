@@ -166,7 +166,7 @@ fn news(service: &Service, tx: &mut dyn TenantTx, wish: &Wish<'_>) -> Result<New
     }
     let snapshot = wish.from.seq == 0 && row.seen.seq > SNAPSHOT_AFTER;
     let (rows, snapshot) = if snapshot {
-        (Vec::new(), Some(Box::new(snapshot_of(tx, wish.audience, row.seen)?)))
+        (Vec::new(), Some(Box::new(snapshot_of(tx, wish.audience, &row)?)))
     } else {
         (next_rows(tx, wish.from.seq)?, None)
     };
@@ -299,7 +299,7 @@ fn proofs<'a>(tx: &mut dyn TenantTx, rows: impl Iterator<Item = &'a EntryRow>) -
     Ok(out)
 }
 
-fn snapshot_of(tx: &mut dyn TenantTx, audience: Audience, seen: Seen) -> Result<Snapshot> {
+fn snapshot_of(tx: &mut dyn TenantTx, audience: Audience, row: &JournalRow) -> Result<Snapshot> {
     let mut cells: Cells = tx.cells_under("")?;
     cells.retain(|key, _| audience == Audience::Team || key.entity.audience() == Audience::Client);
     let mut playbooks = BTreeMap::new();
@@ -308,7 +308,8 @@ fn snapshot_of(tx: &mut dyn TenantTx, audience: Audience, seen: Seen) -> Result<
             playbooks.insert(digest, source);
         }
     }
-    Ok(Snapshot { seen, cells: cells.into_iter().collect(), playbooks })
+    let restored_from = row.state.restored_from;
+    Ok(Snapshot { seen: row.seen, cells: cells.into_iter().collect(), playbooks, restored_from })
 }
 
 fn playbook_digests(cells: &Cells) -> BTreeSet<String> {

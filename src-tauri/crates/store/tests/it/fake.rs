@@ -268,6 +268,7 @@ impl Fake {
             seen: journal.seen(),
             cells: journal.cells.clone().into_iter().collect(),
             playbooks: journal.playbooks.iter().map(|(d, (s, _))| (d.clone(), s.clone())).collect(),
+            restored_from: None,
         }));
         page
     }
