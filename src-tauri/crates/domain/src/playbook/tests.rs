@@ -449,8 +449,9 @@ fn mutate(source: &str, edits: &[(usize, u8, u8)]) -> String {
     for (at, kind, byte) in edits {
         let at = at % bytes.len().max(1);
         match kind % 4 {
-            0 => bytes[at] = *byte,
             1 => bytes.insert(at, *byte),
+            _ if bytes.is_empty() => {}
+            0 => bytes[at] = *byte,
             2 => drop(bytes.remove(at)),
             _ => bytes.truncate(at.max(1)),
         }
