@@ -62,6 +62,7 @@ stops! {
     "sync-done" settle,
     "held" receive_held_work,
     "discard" discard_held_work,
+    "refused" decide_what_was_decided_elsewhere,
     // Locked, and what can stand in the way of opening again.
     "locked" lock,
     "locked-lease" let_the_lease_run_out,
@@ -80,7 +81,7 @@ const FRESH: &str = "harbour-academy";
 
 /// One desk in one theme, and what the steps need.
 struct Tour {
-    _folder: TempDir,
+    folder: TempDir,
     service: Service,
     demo: Demo,
     /// A manager: she sees all there is to see.
@@ -151,7 +152,7 @@ impl Tour {
         let ben = Laptop::new(folder.path(), "ben");
         let desk = Desk::start_with(theme)?;
         let window = Window::open(&desk, &desk.home().join("newcomer")).await?;
-        Ok(Self { _folder: folder, service, demo, mia, ben, shared, item: String::new(), window, desk })
+        Ok(Self { folder, service, demo, mia, ben, shared, item: String::new(), window, desk })
     }
 
     fn profile(&self) -> PathBuf {
@@ -305,8 +306,28 @@ impl Tour {
         self.window.find("discard-confirm").await.map(drop)
     }
 
+    /// She decides at this desk without a network, having decided otherwise on her other laptop.
+    async fn decide_what_was_decided_elsewhere(&mut self) -> Result<()> {
+        let other = Laptop::new(self.folder.path(), "mia");
+        other.login(&self.service.url(), &self.mia)?;
+        other.ok(&["sync"])?;
+        self.service.stop()?;
+        self.window.click("discard-confirm").await?;
+        self.window.find("held-decided").await?;
+        self.window.gone("held-discard").await?;
+        self.window.close().await?;
+        self.service.start()?;
+        let held = other.ok(&["held", &self.shared])?;
+        let op = held["held"][0]["op"].as_str().context("nothing is held")?;
+        other.ok(&["held", "adopt", op])?;
+        other.ok(&["sync"])?;
+        self.window = Window::open(&self.desk, &self.profile()).await?;
+        self.window.sync().await?;
+        self.window.click("nav-sync").await?;
+        self.window.find("refused-row").await.map(drop)
+    }
+
     async fn lock(&mut self) -> Result<()> {
-        self.close_overlay("discard-confirm").await?;
         self.window.lock().await
     }
 

@@ -438,6 +438,8 @@ export const texts = {
     heldLeadOwn: "You may no longer write there. A manager takes these over or discards them",
     adopt: "Take over",
     heldDiscard: "Discard",
+    decided: (how: string) =>
+      how === "adopted" ? "Taken over, waits to be sent" : "Discarded, waits to be sent",
     heldDiscarded: "Held change discarded",
     waitingTitle: "Waiting to be sent",
     waitingLead: "They leave by themselves, oldest first",

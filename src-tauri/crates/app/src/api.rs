@@ -361,6 +361,9 @@ pub struct QueueRow {
     pub code: Option<String>,
     /// What the change would have set, to edit it.
     pub entity: Option<String>,
+    /// Held work that somebody has decided about on this computer, while the service does not know
+    /// yet: `adopted` or `discarded`.
+    pub decided: Option<String>,
 }
 
 /// One of the values of a conflict.

@@ -151,6 +151,7 @@ pub(crate) fn queue_row(loaded: &Loaded, tenant: &TenantRow, op: &OutboxOp) -> Q
         problem: refusal.as_ref().map(|r| r.message.clone()),
         code: refusal.map(|r| r.code),
         entity: subject(&op.op, &op.body.change).map(|e| e.to_string()),
+        decided: None,
     }
 }
 
@@ -171,6 +172,7 @@ pub(crate) fn held_row(loaded: &Loaded, tenant: &TenantRow, held: &HeldOp) -> Qu
         problem: Some(why_held(&held.why).to_owned()),
         code: Some(held.why.clone()),
         entity: body.and_then(|b| subject(&held.op, &b.change)).map(|e| e.to_string()),
+        decided: None,
     }
 }
 

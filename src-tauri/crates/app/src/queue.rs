@@ -6,9 +6,9 @@ use std::path::Path;
 
 use cairn_domain::access::Action;
 use cairn_domain::change::Change;
-use cairn_domain::{TenantId, Time};
+use cairn_domain::{OpId, TenantId, Time};
 use cairn_protocol::ApiError;
-use cairn_store::OutboxState;
+use cairn_store::{OutboxOp, OutboxState};
 use serde_json::json;
 
 use crate::Desk;
@@ -62,9 +62,11 @@ impl Desk {
                 OutboxState::Receipted | OutboxState::Closed => {}
             }
         }
+        let decided = decisions(&outbox);
         for held in &others {
             if outbox.iter().all(|o| o.op != held.op) {
-                view.held.push(history::held_row(&loaded, row, held));
+                let word = decided.get(&held.op).map(|word| (*word).to_owned());
+                view.held.push(QueueRow { decided: word, ..history::held_row(&loaded, row, held) });
             }
         }
         Ok(())
@@ -108,9 +110,14 @@ impl Desk {
     /// Takes held work into the journal, or drops it; an op like any other.
     ///
     /// # Errors
-    /// `not_allowed`, `unknown_op`.
+    /// `not_allowed`, `unknown_op`, `already_decided`.
     pub fn decide_held(&mut self, op: &str, adopt: bool, now: Time) -> Result<Written> {
         let op = parse_op(op)?;
+        let outbox = self.store.outbox(Some(&op.tenant)).map_err(store)?;
+        if decisions(&outbox).contains_key(&op) {
+            let message = "It was decided here already; the decision waits to be sent.";
+            return Err(fault("already_decided", message));
+        }
         let loaded = self.load(&op.tenant.clone(), None)?;
         let change = if adopt { Change::HeldAdopted { op } } else { Change::HeldDiscarded { op } };
         self.write(&loaded, change, None, now)
@@ -137,6 +144,17 @@ impl Desk {
             tenants: tenants.map(|id| slugs.get(&id).cloned().unwrap_or(id)).collect(),
         })
     }
+}
+
+/// What was decided here about held work while the service does not know yet, by the held op.
+fn decisions(outbox: &[OutboxOp]) -> BTreeMap<OpId, &'static str> {
+    let waits = |o: &&OutboxOp| matches!(o.state, OutboxState::Pending | OutboxState::Receipted);
+    let decision = |o: &OutboxOp| match &o.body.change {
+        Change::HeldAdopted { op } => Some((op.clone(), "adopted")),
+        Change::HeldDiscarded { op } => Some((op.clone(), "discarded")),
+        _ => None,
+    };
+    outbox.iter().filter(waits).filter_map(decision).collect()
 }
 
 fn file_exists(file: &Path) -> ApiError {

@@ -145,34 +145,69 @@ const MAX_DUPLICATES: usize = 8;
 /// a duplicate: the blocker then stands under the original's name. None where that is not so.
 ///
 /// # Errors
-/// Whatever `lineage` fails with.
+/// Whatever `duplicate_of` fails with.
 pub fn follow_duplicate<E>(
     op: &Op,
-    mut lineage: impl FnMut(&OpId) -> Result<Lineage, E>,
+    duplicate_of: impl FnMut(&OpId) -> Result<Option<OpId>, E>,
 ) -> Result<Option<Op>, E> {
-    let Change::BlockerFieldSet { blocker: named, .. } = &op.body.change else { return Ok(None) };
-    let mut stands = named.clone();
-    for _ in 0..MAX_DUPLICATES {
-        let Lineage::Duplicate(of) = lineage(&stands)? else { break };
-        stands = of;
-    }
-    if stands == *named {
-        return Ok(None);
-    }
+    let Change::BlockerFieldSet { blocker, .. } = &op.body.change else { return Ok(None) };
+    let named = blocker.clone();
+    let Some(stands) = original(&named, duplicate_of)? else { return Ok(None) };
     let mut followed = op.clone();
-    let named = Entity::Blocker(named.clone());
-    let rename = |mut key: CellKey| {
-        if key.entity == named {
-            key.entity = Entity::Blocker(stands.clone());
-        }
-        key
-    };
-    followed.body.base =
-        std::mem::take(&mut followed.body.base).into_iter().map(|(key, base)| (rename(key), base)).collect();
+    followed.body.base = std::mem::take(&mut followed.body.base)
+        .into_iter()
+        .map(|(key, base)| (about(key, &named, &stands), base))
+        .collect();
     if let Change::BlockerFieldSet { blocker, .. } = &mut followed.body.change {
-        *blocker = stands.clone();
+        *blocker = stands;
     }
     Ok(Some(followed))
+}
+
+/// The base of an op that was refused or is held, with the blockers it names under the names they
+/// stand under by now: whoever names that op as seen is decided under those.
+///
+/// # Errors
+/// Whatever `duplicate_of` fails with.
+pub fn follow_base<E>(
+    base: BTreeMap<CellKey, Vec<OpId>>,
+    mut duplicate_of: impl FnMut(&OpId) -> Result<Option<OpId>, E>,
+) -> Result<BTreeMap<CellKey, Vec<OpId>>, E> {
+    let mut followed = BTreeMap::new();
+    for (key, seen) in base {
+        let stands = match &key.entity {
+            Entity::Blocker(named) => original(named, &mut duplicate_of)?,
+            _ => None,
+        };
+        let key = match stands {
+            Some(stands) => CellKey { entity: Entity::Blocker(stands), ..key },
+            None => key,
+        };
+        followed.insert(key, seen);
+    }
+    Ok(followed)
+}
+
+/// The op that stands for a duplicate; none where `named` is not a duplicate.
+fn original<E>(
+    named: &OpId,
+    mut duplicate_of: impl FnMut(&OpId) -> Result<Option<OpId>, E>,
+) -> Result<Option<OpId>, E> {
+    let mut stands = None;
+    for _ in 0..MAX_DUPLICATES {
+        let Some(of) = duplicate_of(stands.as_ref().unwrap_or(named))? else { break };
+        stands = Some(of);
+    }
+    Ok(stands)
+}
+
+fn about(key: CellKey, named: &OpId, stands: &OpId) -> CellKey {
+    match &key.entity {
+        Entity::Blocker(blocker) if blocker == named => {
+            CellKey { entity: Entity::Blocker(stands.clone()), ..key }
+        }
+        _ => key,
+    }
 }
 
 /// The ops named as seen whose fate must still be loaded into `slice.lineage`; call until empty.

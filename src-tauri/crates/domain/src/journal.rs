@@ -208,6 +208,16 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// The op that stands in the journal in this one's place, where this one is a duplicate.
+    pub fn duplicate_of(&self) -> Option<&OpId> {
+        match self {
+            Outcome::Duplicate { of } => Some(of),
+            _ => None,
+        }
+    }
+}
+
 /// An answer about one op.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Receipt {

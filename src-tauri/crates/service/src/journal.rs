@@ -220,7 +220,7 @@ impl<'t> Journal<'t> {
         standing: Standing,
         origin: EntryOrigin,
     ) -> Result<Receipt> {
-        let followed = decide::follow_duplicate(op, |id| self.lineage(id))?;
+        let followed = decide::follow_duplicate(op, |id| self.duplicate_of(id))?;
         let decided = followed.as_ref().unwrap_or(op);
         let slice = self.load(desk, decided)?;
         let ctx = Context { table: desk.table, standing, seq: Some(self.row.seen.seq + 1) };
@@ -415,12 +415,18 @@ impl<'t> Journal<'t> {
         let Some(row) = self.tx.receipts(&id.device, id.device_seq, 1)?.pop() else {
             return Ok(Lineage::Unknown);
         };
+        let mut followed = |base| decide::follow_base(base, |id| self.duplicate_of(id));
         Ok(match row.receipt.outcome {
             Outcome::Accepted { .. } => Lineage::Accepted,
-            Outcome::Refused { .. } | Outcome::Discarded { .. } => Lineage::Refused(row.base),
-            Outcome::Held => Lineage::Held(row.base),
+            Outcome::Refused { .. } | Outcome::Discarded { .. } => Lineage::Refused(followed(row.base)?),
+            Outcome::Held => Lineage::Held(followed(row.base)?),
             Outcome::Duplicate { of } => Lineage::Duplicate(of),
         })
+    }
+
+    fn duplicate_of(&mut self, id: &OpId) -> Result<Option<OpId>> {
+        let row = self.tx.receipts(&id.device, id.device_seq, 1)?.pop();
+        Ok(row.and_then(|row| row.receipt.outcome.duplicate_of().cloned()))
     }
 
     /// The op under which these bytes, or those they issue again, already stand in the journal.

@@ -41,7 +41,7 @@ impl Store {
 impl Judge<'_> {
     /// Decides an op of this laptop against the cells as they are.
     pub fn decide(&self, work: &mut Work<'_>, op: &Op) -> Result<Result<Effects, Refusal>, StoreError> {
-        let followed = decide::follow_duplicate(op, |id| lineage(self.db, id))?;
+        let followed = decide::follow_duplicate(op, |id| duplicate_of(self.db, id))?;
         let decided = followed.as_ref().unwrap_or(op);
         let slice = self.slice(work, decided)?;
         let standing = self.standing(decided)?;
@@ -148,7 +148,7 @@ fn lineage(db: &Connection, op: &OpId) -> Result<Lineage, StoreError> {
         })
         .optional()?;
     let Some((state, outcome, applied, body)) = row else { return Ok(Lineage::Unknown) };
-    let base = || Ok::<_, StoreError>(from_json::<BaseOnly>(&body)?.base);
+    let base = || decide::follow_base(from_json::<BaseOnly>(&body)?.base, |id| duplicate_of(db, id));
     let outcome: Option<Outcome> = outcome.map(|text| from_json(&text)).transpose()?;
     Ok(match (state.as_str(), outcome) {
         (_, Some(Outcome::Duplicate { of })) => Lineage::Duplicate(of),
@@ -156,6 +156,22 @@ fn lineage(db: &Connection, op: &OpId) -> Result<Lineage, StoreError> {
         ("pending" | "receipted", _) if applied => Lineage::Accepted,
         _ => Lineage::Refused(base()?),
     })
+}
+
+/// The op that a duplicate was answered with, as far as this laptop knows.
+fn duplicate_of(db: &Connection, op: &OpId) -> Result<Option<OpId>, StoreError> {
+    if in_journal(db, op)? {
+        return Ok(None);
+    }
+    let outcome: Option<String> = db
+        .prepare_cached(
+            "SELECT outcome FROM outbox WHERE tenant = ?1 AND device = ?2 AND device_seq = ?3",
+        )?
+        .query_row(params![op.tenant.as_str(), op.device.as_str(), int(op.device_seq)], |row| row.get(0))
+        .optional()?
+        .flatten();
+    let outcome: Option<Outcome> = outcome.map(|text| from_json(&text)).transpose()?;
+    Ok(outcome.and_then(|outcome| outcome.duplicate_of().cloned()))
 }
 
 #[derive(Deserialize)]

@@ -44,6 +44,8 @@ impl Draft {
 pub struct Written {
     /// The op.
     pub op: OpId,
+    /// The hash of its bytes.
+    pub hash: Hash,
     /// What it does here until the service's answer is pulled.
     pub effects: Effects,
 }
@@ -216,7 +218,7 @@ impl Composer<'_> {
             set_last_number(self.db, self.tenant, &id.device, id.device_seq)?;
         }
         bump(self.db, self.tenant)?;
-        Ok(Written { op: id, effects })
+        Ok(Written { op: id, hash: sealed.hash(), effects })
     }
 }
 

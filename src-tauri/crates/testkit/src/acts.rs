@@ -4,7 +4,7 @@ use cairn_domain::cell::field;
 use cairn_domain::change::{BlockerField, Change, ItemField, PlaybookRef, ProjectField, Status, Visibility};
 use cairn_domain::journal::Outcome;
 use cairn_domain::{CellKey, Entity, OpId, ProjectId, TenantId, playbook};
-use cairn_store::{Base as Seen, Draft, OutboxState, Resolution, StoreError};
+use cairn_store::{Base as Seen, Draft, OutboxState, Resolution, StoreError, Written};
 use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -86,7 +86,8 @@ pub(crate) struct Weights(Vec<(Act, u32)>);
 impl Weights {
     pub fn draw(random: &mut StdRng, pace: Pace) -> Self {
         let writes = match pace {
-            Pace::Brisk => 500,
+            Pace::Brisk => 1_000,
+            Pace::Steady => 500,
             Pace::Slow => 300,
         };
         let usual = std::iter::once((Act::Write, writes)).chain(USUAL);
@@ -252,19 +253,15 @@ impl World<'_> {
     pub(crate) fn save(&mut self, at: usize, tenant: &TenantId, draft: Draft) -> Result<(), Failure> {
         let now = self.device_now(at);
         let verb = draft.change.verb();
-        let written = self.devices[at].store.write(tenant, draft, now).map(|w| w.op);
+        let written = self.devices[at].store.write(tenant, draft, now);
         self.note(at, verb, written)
     }
 
     /// Notes what came of a write. Refusals are part of life; anything else is not.
-    fn note(&mut self, at: usize, verb: &str, written: Result<OpId, StoreError>) -> Result<(), Failure> {
+    fn note(&mut self, at: usize, verb: &str, written: Result<Written, StoreError>) -> Result<(), Failure> {
         match written {
-            Ok(op) => {
-                let device = &mut self.devices[at];
-                let hash = device.hashes()?.into_iter().find(|(o, _)| *o == op).map(|(_, h)| h);
-                let hash =
-                    hash.ok_or_else(|| Failure::new(format!("{op} was saved but is not in the outbox")))?;
-                device.acked.push(Acked { op: op.clone(), hash, excused: false, unseen: false });
+            Ok(Written { op, hash, .. }) => {
+                self.devices[at].acked.push(Acked { op: op.clone(), hash, excused: false, unseen: false });
                 self.ops += 1;
                 self.trace(&("saved", at, verb, op.to_string(), hash));
                 Ok(())
@@ -301,7 +298,7 @@ impl World<'_> {
         let place = self.random.random_range(count.saturating_sub(8)..count);
         let op = self.devices[at].acked[place].op.clone();
         let stands = self.devices[at].store.cells(&op.tenant)?.values().any(|c| c.values.contains_key(&op));
-        let written = self.devices[at].store.undo(&op, now).map(|w| w.op);
+        let written = self.devices[at].store.undo(&op, now);
         if written.is_ok() && !stands {
             return Err(Failure::new(format!("device {at} undid {op}, which others had written over")));
         }
@@ -316,7 +313,7 @@ impl World<'_> {
         let Some(take) = values.choose(&mut self.random).cloned() else { return Ok(()) };
         let store = &mut self.devices[at].store;
         let written = store.resolve(&conflict.tenant, &conflict.cell, Resolution::Take(take), None, now);
-        self.note(at, "resolve", written.map(|w| w.op))
+        self.note(at, "resolve", written)
     }
 
     fn settle_quarantine(&mut self, at: usize) -> Result<(), Failure> {
@@ -333,12 +330,12 @@ impl World<'_> {
                 Ok(())
             }
             1 => {
-                let written = store.retry(&one.op, None, now).map(|w| w.op);
+                let written = store.retry(&one.op, None, now);
                 self.note_retry(at, &one.op, written)
             }
             _ => {
                 let edited = edit(&one.body.change);
-                let written = store.retry(&one.op, edited, now).map(|w| w.op);
+                let written = store.retry(&one.op, edited, now);
                 self.note_retry(at, &one.op, written)
             }
         }
@@ -348,7 +345,7 @@ impl World<'_> {
         &mut self,
         at: usize,
         old: &OpId,
-        written: Result<OpId, StoreError>,
+        written: Result<Written, StoreError>,
     ) -> Result<(), Failure> {
         if written.is_ok() {
             self.devices[at].settled.insert(old.clone());

@@ -5,13 +5,27 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cairn_domain::cell::{Cells, field};
 use cairn_domain::effect::Effect;
-use cairn_domain::journal::Outcome;
 use cairn_domain::op::Op;
 use cairn_domain::{CellKey, DeviceId, Entity, Hash, OpId, TenantId};
 use cairn_service::Service;
 use cairn_service::storage::{JournalRow, Mode, ReceiptRow, with};
 
 use crate::world::Failure;
+
+/// Ops that somebody named as seen before the service had judged them, and what is asked of them.
+#[derive(Clone, Copy)]
+enum Awaited {
+    /// What became of them later counts from the beginning: gives what must survive.
+    Known,
+    /// Nobody could follow them when they were named, so what they lead to may stay visible.
+    Unheard,
+}
+
+/// An op of the journal, with the cells it wrote and the ops it was the first to hear of.
+struct Accepted {
+    op: Op,
+    written: BTreeMap<CellKey, BTreeSet<OpId>>,
+}
 
 /// A journal as the service holds it at the end of a run.
 pub struct Journal {
@@ -20,7 +34,7 @@ pub struct Journal {
     /// Its cells.
     pub cells: Cells,
     tenant: TenantId,
-    entries: Vec<(Op, Vec<CellKey>)>,
+    entries: Vec<Accepted>,
     receipts: BTreeMap<OpId, ReceiptRow>,
 }
 
@@ -57,10 +71,10 @@ impl Journal {
             let op = sealed.open().map_err(|e| Failure::of("an accepted op", &e))?;
             let effects = row.entry.effects().map_err(|e| Failure::of("effects", &e))?;
             let written = effects.all().filter_map(|e| match e {
-                Effect::Write { cell, .. } => Some(cell.clone()),
+                Effect::Write { cell, awaits, .. } => Some((cell.clone(), awaits.iter().cloned().collect())),
                 _ => None,
             });
-            entries.push((op, written.collect()));
+            entries.push(Accepted { op, written: written.collect() });
         }
         Ok(Self { row, cells, tenant: tenant.clone(), entries, receipts })
     }
@@ -68,7 +82,7 @@ impl Journal {
     /// The op at a place.
     pub fn op_at(&self, seq: u64) -> Option<&OpId> {
         let place = usize::try_from(seq.checked_sub(1)?).ok()?;
-        self.entries.get(place).map(|(op, _)| &op.header.op)
+        self.entries.get(place).map(|entry| &entry.op.header.op)
     }
 
     /// The ops that issue these bytes again, with their hashes.
@@ -84,47 +98,57 @@ impl Journal {
             return fail(format!("it counts {} and has {} entries", self.row.seen.seq, self.entries.len()));
         }
         let mut standing: BTreeMap<Hash, &OpId> = BTreeMap::new();
-        for (op, _) in &self.entries {
+        for Accepted { op, .. } in &self.entries {
             for hash in std::iter::once(op.hash).chain(op.header.reissues) {
                 if let Some(twin) = standing.insert(hash, &op.header.op) {
                     return fail(format!("{} stands twice, also as {twin}", op.header.op));
                 }
             }
         }
-        let expected = self.survivors();
         let actual: BTreeMap<&CellKey, BTreeSet<&OpId>> = self
             .cells
             .iter()
             .filter(|(_, c)| !c.values.is_empty())
             .map(|(k, c)| (k, c.values.keys().collect()))
             .collect();
-        // A restore forgets the receipts of refused ops. What later ops inherited from those stays
-        // visible then: more than need be, never less.
-        let forgot = self.row.state.restored_from.is_some();
-        let fits = |key: &CellKey, ops: &BTreeSet<&OpId>| match actual.get(key) {
-            Some(held) if forgot => held.is_superset(ops),
-            held => held == Some(ops),
-        };
-        if let Some((key, ops)) = expected.iter().find(|(k, ops)| !fits(k, ops)) {
+        let none = BTreeSet::new();
+        let must = self.survivors(Awaited::Known);
+        if let Some((key, ops)) =
+            must.iter().find(|(key, ops)| !actual.get(*key).unwrap_or(&none).is_superset(ops))
+        {
             return fail(format!("{key} should hold {ops:?} and holds {:?}", actual.get(key)));
         }
-        if let Some((key, ops)) = actual.iter().find(|(k, _)| !forgot && !expected.contains_key(*k)) {
-            return fail(format!("{key} should hold nothing and holds {ops:?}"));
+        // A restore forgets the receipts of refused ops. What later ops inherited from those stays
+        // visible then: more than need be, never less.
+        if self.row.state.restored_from.is_none() {
+            let may = self.survivors(Awaited::Unheard);
+            if let Some((key, ops)) =
+                actual.iter().find(|(key, ops)| !may.get(*key).unwrap_or(&none).is_superset(ops))
+            {
+                return fail(format!("{key} may hold {:?} and holds {ops:?}", may.get(key)));
+            }
         }
         self.check_blockers()
     }
 
-    fn survivors(&self) -> BTreeMap<&CellKey, BTreeSet<&OpId>> {
-        let mut seen: BTreeMap<&CellKey, BTreeSet<OpId>> = BTreeMap::new();
-        for (op, _) in &self.entries {
-            for (key, base) in &op.body.base {
-                let met = seen.entry(key).or_default();
-                self.follow(key, base, met);
+    /// The values that nobody had seen who wrote on the same cell.
+    fn survivors(&self, awaited: Awaited) -> BTreeMap<&CellKey, BTreeSet<&OpId>> {
+        let none = BTreeSet::new();
+        let mut seen: BTreeMap<CellKey, BTreeSet<OpId>> = BTreeMap::new();
+        for Accepted { op, written } in &self.entries {
+            for (named, base) in &op.body.base {
+                let key = self.standing_name(named);
+                let unheard = match awaited {
+                    Awaited::Known => &none,
+                    Awaited::Unheard => written.get(&key).unwrap_or(&none),
+                };
+                let found = self.follow(&key, base, unheard);
+                seen.entry(key).or_default().extend(found);
             }
         }
         let mut out: BTreeMap<&CellKey, BTreeSet<&OpId>> = BTreeMap::new();
-        for (op, written) in &self.entries {
-            for key in written {
+        for Accepted { op, written } in &self.entries {
+            for key in written.keys() {
                 if seen.get(key).is_none_or(|met| !met.contains(&op.header.op)) {
                     out.entry(key).or_default().insert(&op.header.op);
                 }
@@ -134,18 +158,32 @@ impl Journal {
     }
 
     /// What an author named as seen, the author had seen with all that it was built on.
-    fn follow(&self, key: &CellKey, base: &[OpId], met: &mut BTreeSet<OpId>) {
+    fn follow(&self, key: &CellKey, base: &[OpId], unheard: &BTreeSet<OpId>) -> BTreeSet<OpId> {
+        let mut met = BTreeSet::new();
         let mut todo: Vec<OpId> = base.to_vec();
         while let Some(id) = todo.pop() {
-            if !met.insert(id.clone()) {
+            if !met.insert(id.clone()) || unheard.contains(&id) {
                 continue;
             }
             let Some(row) = self.receipts.get(&id) else { continue };
-            todo.extend(row.base.get(key).into_iter().flatten().cloned());
-            if let Outcome::Duplicate { of } = &row.receipt.outcome {
-                todo.push(of.clone());
-            }
+            let built_on = row.base.iter().filter(|(named, _)| self.standing_name(named) == *key);
+            todo.extend(built_on.flat_map(|(_, base)| base.iter().cloned()));
+            todo.extend(row.receipt.outcome.duplicate_of().cloned());
         }
+        met
+    }
+
+    /// A cell's name where a blocker was opened by an op that turned out to be a duplicate: the
+    /// blocker stands under the name of the op that came first.
+    fn standing_name(&self, key: &CellKey) -> CellKey {
+        let mut key = key.clone();
+        while let Entity::Blocker(named) = &key.entity
+            && let Some(row) = self.receipts.get(named)
+            && let Some(of) = row.receipt.outcome.duplicate_of()
+        {
+            key.entity = Entity::Blocker(of.clone());
+        }
+        key
     }
 
     /// A status is blocked exactly while it carries a blocker, and that blocker was opened.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug};
-use std::num::ParseIntError;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -82,12 +81,38 @@ pub(crate) struct Backup {
 /// How much happens between two changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pace {
-    /// Two changes in five steps: as many faults a second as the machine can take.
+    /// Two steps in three are changes: as many faults a second as the machine can take.
     #[default]
     Brisk,
-    /// One in three: more messages between them. Seeds that were found at this pace keep it.
+    /// Every other one. Seeds that were found at this pace keep it.
+    Steady,
+    /// One in three: more messages between them.
     Slow,
 }
+
+impl Pace {
+    /// All, with their names in lists of seeds and on the command line.
+    pub const ALL: [(Self, &str); 3] =
+        [(Self::Brisk, "brisk"), (Self::Steady, "steady"), (Self::Slow, "slow")];
+
+    fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(pace, _)| *pace == self).map_or("", |(_, name)| name)
+    }
+}
+
+impl FromStr for Pace {
+    type Err = BadSeed;
+
+    fn from_str(text: &str) -> Result<Self, BadSeed> {
+        let found = Self::ALL.iter().find(|(_, name)| *name == text);
+        found.map(|(pace, _)| *pace).ok_or_else(|| BadSeed(text.to_owned()))
+    }
+}
+
+/// A line that names no seed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not a seed: a number, and a pace where it is not brisk (steady, slow)")]
+pub struct BadSeed(String);
 
 /// What a run is made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,20 +133,19 @@ impl fmt::Display for Seed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.pace {
             Pace::Brisk => write!(f, "{}", self.number),
-            Pace::Slow => write!(f, "{} slow", self.number),
+            pace => write!(f, "{} {}", self.number, pace.name()),
         }
     }
 }
 
 /// As in the list of seeds: `194`, or `194 slow`.
 impl FromStr for Seed {
-    type Err = ParseIntError;
+    type Err = BadSeed;
 
-    fn from_str(text: &str) -> Result<Self, ParseIntError> {
-        Ok(match text.strip_suffix("slow") {
-            Some(number) => Self { number: number.trim().parse()?, pace: Pace::Slow },
-            None => text.trim().parse::<u64>()?.into(),
-        })
+    fn from_str(text: &str) -> Result<Self, BadSeed> {
+        let (number, pace) = text.trim().split_once(' ').unwrap_or((text.trim(), Pace::default().name()));
+        let number = number.parse().map_err(|_| BadSeed(text.to_owned()))?;
+        Ok(Self { number, pace: pace.trim().parse()? })
     }
 }
 

@@ -370,6 +370,7 @@ function queueRow(now: Date, op: string, tenant: string, name: string, summary: 
     problem: null,
     code: null,
     entity: null,
+    decided: null,
   };
 }
 

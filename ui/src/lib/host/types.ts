@@ -581,7 +581,12 @@ code: string | null,
 /**
  * What the change would have set, to edit it.
  */
-entity: string | null, };
+entity: string | null,
+/**
+ * Held work that somebody has decided about on this computer, while the service does not know
+ * yet: `adopted` or `discarded`.
+ */
+decided: string | null, };
 
 /**
  * One of the values of a conflict.

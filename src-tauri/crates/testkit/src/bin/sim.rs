@@ -25,9 +25,9 @@ struct Options {
     /// The first seed.
     #[arg(long, default_value_t = 0)]
     first: u64,
-    /// At the slow pace: more messages between two changes.
-    #[arg(long)]
-    slow: bool,
+    /// How much happens between two changes: brisk, steady or slow.
+    #[arg(long, default_value = "brisk")]
+    pace: Pace,
     /// Run the planted bugs instead, and print `caught` or `not caught` for each.
     #[arg(long)]
     planted: bool,
@@ -64,8 +64,8 @@ fn main() -> anyhow::Result<ExitCode> {
         None => FOUND.to_owned(),
     };
     let mut seeds = listed(&list)?;
-    let pace = if options.slow { Pace::Slow } else { Pace::Brisk };
-    let asked = (options.first..options.first + options.seeds).map(|number| Seed { number, pace });
+    let asked = (options.first..options.first + options.seeds)
+        .map(|number| Seed { number, pace: options.pace });
     let asked: Vec<Seed> = asked.filter(|seed| !seeds.contains(seed)).collect();
     seeds.extend(asked);
     let base = Base::make()?;
@@ -107,8 +107,11 @@ fn work(base: &Base, seeds: &[Seed], next: &AtomicU64, tally: &Tally, log: bool)
             if log {
                 println!("{}", lines.join("\n"));
             }
-            let slow = if seed.pace == Pace::Slow { " --slow" } else { "" };
-            println!("seed {seed} failed: {what} (again: sim --first {}{slow} --seeds 1 --log)", seed.number);
+            let pace = match seed.to_string().split_once(' ') {
+                Some((_, pace)) => format!(" --pace {pace}"),
+                None => String::new(),
+            };
+            println!("seed {seed} failed: {what} (again: sim --first {}{pace} --seeds 1 --log)", seed.number);
             tally.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((*seed, what));
         }
     }
