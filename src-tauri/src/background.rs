@@ -72,6 +72,7 @@ pub async fn keep_watch(shell: Arc<Shell>, raise: impl Fn() + Send + Sync + Clon
         if seen.is_some() && version.is_some() && seen != version {
             shell.tell();
             shell.nudge();
+            shell.news();
         }
         seen = version;
     }

@@ -28,4 +28,8 @@ commands! {
     held_adopt,
     held_discard,
     audit_verify,
+    inbox,
+    mark_read,
+    mark_all_read,
+    in_front,
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use cairn_app::api::{
-    ChecklistView, Exported, Failure, HistoryRow, ItemDetail, Session, StatusLine, SyncReport, SyncView,
+    ChecklistView, Exported, Failure, HistoryRow, InboxView, ItemDetail, Session, StatusLine, SyncReport, SyncView,
     TenantRow, Written,
 };
 use cairn_app::error::fault;
@@ -112,6 +112,17 @@ pub struct StartProject {
 pub struct Resolve {
     conflict: String,
     take: String,
+}
+
+#[derive(Deserialize)]
+pub struct OfNotice {
+    tenant: String,
+    key: String,
+}
+
+#[derive(Deserialize)]
+pub struct InFront {
+    place: Option<OfItem>,
 }
 
 #[derive(Serialize)]
@@ -313,6 +324,40 @@ async fn held_discard(shell: Host<'_>, request: OfOp) -> Answer<Written> {
 #[tauri::command]
 async fn audit_verify(shell: Host<'_>, request: OfTenant) -> Answer<Value> {
     shell.read(move |desk, _| desk.audit_verify(&request.tenant)).await.map_err(failure)
+}
+
+#[tauri::command]
+async fn inbox(shell: Host<'_>, request: Nothing) -> Answer<InboxView> {
+    let Nothing {} = request;
+    let today = crate::today();
+    let work = move |desk: &mut cairn_app::Desk, now| {
+        desk.refresh_inbox(today, now)?;
+        desk.inbox()
+    };
+    shell.read(work).await.map_err(failure)
+}
+
+#[tauri::command]
+async fn mark_read(shell: Host<'_>, request: OfNotice) -> Answer<Nothing> {
+    let work = move |desk: &mut cairn_app::Desk, _| desk.mark_read(Some((&request.tenant, &request.key)));
+    shell.read(work).await.map_err(failure)?;
+    shell.news();
+    Ok(Nothing {})
+}
+
+#[tauri::command]
+async fn mark_all_read(shell: Host<'_>, request: Nothing) -> Answer<Nothing> {
+    shell.read(|desk, _| desk.mark_read(None)).await.map_err(failure)?;
+    shell.news();
+    Ok(request)
+}
+
+/// What the person has in front of them, while the window is in front: that raises no toast.
+#[tauri::command]
+async fn in_front(shell: Host<'_>, request: InFront) -> Answer<Nothing> {
+    let place = request.place.and_then(|at| Some((at.tenant.parse().ok()?, at.entity.parse().ok()?)));
+    shell.set_in_front(place);
+    Ok(Nothing {})
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@
 mod background;
 mod idle;
 mod ipc;
+mod news;
+mod notify;
 mod profile;
 mod shell;
 
@@ -14,6 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use cairn_app::toasts::Opens;
 use cairn_app::{KeyPlace, Session};
 use cairn_domain::Time;
 use chrono::Duration;
@@ -27,6 +30,9 @@ const MAIN_WINDOW: &str = "main";
 
 /// The event that tells the window to read again; `ui/src/lib/host/tauri.ts` listens to it.
 const CHANGED: &str = "changed";
+
+/// The event that tells the window what a native notification opened; null for the inbox.
+const OPEN: &str = "open";
 
 /// What the user may say on the command line of `cairn`.
 #[derive(Clone, Debug, Default, clap::Parser)]
@@ -83,6 +89,12 @@ fn now() -> Time {
     chrono::Utc::now()
 }
 
+/// The date where this computer is, for what is due.
+#[allow(clippy::disallowed_methods, reason = "beside `now`, the only place that asks the clock")]
+fn today() -> chrono::NaiveDate {
+    chrono::Local::now().date_naive()
+}
+
 /// Hands the profile to the commands, shows the window and starts what runs beside it.
 fn open(
     app: &mut tauri::App,
@@ -98,6 +110,12 @@ fn open(
     // Cookies, caches and storage of the web view belong to the profile: two profiles share nothing.
     show(app, profile.directory.join("webview"))?;
     async_runtime::spawn(background::keep_in_sync(Arc::clone(&shell)));
+    let handle = app.handle().clone();
+    let desktop = notify::Desktop::new(move |opens| {
+        raise(&handle);
+        open_from_toast(&handle, opens);
+    });
+    async_runtime::spawn(news::keep_telling(Arc::clone(&shell), desktop));
     let (handle, mine) = (app.handle().clone(), Arc::new(mine));
     async_runtime::spawn(background::keep_watch(shell, move || {
         if mine.is_wanted() {
@@ -119,6 +137,19 @@ fn tell(app: &AppHandle) {
     if let Err(error) = app.emit(CHANGED, ()) {
         // The window is closing; there is nobody to tell.
         tracing::debug!(%error, "the window was not told");
+    }
+}
+
+/// Leads the window to what a toast was about; a locked window shows it once it is unlocked.
+fn open_from_toast(app: &AppHandle, opens: Opens) {
+    let place = match opens {
+        Opens::Place(tenant, entity) => {
+            Some(serde_json::json!({ "tenant": tenant.to_string(), "entity": entity.to_string() }))
+        }
+        Opens::Inbox => None,
+    };
+    if let Err(error) = app.emit(OPEN, place) {
+        tracing::debug!(%error, "the window was not told what to open");
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use cairn_app::api::{self, Exported, StatusLine, SyncReport};
 use cairn_app::error::{Result, fault, store};
 use cairn_app::{Desk, Session};
-use cairn_domain::Time;
+use cairn_domain::{Entity, TenantId, Time};
 use cairn_protocol::code;
 use chrono::Duration;
 use tokio::sync::Notify;
@@ -28,6 +28,8 @@ pub struct Shell {
     turn: tokio::sync::Mutex<()>,
     /// Rings when the background has a reason to sync soon.
     nudge: Notify,
+    /// Rings when something may have become news.
+    news: Notify,
     /// Tells the window to read again.
     changed: Box<dyn Fn() + Send + Sync>,
 }
@@ -36,7 +38,11 @@ struct State {
     locked: Option<Locked>,
     network: Network,
     idle: Idle,
+    in_front: Option<Place>,
 }
+
+/// An item, a step or the like of a tenant.
+pub type Place = (TenantId, Entity);
 
 struct Locked {
     why: &'static str,
@@ -65,13 +71,14 @@ impl Shell {
         changed: impl Fn() + Send + Sync + 'static,
     ) -> Self {
         let idle = Idle::since(clock(), lock_after);
-        let state = State { locked: None, network: Network::Unknown, idle };
+        let state = State { locked: None, network: Network::Unknown, idle, in_front: None };
         Self {
             session,
             clock,
             state: Mutex::new(state),
             turn: tokio::sync::Mutex::new(()),
             nudge: Notify::new(),
+            news: Notify::new(),
             changed: Box::new(changed),
         }
     }
@@ -150,6 +157,7 @@ impl Shell {
                 state.idle.used(self.now());
                 drop(state);
                 self.nudge();
+                self.news();
                 self.after(opened)
             }
         }
@@ -210,6 +218,7 @@ impl Shell {
     ) -> Result<T> {
         let done = self.read(work).await?;
         self.nudge.notify_one();
+        self.news();
         Ok(done)
     }
 
@@ -266,6 +275,7 @@ impl Shell {
         self.note(&result);
         drop(turn);
         (self.changed)();
+        self.news();
         result
     }
 
@@ -290,6 +300,26 @@ impl Shell {
     /// Gives such a reason.
     pub fn nudge(&self) {
         self.nudge.notify_one();
+    }
+
+    /// Waits until something may have become news.
+    pub async fn some_news(&self) {
+        self.news.notified().await;
+    }
+
+    /// Says that something may have become news.
+    pub fn news(&self) {
+        self.news.notify_one();
+    }
+
+    /// Notes what the person has in front of them.
+    pub fn set_in_front(&self, place: Option<Place>) {
+        self.state().in_front = place;
+    }
+
+    /// What the person has in front of them, while the window is in front.
+    pub fn in_front(&self) -> Option<Place> {
+        self.state().in_front.clone()
     }
 
     /// Waits for a hint of the service; for ever where it gives none.

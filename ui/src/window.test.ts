@@ -323,3 +323,48 @@ describe("the frame", () => {
     expect(screen.queryByTestId("tenant-list")).toBeNull();
   });
 });
+
+describe("the inbox", () => {
+  const bell = () => screen.getByTestId("inbox-open");
+
+  it("opens with its key, counts what is new and leads to the item", async () => {
+    const host = await open({});
+    expect(bell().getAttribute("aria-label")).toBe("Inbox, 2 new");
+    await press("i", { ctrlKey: true });
+    const [first] = await screen.findAllByTestId("notice");
+    expect(first?.textContent).toContain("Due today");
+    await fireEvent.click(first as HTMLElement);
+    expect(await screen.findByTestId("item-close")).toBeTruthy();
+    expect(window.location.hash).toContain("check-room-codes");
+    expect(asked(host, "mark_read")).toHaveLength(1);
+    await waitFor(() => expect(bell().getAttribute("aria-label")).toBe("Inbox, 1 new"));
+  });
+
+  it("marks all as read and keeps them", async () => {
+    await open({});
+    await fireEvent.click(bell());
+    await fireEvent.click(await screen.findByTestId("inbox-read-all"));
+    await waitFor(() => expect(bell().getAttribute("aria-label")).toBe("Inbox"));
+    expect(screen.getAllByTestId("notice")).toHaveLength(4);
+  });
+
+  it("says what would show where there is nothing", async () => {
+    await open({ data: "empty" });
+    await fireEvent.click(bell());
+    expect(await screen.findByText("Nothing to hear of")).toBeTruthy();
+  });
+
+  it("opens what a native notification was about, and the inbox where it was about many", async () => {
+    const host = await open({});
+    host.click({ tenant: "t-hill", entity: ITEM });
+    expect(await screen.findByTestId("item-close")).toBeTruthy();
+    host.click(null);
+    expect((await screen.findAllByTestId("notice")).length).toBe(4);
+  });
+
+  it("tells what is in front, so that it raises no notification", async () => {
+    const host = await open({});
+    host.click({ tenant: "t-hill", entity: ITEM });
+    await waitFor(() => expect(asked(host, "in_front").length).toBeGreaterThan(0));
+  });
+});

@@ -99,6 +99,25 @@ export const texts = {
     noTenant: "No tenant matches",
   },
 
+  inbox: {
+    title: "Inbox",
+    open: (unread: number) => (unread === 0 ? "Inbox" : `Inbox, ${n(unread)} new`),
+    new: (unread: number) => `${n(unread)} new`,
+    readAll: "Mark all as read",
+    unread: "New",
+    none: "Nothing to hear of",
+    noneText:
+      "Blockers of colleagues, answers to your comments, conflicts that wait for you and what is due show here.",
+    more: (count: number) => `and ${n(count)} older`,
+    what: (kind: string, by: string | null, text: string) => {
+      if (kind === "due") return "Due today";
+      if (kind === "overdue") return `Was due ${text}`;
+      if (kind === "conflict") return `Two values for ${text}; one of them is yours`;
+      const who = by ?? "Somebody";
+      return kind === "blocker" ? `${who} blocked it: ${text}` : `${who}: ${text}`;
+    },
+  },
+
   line: {
     saved: "Saved on this computer",
     waiting: (count: number) => `${plural(count, "change", "changes")} waiting`,

@@ -73,6 +73,8 @@ pub struct StatusLine {
     /// Changes on the service's held list that this device wrote.
     #[ts(type = "number")]
     pub held: u64,
+    /// Notices in the inbox that were not seen.
+    pub unread: u32,
     /// RFC 3339; none before the first sync.
     pub last_sync: Option<String>,
     /// RFC 3339: until when work without contact is possible.
@@ -420,6 +422,40 @@ pub struct ConflictRow {
     pub values: Vec<ConflictValue>,
     /// The op whose value shows meanwhile.
     pub winner: String,
+}
+
+/// A notice in the inbox.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct InboxRow {
+    /// Its name within the tenant.
+    pub key: String,
+    /// Tenant id.
+    pub tenant: String,
+    /// Tenant name.
+    pub tenant_name: String,
+    /// `blocker`, `conflict`, `overdue`, `due` or `reply`.
+    pub kind: String,
+    /// The item, step or other entity it is about.
+    pub entity: String,
+    /// Title of that place.
+    pub title: String,
+    /// Who caused it; none where time did.
+    pub by: Option<String>,
+    /// The reason, the comment, the date `YYYY-MM-DD`, or the field with two values.
+    pub text: String,
+    /// RFC 3339: when it was written by its author's clock, or when it was noticed here.
+    pub at: String,
+    /// Whether the person has seen it.
+    pub read: bool,
+}
+
+/// The inbox.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct InboxView {
+    /// How many were not seen.
+    pub unread: u32,
+    /// The notices, newest first.
+    pub rows: Vec<InboxRow>,
 }
 
 /// What the Sync screen shows.

@@ -488,6 +488,7 @@ impl Desk {
             conflicts: self.store.conflicts(None).map_err(store)?.len() as u64,
             quarantined: counts.quarantined,
             held: counts.held,
+            unread: self.unread()?,
             last_sync: identity.filter(|_| self.synced()).map(|i| views::rfc3339(i.last_contact)),
             lease_until: match identity {
                 Some(_) => Some(views::rfc3339(self.store.lease(now).map_err(store)?.until)),

@@ -6,10 +6,12 @@ pub mod desk;
 pub mod error;
 mod files;
 pub mod history;
+pub mod inbox;
 pub mod keyring;
 pub mod projects;
 pub mod queue;
 pub mod session;
+pub mod toasts;
 pub mod views;
 
 pub use desk::Desk;

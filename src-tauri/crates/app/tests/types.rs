@@ -45,6 +45,8 @@ fn types() -> String {
         QueueRow,
         ConflictValue,
         ConflictRow,
+        InboxRow,
+        InboxView,
         SyncView,
         SyncReport,
         Exported,

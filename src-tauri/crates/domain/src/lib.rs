@@ -18,6 +18,7 @@ pub mod effect;
 pub mod hash;
 pub mod id;
 pub mod journal;
+pub mod notice;
 pub mod op;
 pub mod planted;
 pub mod playbook;

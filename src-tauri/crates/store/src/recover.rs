@@ -257,7 +257,7 @@ impl Store {
 
 /// Every table with a tenant's data. The last number given out stays: should the service come back
 /// from a backup, the same number must not be given to other bytes.
-const TENANT_TABLES: [&str; 11] = [
+const TENANT_TABLES: [&str; 13] = [
     "journals",
     "entries",
     "proofs",
@@ -269,6 +269,8 @@ const TENANT_TABLES: [&str; 11] = [
     "beyond",
     "playbooks",
     "held",
+    "notices",
+    "noticed",
 ];
 
 fn log(

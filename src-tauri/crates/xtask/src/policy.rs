@@ -166,6 +166,7 @@ const OWNERS: &[(&str, &[&str], &str)] = &[
     ("axum", &["cairn-service"], "only the service listens"),
     ("reqwest", &["cairn-sync"], "one door to the network: the driver of the sync engine"),
     ("keyring", &["cairn-app", "cairn-tests"], "one door to the system keyring: the Host trait's adapter"),
+    ("notify-rust", &["cairn"], "one door to the desktop's notifications"),
     (
         "clap",
         &["cairn", "cairnctl", "cairn-service", "cairn-testkit", "cairn-tests", "xtask"],

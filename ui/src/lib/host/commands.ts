@@ -7,6 +7,7 @@ import type {
   Exported,
   Failure,
   HistoryRow,
+  InboxView,
   ItemDetail,
   Session,
   StatusLine,
@@ -20,6 +21,9 @@ type None = Record<string, never>;
 
 /** What an owner can be: a person, a role, or nobody. */
 export type OwnerValue = { account: string } | { role: string } | null;
+
+/** An item, a step or the like of a tenant. */
+export type Place = { tenant: string; entity: string };
 
 /** A field of an item and its new value. `due` is `YYYY-MM-DD`. */
 export type FieldEdit =
@@ -65,12 +69,19 @@ export type Commands = {
   held_adopt: [{ op: string }, Written];
   held_discard: [{ op: string }, Written];
   audit_verify: [{ tenant: string }, AuditReport];
+  inbox: [None, InboxView];
+  mark_read: [{ tenant: string; key: string }, None];
+  mark_all_read: [None, None];
+  /** What is in front of the person, so that it raises no native notification. */
+  in_front: [{ place: Place | null }, None];
 };
 
 /** What stands behind the seam: the desktop shell, or the fake used in tests and the browser. */
 export type Host = {
   invoke<K extends keyof Commands>(command: K, request: Commands[K][0]): Promise<Commands[K][1]>;
   onChanged(callback: () => void): Promise<() => void>;
+  /** Calls back when a native notification was clicked; null stands for the inbox. */
+  onOpen(callback: (place: Place | null) => void): Promise<() => void>;
 };
 
 let host: Host | null = null;
@@ -97,6 +108,12 @@ export async function call<K extends keyof Commands>(
 export async function onChanged(callback: () => void): Promise<() => void> {
   if (host === null) throw failure("no_host", "Cairn is still starting.");
   return host.onChanged(callback);
+}
+
+/** Calls back when a native notification was clicked, with what it was about. */
+export async function onOpen(callback: (place: Place | null) => void): Promise<() => void> {
+  if (host === null) throw failure("no_host", "Cairn is still starting.");
+  return host.onOpen(callback);
 }
 
 /** Whatever was thrown as the one error shape the screens know. */

@@ -2,6 +2,7 @@
 import type {
   ConflictRow,
   HistoryRow,
+  InboxRow,
   ItemRow,
   Person,
   PlaybookChoice,
@@ -433,6 +434,60 @@ export function held(now: Date): QueueRow[] {
       problem: "joel.santos is no longer assigned to Northfield Academy.",
       code: "unassigned",
     },
+  ];
+}
+
+/** What there is to hear of, newest first. */
+export function notices(now: Date): InboxRow[] {
+  const item = (key: string) => `item/first-school-go-live/0/${key}`;
+  const row = (
+    kind: string,
+    key: string,
+    title: string,
+    by: string | null,
+    text: string,
+    when: string,
+    read = false,
+  ): InboxRow => ({
+    key: `${kind} ${key}`,
+    tenant: "t-hill",
+    tenant_name: "Hill School",
+    kind,
+    entity: item(key),
+    title,
+    by,
+    text,
+    at: when,
+    read,
+  });
+  return [
+    row("due", "check-room-codes", "Check room codes", null, date(now, 0), at(now, 0, 6, 0)),
+    row(
+      "reply",
+      "configure-sso",
+      "Configure SSO",
+      "dana.whitfield",
+      "The new metadata comes on Thursday, their IT says.",
+      at(now, -1, 16, 20),
+    ),
+    row(
+      "conflict",
+      "test-staff-sign-in",
+      "Test sign-in with 3 staff accounts",
+      "dana.whitfield",
+      "status",
+      at(now, -1, 11, 2),
+      true,
+    ),
+    row(
+      "blocker",
+      "configure-scim",
+      "Configure SCIM",
+      "dana.whitfield",
+      "Needs the single sign-on first.",
+      at(now, -3, 9, 12),
+      true,
+    ),
   ];
 }
 

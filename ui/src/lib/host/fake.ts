@@ -5,7 +5,7 @@
  */
 import { asStatus, needsReason, STATUSES } from "../status";
 import { texts } from "../texts";
-import type { Commands, Host } from "./commands";
+import type { Commands, Host, Place } from "./commands";
 import {
   at,
   conflicts,
@@ -14,6 +14,7 @@ import {
   held,
   hillPhases,
   historyOf,
+  notices,
   PEOPLE,
   PLAYBOOKS,
   plainPhases,
@@ -27,6 +28,7 @@ import type {
   ConflictRow,
   Failure,
   HistoryRow,
+  InboxRow,
   ItemRow,
   PhaseRow,
   Progress,
@@ -86,10 +88,12 @@ export class FakeHost implements Host {
   waiting: QueueRow[] = [];
   refused: QueueRow[] = [];
   held: QueueRow[] = [];
+  notices: InboxRow[] = [];
   log: Array<[string, string]> = [];
   /** The next call of a command fails with this. */
   readonly failNext = new Map<keyof Commands, Failure>();
   readonly #listeners = new Set<() => void>();
+  readonly #openers = new Set<(place: Place | null) => void>();
   readonly #before = new Map<string, () => void>();
   readonly #options: FakeOptions;
   #sequence = 100;
@@ -182,6 +186,7 @@ export class FakeHost implements Host {
     this.waiting = waiting(this.now);
     this.refused = refused(this.now);
     this.held = this.#options.manager ? held(this.now) : [];
+    this.notices = notices(this.now);
   }
 
   /** Everything sent and decided. */
@@ -202,6 +207,16 @@ export class FakeHost implements Host {
       visibility,
       pending: false,
     };
+  }
+
+  onOpen(callback: (place: Place | null) => void): Promise<() => void> {
+    this.#openers.add(callback);
+    return Promise.resolve(() => this.#openers.delete(callback));
+  }
+
+  /** A native notification was clicked. */
+  click(place: Place | null): void {
+    for (const opener of this.#openers) opener(place);
   }
 
   onChanged(callback: () => void): Promise<() => void> {
@@ -265,12 +280,28 @@ export class FakeHost implements Host {
       return this.session;
     },
     active: () => ({}),
+    inbox: () => ({
+      unread: this.notices.filter((row) => !row.read).length,
+      rows: this.notices,
+    }),
+    mark_read: ({ tenant, key }) => {
+      this.notices = this.notices.map((row) =>
+        row.tenant === tenant && row.key === key ? { ...row, read: true } : row,
+      );
+      return {};
+    },
+    mark_all_read: () => {
+      this.notices = this.notices.map((row) => ({ ...row, read: true }));
+      return {};
+    },
+    in_front: () => ({}),
     set_recovery_passphrase: () => ({}),
     status: () => ({
       pending: this.waiting.length,
       conflicts: this.conflicts.length,
       quarantined: this.refused.length,
       held: this.held.length,
+      unread: this.notices.filter((row) => !row.read).length,
       last_sync: this.tenants.length === 0 ? null : at(this.now, -1, 17, 42),
       lease_until: at(this.now, 6, 17, 42),
       network: this.network,

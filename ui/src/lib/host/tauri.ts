@@ -1,6 +1,6 @@
 import { invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
-import type { Host } from "./commands";
+import type { Host, Place } from "./commands";
 
 /** Whether this page runs inside the desktop shell. */
 export function inShell(): boolean {
@@ -11,4 +11,5 @@ export function inShell(): boolean {
 export const shell: Host = {
   invoke: (command, request) => invoke(command, { request }),
   onChanged: (callback) => listen("changed", () => callback()),
+  onOpen: (callback) => listen<Place | null>("open", (event) => callback(event.payload)),
 };

@@ -85,6 +85,7 @@ quarantined: number,
  * Changes on the service's held list that this device wrote.
  */
 held: number,
+unread: number,
 /**
  * RFC 3339; none before the first sync.
  */
@@ -689,6 +690,8 @@ winner: string, };
 /**
  * What the Sync screen shows.
  */
+export type InboxRow = { key: string, tenant: string, tenant_name: string, kind: string, entity: string, title: string, by: string | null, text: string, at: string, read: boolean, };
+export type InboxView = { unread: number, rows: Array<InboxRow>, };
 export type SyncView = {
 /**
  * Waiting for a network, oldest first.

@@ -1,4 +1,4 @@
-import { asFailure, call, onChanged } from "../host/commands";
+import { asFailure, call, onChanged, onOpen, type Place } from "../host/commands";
 import type { Failure, Session, StatusLine, TenantRow, Written } from "../host/types";
 import { texts } from "../texts";
 import { parseRoute, type Route, routeHash } from "./route";
@@ -27,6 +27,7 @@ class App {
   revision = $state(0);
   syncing = $state(false);
   paletteOpen = $state(false);
+  inboxOpen = $state(false);
   passphraseOpen = $state(false);
   signOutOpen = $state(false);
   recent = $state.raw<string[]>(readRecent());
@@ -54,20 +55,18 @@ class App {
     window.addEventListener("hashchange", onHash);
     const onUse = () => this.#used();
     for (const kind of USES) window.addEventListener(kind, onUse, { capture: true, passive: true });
-    let stop: (() => void) | null = null;
-    let stopped = false;
-    onChanged(() => void this.refresh()).then(
-      (unlisten) => {
-        if (stopped) unlisten();
-        else stop = unlisten;
-      },
-      // Without the event the screens still reload after every command.
-      () => undefined,
-    );
+    // Without the events the screens still reload after every command.
+    const stops = [
+      listening(onChanged(() => void this.refresh())),
+      listening(onOpen((place) => this.#openFromOutside(place))),
+    ];
+    window.addEventListener("focus", this.#tellFront);
+    window.addEventListener("blur", this.#tellFront);
     void this.refresh();
     return () => {
-      stopped = true;
-      stop?.();
+      for (const stop of stops) stop();
+      window.removeEventListener("focus", this.#tellFront);
+      window.removeEventListener("blur", this.#tellFront);
       window.clearInterval(clock);
       window.removeEventListener("hashchange", onHash);
       for (const kind of USES) window.removeEventListener(kind, onUse, { capture: true });
@@ -126,6 +125,7 @@ class App {
 
   #closeDialogs(): void {
     this.paletteOpen = false;
+    this.inboxOpen = false;
     this.passphraseOpen = false;
     this.signOutOpen = false;
   }
@@ -135,17 +135,41 @@ class App {
     const hash = routeHash(route);
     if (window.location.hash !== hash) window.location.hash = hash;
     this.#remember();
+    this.#tellFront();
   }
 
   openTenant(tenant: string): void {
     this.go({ screen: "checklist", tenant, item: null });
   }
 
+  /** Opens the item, or the tenant it belongs to. */
+  openPlace(place: Place): void {
+    const item = /^(item|step)\//.test(place.entity) ? place.entity : null;
+    this.go({ screen: "checklist", tenant: place.tenant, item });
+  }
+
+  /** A native notification was clicked. */
+  #openFromOutside(place: Place | null): void {
+    if (place === null) this.inboxOpen = this.me !== null;
+    else this.openPlace(place);
+  }
+
+  /** Tells the core what is in front, so that it raises no native notification about that. */
+  #tellFront = (): void => {
+    const route = this.route;
+    const shown = this.me !== null && document.hasFocus() && route.screen === "checklist";
+    const place =
+      shown && route.item !== null ? { tenant: route.tenant, entity: route.item } : null;
+    // Not being heard only means one notification too many.
+    void call("in_front", { place }).catch(() => undefined);
+  };
+
   /** Opens an item's panel, or closes it with null, without a new step in Back. */
   openItem(item: string | null): void {
     if (this.route.screen !== "checklist") return;
     this.route = { ...this.route, item };
     window.history.replaceState(null, "", routeHash(this.route));
+    this.#tellFront();
   }
 
   #remember(): void {
@@ -223,6 +247,23 @@ class App {
     this.#closeDialogs();
     toasts.reset();
   }
+}
+
+/** What ends a subscription that may not stand yet. */
+function listening(starting: Promise<() => void>): () => void {
+  let stop: (() => void) | null = null;
+  let stopped = false;
+  starting.then(
+    (unlisten) => {
+      if (stopped) unlisten();
+      else stop = unlisten;
+    },
+    () => undefined,
+  );
+  return () => {
+    stopped = true;
+    stop?.();
+  };
 }
 
 /** Only ids are kept outside the encrypted database, never names. */

@@ -6,6 +6,7 @@ mod converge;
 mod export;
 mod fake;
 mod keys;
+mod notices;
 mod processes;
 mod recovery;
 mod rounds;

@@ -1,0 +1,72 @@
+//! Tells of news: keeps the inbox up to date, plans the toasts and raises them.
+#![allow(clippy::disallowed_methods, reason = "waits for a minute to pass")]
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cairn_app::Desk;
+use cairn_app::error::Result;
+use cairn_app::toasts::{Budget, Moment, Plan, plan};
+use cairn_domain::Time;
+use chrono::NaiveDate;
+use tokio::time::sleep;
+
+use crate::notify::{Desktop, Name};
+use crate::shell::{Place, Shell};
+
+/// Without any reason, look this often: days begin and quiet hours end by themselves.
+const REGULARLY: Duration = Duration::from_secs(60);
+
+/// How long to wait for more, so that what one sync brings is told together.
+const GATHER: Duration = Duration::from_millis(500);
+
+/// What a look at the inbox found.
+struct Look {
+    changed: bool,
+    unread: BTreeSet<Name>,
+    plan: Plan,
+    budget: Budget,
+}
+
+/// Looks for ever: after each change and once a minute. Locked or signed out there is no news; what
+/// came meanwhile is told after unlocking.
+pub async fn keep_telling(shell: Arc<Shell>, desktop: Desktop) {
+    let mut budget = Budget::default();
+    loop {
+        if shell.is_open().await.unwrap_or(false) {
+            let (today, focus, mine) = (crate::today(), shell.in_front(), budget.clone());
+            let looked = shell.read(move |desk, now| look(desk, today, now, focus, mine)).await;
+            if let Ok(found) = looked {
+                budget = found.budget;
+                desktop.withdraw(&found.unread);
+                for toast in found.plan.toasts {
+                    desktop.raise(toast).await;
+                }
+                if found.changed {
+                    shell.tell();
+                }
+            }
+        }
+        tokio::select! {
+            () = sleep(REGULARLY) => {}
+            () = shell.some_news() => sleep(GATHER).await,
+        }
+    }
+}
+
+/// Brings the inbox up to date and decides what to tell. What is told is noted before it is shown: a
+/// toast that fails is not repeated, since the inbox has it.
+fn look(
+    desk: &mut Desk,
+    today: NaiveDate,
+    now: Time,
+    focus: Option<Place>,
+    mut budget: Budget,
+) -> Result<Look> {
+    let changed = desk.refresh_inbox(today, now)?;
+    let news = desk.news()?;
+    let plan = plan(&news, &Moment { now, quiet: false, focus }, &mut budget);
+    desk.mark_told(&plan.told)?;
+    Ok(Look { changed, unread: desk.unread_names()?, plan, budget })
+}
