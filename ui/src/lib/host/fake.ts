@@ -521,6 +521,7 @@ export class FakeHost implements Host {
         problem: null,
         code: null,
         entity: null,
+        decided: null,
       },
     ];
     this.#before.set(op, restore ?? (() => undefined));
