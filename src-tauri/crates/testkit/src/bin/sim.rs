@@ -14,7 +14,7 @@ use clap::Parser;
 /// Seeds that found a fault once: they always run first.
 const FOUND: &str = include_str!("../../seeds.txt");
 /// Every so many seeds one is run twice and must give the same hash.
-const TWICE: u64 = 50;
+const TWICE: u64 = 100;
 
 /// Runs the simulator: several laptops, one service, a bad network, everything from a seed.
 #[derive(Debug, Parser)]
