@@ -13,7 +13,7 @@ use cairn_domain::op::Seen;
 use cairn_domain::*;
 use cairn_protocol::sync::{Offer, SyncRequest};
 use cairn_service::storage::sqlite::Sqlite;
-use cairn_service::{Ask, backup};
+use cairn_service::{Ask, admin, backup};
 use common::*;
 use rand::SeedableRng;
 
@@ -140,6 +140,34 @@ fn a_forged_offer_is_turned_down() {
     ben.ask(&mut world, &SyncRequest { offers: huge, ..ben.request(vec![]) }).unwrap();
     ben.sync(&mut world, vec![]);
     assert_eq!(ben.held(&tenant).seen, seen, "nothing was taken");
+}
+
+#[test]
+fn only_who_was_assigned_once_may_offer() {
+    let root = tempfile::tempdir().unwrap();
+    let mut world = open(root.path());
+    let tenant = world.tenant("north");
+    world.tenant("south");
+    world.user("ana", Role::ImplSpec, &["north"]);
+    world.user("ben", Role::ImplSpec, &["north"]);
+    world.user("eve", Role::ImplSpec, &["south"]);
+    let (mut ana, mut ben, mut eve) = (world.sign_in("ana"), world.sign_in("ben"), world.sign_in("eve"));
+    let op = ana.status(&tenant, &free_items()[0], Status::Complete, None);
+    ana.push(&mut world, &tenant, vec![op]);
+    ben.sync(&mut world, vec![]);
+    let genuine = offers(&ben, &tenant, 2);
+    assert_eq!(genuine.len(), 1);
+    // It came to her by a file, say; that she was never assigned counts, not what she knows.
+    let request = SyncRequest { offers: genuine.clone(), ..eve.request(vec![]) };
+    let reply = eve.ask(&mut world, &request).unwrap();
+    assert!(
+        matches!(&reply.receipts[0].outcome, Outcome::Refused { refusal } if refusal.code == "not_allowed")
+    );
+    // Whoever has left may hold what nobody else holds.
+    world.ask(|s, ask| admin::assign(s, "ben", "north", false, ask)).unwrap();
+    let request = SyncRequest { offers: genuine, ..ben.request(vec![]) };
+    let reply = ben.ask(&mut world, &request).unwrap();
+    assert!(matches!(&reply.receipts[0].outcome, Outcome::Accepted { .. }));
 }
 
 /// The file `name` in a data directory, opened as a service of its own.

@@ -126,6 +126,13 @@ impl Store {
         Ok(crate::sql::uint(version))
     }
 
+    /// Lets go of the database as a power cut does: what lies in the write-ahead log stays there.
+    pub fn abandon(self) {
+        use rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        // Where it does not work, the log is merely emptied.
+        let _ = self.db.set_db_config(SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+    }
+
     /// Uses another access table; for tests that turn rows over.
     pub fn set_table(&mut self, table: Table) {
         self.table = table;

@@ -117,7 +117,7 @@ impl Device {
         let store = Store::open(&dir.join("cairn.db"), &self.key, entropy)?;
         let old = std::mem::replace(&mut self.store, store);
         let left = old.path().parent().map(Path::to_owned);
-        drop(old);
+        old.abandon();
         if let Some(left) = left {
             fs::remove_dir_all(left)?;
         }

@@ -193,6 +193,9 @@ pub fn run_logged(base: &Base, seed: Seed, log: bool) -> (Result<Report, Failure
     let result = world.live();
     let lines = world.log.take().unwrap_or_default();
     let dir = world.dir.clone();
+    for device in std::mem::take(&mut world.devices) {
+        device.store.abandon();
+    }
     drop(world);
     // Whatever stays is removed with the base.
     let _ = std::fs::remove_dir_all(dir);

@@ -17,7 +17,7 @@ use crate::system::{self, Need};
 use crate::{graph, lint, shell, sim};
 
 /// Seeds of the simulator in a full run.
-const SEEDS: u64 = 400;
+const SEEDS: u64 = 1_000;
 
 /// The package of the whole-system tests.
 const SYSTEM: &str = "cairn-tests";

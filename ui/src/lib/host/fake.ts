@@ -552,6 +552,7 @@ export class FakeHost implements Host {
         problem: null,
         code: null,
         entity: null,
+        decided: null,
       },
     ];
     this.#before.set(op, restore ?? (() => undefined));

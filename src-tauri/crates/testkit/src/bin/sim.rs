@@ -14,7 +14,7 @@ use clap::Parser;
 /// Seeds that found a fault once: they always run first.
 const FOUND: &str = include_str!("../../seeds.txt");
 /// Every so many seeds one is run twice and must give the same hash.
-const TWICE: u64 = 50;
+const TWICE: u64 = 100;
 
 /// Runs the simulator: several laptops, one service, a bad network, everything from a seed.
 #[derive(Debug, Parser)]
@@ -64,8 +64,8 @@ fn main() -> anyhow::Result<ExitCode> {
         None => FOUND.to_owned(),
     };
     let mut seeds = listed(&list)?;
-    let asked = (options.first..options.first + options.seeds)
-        .map(|number| Seed { number, pace: options.pace });
+    let asked =
+        (options.first..options.first + options.seeds).map(|number| Seed { number, pace: options.pace });
     let asked: Vec<Seed> = asked.filter(|seed| !seeds.contains(seed)).collect();
     seeds.extend(asked);
     let base = Base::make()?;
