@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use cairn_app::api::{
-    ChecklistView, Exported, Failure, HistoryRow, InboxView, ItemDetail, Session, StatusLine, SyncReport, SyncView,
-    TenantRow, Written,
+    ChecklistView, Exported, Failure, HistoryRow, InboxView, ItemDetail, Session, StatusLine, SyncReport,
+    SyncView, TenantRow, Written,
 };
 use cairn_app::error::fault;
 use cairn_app::projects::built_in_source;

@@ -4,6 +4,7 @@
 mod desk;
 mod keyring;
 mod locks;
+mod notices;
 mod opens;
 mod screens;
 mod story;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result};
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::keyring::Keyring;
@@ -32,7 +33,7 @@ pub enum Theme {
 #[derive(Debug)]
 pub struct Desk {
     // Declared in the order they have to end.
-    _notifications: Running,
+    notifications: Running,
     /// The Secret Service of this desk.
     pub keyring: Keyring,
     _bus: Running,
@@ -76,7 +77,7 @@ impl Desk {
         settings.bus = address;
         let keyring = Keyring::start(&settings)?;
         let notifications = start_notifications(&settings)?;
-        Ok(Self { _notifications: notifications, keyring, _bus: bus, _screen: screen, settings, home })
+        Ok(Self { notifications, keyring, _bus: bus, _screen: screen, settings, home })
     }
 
     /// A program that will find this desk when it starts.
@@ -89,6 +90,31 @@ impl Desk {
     #[must_use]
     pub fn home(&self) -> &Path {
         self.home.path()
+    }
+
+    /// The notifications that are up now.
+    ///
+    /// # Errors
+    /// The daemon does not answer.
+    pub fn notifications_up(&self) -> Result<u32> {
+        let shown = run(self.command("dunstctl").args(["count", "displayed"]))?;
+        shown.trim().parse().context("dunstctl count is not a number")
+    }
+
+    /// Clicks on the newest notification.
+    ///
+    /// # Errors
+    /// The daemon does not answer.
+    pub fn click_notification(&self) -> Result<()> {
+        run(self.command("dunstctl").args(["action", "0"])).map(drop)
+    }
+
+    /// Makes the notification daemon hang, as a broken one does: it lives and answers nothing.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn hang_notifications(&self) -> Result<()> {
+        self.notifications.signal(Signal::STOP)
     }
 
     /// What the notification daemon has shown or still shows, as the JSON that `dunstctl history`

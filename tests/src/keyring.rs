@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::Stdio;
 
 use anyhow::{Context as _, Result};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
 use crate::desk::Settings;
 use crate::process::{Running, run};
@@ -98,9 +98,7 @@ impl Keyring {
         run(command.args(Some(argument).filter(|argument| !argument.is_empty())))
     }
 
-    fn signal(&mut self, signal: Signal) -> Result<()> {
-        let daemon = self.daemon.as_mut().context("the keyring does not run")?;
-        let id = i32::try_from(daemon.child().id()).ok().and_then(Pid::from_raw).context("no process")?;
-        Ok(kill_process(id, signal)?)
+    fn signal(&self, signal: Signal) -> Result<()> {
+        self.daemon.as_ref().context("the keyring does not run")?.signal(signal)
     }
 }

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 /// A running program with all it started: dropped, the whole process group is killed.
 #[derive(Debug)]
@@ -59,6 +59,15 @@ impl Running {
             bail!("a program ended with {status}");
         }
         Ok(())
+    }
+
+    /// Sends the program a signal: `STOP` lets it live and answer nothing.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        let process = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).context("no process")?;
+        Ok(kill_process(process, signal)?)
     }
 
     /// Kills the program and all it started (SIGKILL), and waits for the program.

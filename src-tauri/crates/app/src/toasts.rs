@@ -93,8 +93,11 @@ pub fn plan(news: &[News], moment: &Moment, budget: &mut Budget) -> Plan {
         return plan;
     }
     // The last one that is allowed speaks for all that wait.
-    plan.toasts =
-        if rest.len() <= ONE_BY_ONE.min(left) { rest.iter().map(|n| one(n)).collect() } else { vec![all(&rest)] };
+    plan.toasts = if rest.len() <= ONE_BY_ONE.min(left) {
+        rest.iter().map(|n| one(n)).collect()
+    } else {
+        vec![all(&rest)]
+    };
     budget.0.extend(plan.toasts.iter().map(|_| moment.now));
     plan.told.extend(rest.into_iter().map(name));
     plan
@@ -208,7 +211,8 @@ mod tests {
         // A thousand, one every half second, each planned for as it comes.
         for n in 0..1_000 {
             waiting.push(news(n, Kind::Blocker));
-            let now = Moment { now: at(0) + Duration::milliseconds(500 * i64::try_from(n).unwrap()), ..moment(0) };
+            let now =
+                Moment { now: at(0) + Duration::milliseconds(500 * i64::try_from(n).unwrap()), ..moment(0) };
             let plan = plan(&waiting, &now, &mut budget);
             raised += plan.toasts.len();
             waiting.retain(|news| !plan.told.contains(&name(news)));
@@ -235,7 +239,10 @@ mod tests {
             for batch in [vec![news(0, kind)], (0..9).map(|n| news(n, kind)).collect()] {
                 let plan = plan(&batch, &moment(0), &mut Budget::default());
                 let said: String = plan.toasts.iter().map(|t| format!("{} {}", t.title, t.body)).collect();
-                assert!(!said.contains("ben") && !said.contains("Dana") && !said.contains("hunter2"), "{said}");
+                assert!(
+                    !said.contains("ben") && !said.contains("Dana") && !said.contains("hunter2"),
+                    "{said}"
+                );
             }
         }
     }

@@ -34,7 +34,7 @@ pub enum Kind {
 /// One thing to hear of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Notice {
-    /// Its name within the tenant, made from its cause, e.g. `reply t1/d1/7`.
+    /// Its name within the tenant, made from its cause, e.g. `reply t1:d1:7`.
     pub key: String,
     /// What it is about.
     pub kind: Kind,
@@ -72,11 +72,7 @@ impl Reader<'_> {
 }
 
 /// All that `reader` should hear of in a tenant, in no order that means anything.
-pub fn notices(
-    cells: &Cells,
-    project: Option<(&ProjectView, &Playbook)>,
-    reader: Reader<'_>,
-) -> Vec<Notice> {
+pub fn notices(cells: &Cells, project: Option<(&ProjectView, &Playbook)>, reader: Reader<'_>) -> Vec<Notice> {
     let items: Vec<ItemView<'_>> = project.map_or_else(Vec::new, |(project, playbook)| {
         let mut items = checklist::items(cells, project, playbook);
         items.extend(checklist::steps(cells, project, playbook));
@@ -129,11 +125,11 @@ fn blockers(cells: &Cells, place: &Place<'_>, reader: Reader<'_>) -> Vec<Notice>
 
 /// Conflicts wait for those whose value is one of several.
 fn conflicts(cells: &Cells, place: &Place<'_>, reader: Reader<'_>) -> Vec<Notice> {
-    let waits = |cell: &Cell| {
-        cell.is_conflict() && cell.values.values().any(|kept| kept.by == *reader.account)
-    };
+    let waits =
+        |cell: &Cell| cell.is_conflict() && cell.values.values().any(|kept| kept.by == *reader.account);
     let one = |(key, cell): (&CellKey, &Cell)| {
-        let theirs = cell.values.values().filter(|kept| kept.by != *reader.account).max_by_key(|kept| kept.at);
+        let theirs =
+            cell.values.values().filter(|kept| kept.by != *reader.account).max_by_key(|kept| kept.at);
         Notice {
             key: format!("conflict {key} {}", values_name(cell)),
             kind: Kind::Conflict,
@@ -224,7 +220,6 @@ fn dated(item: &ItemView<'_>, reader: Reader<'_>) -> Option<Notice> {
     })
 }
 
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -242,7 +237,7 @@ mod tests {
     }
 
     fn op(device: &str, number: u64) -> OpId {
-        format!("t1/{device}/{number}").parse().unwrap()
+        format!("t1:{device}:{number}").parse().unwrap()
     }
 
     struct Desk {
@@ -331,7 +326,7 @@ mod tests {
         desk.comment(op("d2", 4), &ben, 5, &mine);
         let mut keys: Vec<String> = desk.hear().into_iter().map(|notice| notice.key).collect();
         keys.sort();
-        assert_eq!(keys, ["reply t1/d2/2", "reply t1/d2/4"]);
+        assert_eq!(keys, ["reply t1:d2:2", "reply t1:d2:4"]);
     }
 
     #[test]

@@ -86,7 +86,10 @@ impl Store {
     /// # Errors
     /// Whatever the database reports.
     pub fn inbox(&self, limit: usize) -> Result<Vec<Kept>, StoreError> {
-        self.kept("SELECT tenant, notice, since, told, read FROM notices ORDER BY since DESC, tenant, key LIMIT ?1", limit)
+        self.kept(
+            "SELECT tenant, notice, since, told, read FROM notices ORDER BY since DESC, tenant, key LIMIT ?1",
+            limit,
+        )
     }
 
     /// News for which no native notification was raised yet, oldest first.

@@ -55,10 +55,10 @@ fn what_stood_before_is_no_news_and_what_comes_after_is_once() {
     a.store.keep_notices(&t, day(1), &[notice("old"), notice("new")], at(3)).unwrap();
     let inbox = a.store.inbox(10).unwrap();
     assert_eq!(a.store.unread().unwrap(), 0);
-    assert_eq!(inbox.iter().map(|k| (k.notice.key.as_str(), k.since)).collect::<Vec<_>>(), [
-        ("new", at(1)),
-        ("old", at(0))
-    ]);
+    assert_eq!(
+        inbox.iter().map(|k| (k.notice.key.as_str(), k.since)).collect::<Vec<_>>(),
+        [("new", at(1)), ("old", at(0))]
+    );
 }
 
 #[test]
