@@ -114,7 +114,8 @@ pub fn items<'a>(cells: &'a Cells, project: &'a ProjectView, playbook: &'a Playb
         .items_for(mode)
         .map(|item| {
             let entity = Entity::Item(project.id.clone(), item.key.clone());
-            let due = item.due.and_then(|days| relative(project.go_live.as_deref(), i64::from(days)));
+            let due =
+                item.due_in(mode).and_then(|days| relative(project.go_live.as_deref(), i64::from(days)));
             view(cells, entity, (&item.key, &item.phase, &item.title), Some(&item.owner_role), due)
         })
         .collect();
