@@ -252,7 +252,7 @@ describe("checklist", () => {
     await fireEvent.click(await screen.findByTestId("playbook-ethics-line-client"));
     expect(document.querySelectorAll('input[name="playbook"]')).toHaveLength(6);
     expect((await screen.findByTestId("mode-standard")).closest("label")?.textContent).toMatch(
-      /35 items · 28 to 56 days/,
+      /34 items · 28 to 56 days/,
     );
     await fireEvent.click(screen.getByTestId("mode-complex"));
     await fireEvent.click(screen.getByTestId("start-project"));

@@ -449,7 +449,7 @@ export const texts = {
       return `${bound} ${n(target.value)} ${target.unit}${within}`;
     },
     signOff: "Sign-off",
-    signOffLead: "Completing this item is the signature.",
+    signOffLead: "Complete it once it is signed; name and date are the evidence.",
     parts: "Parts done",
     priority: "Priority",
     priorities: {

@@ -191,7 +191,7 @@ pub struct ItemRow {
     pub repeat: Option<String>,
     /// Which time this is, where the playbook writes an item for each.
     pub round: Option<u32>,
-    /// What is signed by completing it.
+    /// What is signed where it is completed: the title of the playbook's line.
     pub sign_off: Option<String>,
     /// What this playbook calls the role that owns it; none where a person owns it or the role keeps
     /// its name.

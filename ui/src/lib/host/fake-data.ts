@@ -105,14 +105,14 @@ export const PLAYBOOKS: PlaybookChoice[] = [
         title: "Standard",
         summary: "Own categories and forms, single sign-on, old cases. Four to eight weeks.",
         duration: span(28, 56),
-        items: 35,
+        items: 34,
       },
       {
         key: "complex",
         title: "Complex",
         summary: "Several units or languages, in step with the HR system. Eight to sixteen weeks.",
         duration: span(56, 112),
-        items: 41,
+        items: 40,
       },
       {
         key: "enterprise",
@@ -135,7 +135,7 @@ export const PLAYBOOKS: PlaybookChoice[] = [
     duration: span(70, 105),
     modes: [],
     phases: 5,
-    items: 182,
+    items: 179,
   },
 ];
 

@@ -301,7 +301,7 @@ repeat: string | null,
  */
 round: number | null,
 /**
- * What is signed by completing it.
+ * What is signed where it is completed: the title of the playbook's line.
  */
 sign_off: string | null,
 /**

@@ -173,7 +173,7 @@ pub struct Item {
     /// Which time this is, where the file has one entry for several times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round: Option<Round>,
-    /// The line of [`Playbook::sign_offs`] that is signed by completing it.
+    /// The line of [`Playbook::sign_offs`] that is signed here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sign_off: Option<String>,
     /// Modes that pick it; empty means every mode.
