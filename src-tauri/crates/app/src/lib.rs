@@ -10,6 +10,7 @@ pub mod keyring;
 pub mod projects;
 pub mod queue;
 pub mod session;
+pub mod upgrades;
 pub mod views;
 
 pub use desk::Desk;

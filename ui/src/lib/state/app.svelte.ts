@@ -29,6 +29,7 @@ class App {
   paletteOpen = $state(false);
   passphraseOpen = $state(false);
   signOutOpen = $state(false);
+  upgradeOpen = $state(false);
   recent = $state.raw<string[]>(readRecent());
 
   /** The tenant the window stands in. */
@@ -128,6 +129,7 @@ class App {
     this.paletteOpen = false;
     this.passphraseOpen = false;
     this.signOutOpen = false;
+    this.upgradeOpen = false;
   }
 
   go(route: Route): void {
@@ -139,6 +141,12 @@ class App {
 
   openTenant(tenant: string): void {
     this.go({ screen: "checklist", tenant, item: null });
+  }
+
+  /** Opens a tenant's checklist and shows what another version of its playbook would change. */
+  openUpgrade(tenant: string): void {
+    this.openTenant(tenant);
+    this.upgradeOpen = true;
   }
 
   /** Opens an item's panel, or closes it with null, without a new step in Back. */
