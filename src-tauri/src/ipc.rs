@@ -5,11 +5,12 @@
 use std::sync::Arc;
 
 use cairn_app::api::{
-    ChecklistView, Exported, Failure, HistoryRow, InboxView, ItemDetail, Session, StatusLine, SyncReport,
-    SyncView, TenantRow, Written,
+    ChecklistView, Exported, Failure, HistoryRow, InboxView, ItemDetail, PlaybookCheck, Session, StatusLine,
+    SyncReport, SyncView, TenantRow, UpgradePlan, Written,
 };
 use cairn_app::error::fault;
 use cairn_app::projects::built_in_source;
+use cairn_app::upgrades::Worked;
 use cairn_protocol::ApiError;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -100,12 +101,36 @@ pub struct OfOp {
     op: String,
 }
 
+/// From a built-in playbook by its key, or from a file's source.
 #[derive(Deserialize)]
 pub struct StartProject {
     tenant: String,
-    playbook: String,
+    playbook: Option<String>,
+    source: Option<String>,
     mode: Option<String>,
     go_live: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub struct OfSource {
+    source: String,
+}
+
+/// To the built-in version of the project's playbook, or to that of a file's source.
+#[derive(Deserialize)]
+pub struct PlanUpgrade {
+    tenant: String,
+    source: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub struct UpgradeProject {
+    tenant: String,
+    source: Option<String>,
+    /// What the plan that the person looked at said.
+    seen: String,
+    /// Whether items that go but hold something stay.
+    keep: bool,
 }
 
 #[derive(Deserialize)]
@@ -268,9 +293,35 @@ async fn undo(shell: Host<'_>, request: OfOp) -> Answer<Written> {
 
 #[tauri::command]
 async fn start_project(shell: Host<'_>, request: StartProject) -> Answer<Written> {
-    let StartProject { tenant, playbook, mode, go_live } = request;
-    let source = built_in_source(&playbook).map_err(failure)?;
-    let work = move |desk: &mut cairn_app::Desk, now| desk.start_project(&tenant, source, mode, go_live, now);
+    let StartProject { tenant, playbook, source, mode, go_live } = request;
+    let source = match source {
+        Some(source) => source,
+        None => built_in_source(&playbook.unwrap_or_default()).map_err(failure)?.to_owned(),
+    };
+    let work =
+        move |desk: &mut cairn_app::Desk, now| desk.start_project(&tenant, &source, mode, go_live, now);
+    shell.write(work).await.map_err(failure)
+}
+
+/// Needs no tenant and no database: a file is good or bad by itself.
+#[tauri::command]
+async fn check_playbook(shell: Host<'_>, request: OfSource) -> Answer<PlaybookCheck> {
+    shell.blocking(move |_| Ok(cairn_app::projects::check(&request.source))).await.map_err(failure)
+}
+
+#[tauri::command]
+async fn plan_upgrade(shell: Host<'_>, request: PlanUpgrade) -> Answer<UpgradePlan> {
+    let PlanUpgrade { tenant, source } = request;
+    shell.read(move |desk, _| desk.plan_upgrade(&tenant, source.as_deref(), None)).await.map_err(failure)
+}
+
+#[tauri::command]
+async fn upgrade_project(shell: Host<'_>, request: UpgradeProject) -> Answer<Written> {
+    let UpgradeProject { tenant, source, seen, keep } = request;
+    let worked = if keep { Worked::Stays } else { Worked::Goes };
+    let work = move |desk: &mut cairn_app::Desk, now| {
+        desk.upgrade_project(&tenant, source.as_deref(), &seen, worked, now)
+    };
     shell.write(work).await.map_err(failure)
 }
 

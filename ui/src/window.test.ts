@@ -7,6 +7,14 @@ const HILL = "#/checklist/t-hill";
 const ITEM = "item/first-school-go-live/0/check-room-codes";
 const row = (key: string) => screen.findByTestId(`item-row-${key}`);
 
+/** Chooses a file in a file field, as the system's dialog does. */
+async function chooseFile(field: string, text: string): Promise<void> {
+  const input = await screen.findByTestId<HTMLInputElement>(field);
+  const file = new File([text], "own.toml", { type: "text/plain" });
+  Object.defineProperty(input, "files", { value: [file], configurable: true });
+  await fireEvent.change(input);
+}
+
 describe("sign in", () => {
   const OUT = { state: "signed_out", server: null, name: null, unsent: 0 } as const;
 
@@ -237,6 +245,141 @@ describe("checklist", () => {
     expect(asked(host, "start_project")).toEqual([
       { tenant: "t-lake", playbook: "school-district", mode: "phased" },
     ]);
+  });
+
+  it("starts a project in the size that was chosen", async () => {
+    const host = await open({}, "#/checklist/t-lake");
+    await fireEvent.click(await screen.findByTestId("playbook-ethics-line-client"));
+    expect(document.querySelectorAll('input[name="playbook"]')).toHaveLength(6);
+    expect((await screen.findByTestId("mode-standard")).closest("label")?.textContent).toMatch(
+      /34 items · 28 to 56 days/,
+    );
+    await fireEvent.click(screen.getByTestId("mode-complex"));
+    await fireEvent.click(screen.getByTestId("start-project"));
+    await screen.findByTestId("checklist-title");
+    expect(asked(host, "start_project")).toEqual([
+      { tenant: "t-lake", playbook: "ethics-line-client", mode: "complex" },
+    ]);
+  });
+
+  it("lists every fault of an own playbook with its place, then starts from the mended file", async () => {
+    const host = await open({}, "#/checklist/t-lake");
+    await fireEvent.click(await screen.findByTestId("playbook-from-file"));
+    await fireEvent.click(screen.getByTestId("start-project"));
+    await screen.findByText("Choose a playbook file that can be used");
+    await chooseFile("playbook-file", "a fault here");
+    const summary = await screen.findByText(/Line 12, column 14: `csm` is not a role/);
+    const alert = summary.closest<HTMLElement>('[role="alert"]');
+    expect(alert).not.toBeNull();
+    if (alert) expect(within(alert).getAllByRole("link")).toHaveLength(2);
+    expect(screen.queryByTestId("playbook-facts")).toBeNull();
+    await fireEvent.click(screen.getByTestId("start-project"));
+    expect(asked(host, "start_project")).toHaveLength(0);
+
+    await chooseFile("playbook-file", 'key = "library-pilot"');
+    const facts = await screen.findByTestId("playbook-facts");
+    expect(facts.textContent).toContain("Library pilot, version 1");
+    expect(facts.textContent).toContain("3 nested");
+    expect(screen.queryByText("There is a problem")).toBeNull();
+    await fireEvent.click(screen.getByTestId("start-project"));
+    expect((await screen.findByTestId("checklist-title")).textContent).toContain("0 of 12");
+    expect(asked(host, "start_project")).toEqual([
+      { tenant: "t-lake", source: 'key = "library-pilot"' },
+    ]);
+  });
+
+  it("shows what an upgrade changes, then does it, and undoes it", async () => {
+    const host = await open({ ships: 2 }, HILL);
+    const opener = await screen.findByTestId("upgrade-open");
+    expect(opener.textContent).toContain("version 2");
+    await fireEvent.click(opener);
+    const diff = await screen.findByTestId("upgrade-diff");
+    for (const words of [
+      "Added: 2",
+      "Rehearse the recovery with the school",
+      "Removed: 1",
+      "Holds: Complete, note. It stays",
+      "Changed: 2",
+      "14 days before go-live",
+      "10 days before go-live",
+    ])
+      expect(diff.textContent).toContain(words);
+    expect(asked(host, "upgrade_project")).toHaveLength(0);
+    await fireEvent.click(screen.getByTestId("upgrade-submit"));
+    await waitFor(() => expect(screen.queryByTestId("upgrade-diff")).toBeNull());
+    expect(asked(host, "upgrade_project")).toEqual([
+      { tenant: "t-hill", seen: "seen-1", keep: true },
+    ]);
+    expect(host.versions.get("t-hill")).toBe(2);
+    await fireEvent.click(await screen.findByTestId("toast-undo"));
+    await waitFor(() => expect(host.versions.get("t-hill")).toBe(1));
+  });
+
+  it("lets removed work go only when that is asked for", async () => {
+    const host = await open({ ships: 2 }, HILL);
+    await fireEvent.click(await screen.findByTestId("upgrade-open"));
+    await fireEvent.click(await screen.findByTestId("upgrade-keep"));
+    expect(screen.getByTestId("upgrade-diff").textContent).toContain("It goes with what it holds");
+    await fireEvent.click(screen.getByTestId("upgrade-submit"));
+    await waitFor(() => expect(asked(host, "upgrade_project")).toMatchObject([{ keep: false }]));
+  });
+
+  it("shows an upgrade again where something changed since", async () => {
+    const host = await open({ ships: 2 }, HILL);
+    await fireEvent.click(await screen.findByTestId("upgrade-open"));
+    host.failNext.set("upgrade_project", {
+      code: "changed_since",
+      message: "Something changed since the changes were shown.",
+      details: null,
+    });
+    await fireEvent.click(await screen.findByTestId("upgrade-submit"));
+    await screen.findByText("Something changed since the changes were shown.");
+    expect(asked(host, "plan_upgrade")).toHaveLength(2);
+    expect(screen.getByTestId("upgrade-diff")).toBeTruthy();
+  });
+
+  it("upgrades to the version in a file where none ships, also from the palette", async () => {
+    const host = await open({}, HILL);
+    await row("configure-sso");
+    press("k", { ctrlKey: true });
+    const field = await screen.findByTestId("palette-input");
+    await fireEvent.input(field, { target: { value: "upgrade" } });
+    await fireEvent.click(await screen.findByTestId("palette-upgrade"));
+    expect((await screen.findByTestId("upgrade-reason")).textContent).toContain("comes with Cairn");
+    expect(screen.queryByTestId("upgrade-submit")).toBeNull();
+    await chooseFile("upgrade-file", "version 2");
+    await fireEvent.click(await screen.findByTestId("upgrade-submit"));
+    await waitFor(() =>
+      expect(asked(host, "upgrade_project")).toMatchObject([{ source: "version 2", keep: true }]),
+    );
+  });
+
+  it("offers no upgrade to somebody who only reads", async () => {
+    await open({ readOnly: true, ships: 2 }, HILL);
+    await row("configure-sso");
+    expect(screen.queryByTestId("upgrade-open")).toBeNull();
+  });
+
+  it("says what nested work, targets and sign-offs are", async () => {
+    await open({ workshop: true }, "#/checklist/t-delta");
+    const level = async (key: string) => (await row(key)).getAttribute("aria-level");
+    expect(await level("workshop-2")).toBe("2");
+    expect(await level("workshop-opening-2")).toBe("3");
+    expect(await level("unlock-2")).toBe("4");
+    expect((await row("workshop-2")).textContent).toMatch(/1 of 4/);
+    const half = await row("onboarded-day-1");
+    expect(half.textContent).toContain("At least 50 % onboarded within 24 hours");
+    const signed = await row("sign-director");
+    expect(signed.textContent).toContain("Sign-off");
+    expect(signed.textContent).toContain("Programme director");
+    await fireEvent.click(signed);
+    expect((await screen.findByTestId("item-sign-off")).textContent).toContain(
+      "approves the launch",
+    );
+    await fireEvent.click(await row("approve-launch"));
+    await waitFor(() =>
+      expect(screen.getByTestId("item-priority").textContent).toContain("Critical, 3 points"),
+    );
   });
 
   it("holds only what is seen of 1,000 items, and still reaches the last", async () => {

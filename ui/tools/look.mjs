@@ -68,6 +68,33 @@ const SCREENS = [
   { name: "owner", hash: item("configure-sso"), act: (page) => page.click(id("owner-trigger")) },
   { name: "toast", hash: checklist, act: placeStone },
   { name: "start-project", hash: "#/checklist/t-lake" },
+  {
+    name: "start-sizes",
+    hash: "#/checklist/t-lake",
+    act: (page) => page.check(id("playbook-ethics-line-client")),
+    height: 1300,
+  },
+  { name: "start-file-bad", hash: "#/checklist/t-lake", act: chooseBadFile },
+  { name: "start-file", hash: "#/checklist/t-lake", act: chooseGoodFile, height: 1300 },
+  { name: "checklist-nested", scene: "workshop", hash: "#/checklist/t-delta" },
+  {
+    name: "item-sign-off",
+    scene: "workshop",
+    hash: `#/checklist/t-delta/${encodeURIComponent("item/regional-workshop/0/sign-director")}`,
+  },
+  {
+    name: "item-target",
+    scene: "workshop",
+    hash: `#/checklist/t-delta/${encodeURIComponent("item/regional-workshop/0/workshop-2")}`,
+  },
+  { name: "checklist-newer", scene: "newer", hash: checklist },
+  {
+    name: "upgrade",
+    scene: "newer",
+    hash: checklist,
+    act: (page) => page.click(id("upgrade-open")),
+  },
+  { name: "upgrade-none", hash: checklist, act: (page) => page.click(id("upgrade-open")) },
   { name: "sync", hash: "#/sync", act: (page) => page.focus(id("conflict-1")) },
   { name: "sync-manager", scene: "manager", hash: "#/sync" },
   { name: "sync-empty", scene: "clean", hash: "#/sync" },
@@ -76,6 +103,22 @@ const SCREENS = [
   { name: "account", hash: "#/tenants", act: (page) => page.click(id("account-menu")) },
   { name: "passphrase", hash: "#/tenants", act: openPassphrase },
   { name: "zoom-checklist", hash: checklist, width: 640, height: 400 },
+  { name: "zoom-start", hash: "#/checklist/t-lake", width: 640, height: 400 },
+  {
+    name: "zoom-upgrade",
+    scene: "newer",
+    hash: checklist,
+    act: (page) => page.click(id("upgrade-open")),
+    width: 640,
+    height: 400,
+  },
+  {
+    name: "zoom-nested",
+    scene: "workshop",
+    hash: "#/checklist/t-delta",
+    width: 640,
+    height: 400,
+  },
   { name: "zoom-item", hash: item("configure-sso"), width: 640, height: 400 },
   { name: "zoom-sync", hash: "#/sync", width: 640, height: 400 },
   { name: "zoom-tenants", hash: "#/tenants", width: 640, height: 400 },
@@ -87,6 +130,24 @@ async function openReason(page) {
   await page.focus(id("item-row-check-room-codes"));
   await page.keyboard.press("b");
   await page.click(id("reason-submit"));
+}
+
+async function chooseFile(page, text) {
+  await page.check(id("playbook-from-file"));
+  await page.setInputFiles(id("playbook-file"), {
+    name: "library-pilot.toml",
+    mimeType: "text/plain",
+    buffer: Buffer.from(text),
+  });
+}
+
+function chooseBadFile(page) {
+  return chooseFile(page, "a fault");
+}
+
+async function chooseGoodFile(page) {
+  await chooseFile(page, "all is well");
+  await page.locator(id("playbook-facts")).waitFor();
 }
 
 async function placeStone(page) {

@@ -43,13 +43,15 @@ export const texts = {
     const known: Record<string, string> = {
       "school-district": "School district",
       "first-school-go-live": "First school go-live",
+      "pilot-ministry": "Pilot ministry",
+      "ethics-line-client": "Ethics line client",
+      "regional-workshop": "Regional workshop",
     };
     const words = key.replaceAll("-", " ");
     return known[key] ?? words.charAt(0).toUpperCase() + words.slice(1);
   },
 
-  mode: (mode: string): string =>
-    (({ pilot: "pilot", phased: "phased", full: "full" }) as Record<string, string>)[mode] ?? mode,
+  mode: (mode: string): string => mode.replaceAll("-", " "),
 
   dates: {
     today: "Today",
@@ -282,6 +284,8 @@ export const texts = {
     changed: "Changed",
     phase: (done: number, total: number) => `${n(done)} of ${n(total)}`,
     notApplicable: (count: number) => `, ${n(count)} not applicable`,
+    phaseDays: (days: number) => `Usually ${plural(days, "day", "days")}`,
+    signOff: "Sign-off",
     phaseDone: (when: string) => `Complete since ${when}`,
     queued: "Queued",
     twoValues: "Two values",
@@ -331,6 +335,106 @@ export const texts = {
     },
   },
 
+  start: {
+    span: (min: number, max: number) =>
+      min === max ? plural(min, "day", "days") : `${n(min)} to ${plural(max, "day", "days")}`,
+    modes: (count: number) => plural(count, "mode", "modes"),
+    fromFile: "From a file",
+    fromFileLead: "A playbook of your own, as a TOML file on this computer.",
+    goLiveHint: "Dates of items count from it. It can be set and moved later.",
+  },
+
+  playbookFile: {
+    field: "Playbook file",
+    hint: "It is checked on this computer before anything starts.",
+    missing: "Choose a playbook file that can be used",
+    bad: (name: string) => `${name} cannot be used. Put it right, then choose it again.`,
+    fault: (line: number, column: number, message: string) =>
+      `Line ${n(line)}, column ${n(column)}: ${message}`,
+    more: (more: number, shown: number) =>
+      `${plural(more, "more fault", "more faults")} after the first ${n(shown)}.`,
+    tooLarge: "The file is too large to be a playbook",
+    notText: "The file is not text in UTF-8",
+    title: (title: string, version: number) => `${title}, version ${n(version)}`,
+    contains: (facts: {
+      nested: number;
+      targets: number;
+      steps: number;
+      banners: number;
+      sign_offs: number;
+    }) => {
+      const said = [
+        facts.nested > 0 && `${n(facts.nested)} nested`,
+        facts.targets > 0 && `${n(facts.targets)} with a number to reach`,
+        facts.steps > 0 && plural(facts.steps, "setup step", "setup steps"),
+        facts.banners > 0 && plural(facts.banners, "notice", "notices"),
+        facts.sign_offs > 0 && plural(facts.sign_offs, "sign-off", "sign-offs"),
+      ];
+      return said.filter(Boolean).join(" · ");
+    },
+  },
+
+  upgrade: {
+    version: (version: number) => `version ${n(version)}`,
+    open: "Change version",
+    openNewer: (version: number) => `See what version ${n(version)} changes`,
+    title: (playbook: string) => `Upgrade: ${playbook}`,
+    versions: (from: number, to: number) =>
+      `From version ${n(from)} to version ${n(to)}. Nothing changes before you upgrade.`,
+    backwards: "This is an older version.",
+    nothing: "No item and no step differs.",
+    newest: (version: number) =>
+      `The project follows version ${n(version)}, the one that comes with Cairn. Choose a file to move to another.`,
+    same: (version: number) => `This is the very file the project follows, version ${n(version)}.`,
+    none: (failure: { code: string; message: string }) =>
+      failure.code === "unknown_playbook"
+        ? "This playbook does not come with Cairn. Choose the file of its next version."
+        : failure.message,
+    added: (count: number) => `Added: ${n(count)}`,
+    removed: (count: number) => `Removed: ${n(count)}`,
+    changed: (count: number) => `Changed: ${n(count)}`,
+    step: "Setup",
+    field: (field: string): string =>
+      (
+        ({
+          title: "Title",
+          phase: "Phase",
+          parent: "Part of",
+          owner_role: "Owner",
+          how_to: "How to",
+          due: "Due",
+          depends_on: "Comes after",
+          evidence: "Evidence wanted",
+          target: "Target",
+          check: "Confirmed by",
+          priority: "Priority",
+          complexity: "Points",
+          repeat: "Comes again",
+          sign_off: "Sign-off",
+          needs: "Needs",
+        }) as Record<string, string>
+      )[field] ?? field,
+    becomes: "becomes",
+    nothingThere: "nothing",
+    holds: (what: string, stays: boolean) =>
+      stays
+        ? `Holds: ${what}. It stays, marked No longer in the playbook`
+        : `Holds: ${what}. It goes with what it holds`,
+    keep: (count: number) =>
+      count === 1
+        ? "Keep the removed item that holds work"
+        : `Keep the ${n(count)} removed items that hold work`,
+    keepOn: (count: number) =>
+      `${count === 1 ? "It stays" : "They stay"} in the checklist, marked No longer in the playbook.`,
+    keepOff:
+      "What you see goes with them. History keeps it, and Undo brings it back. What others wrote meanwhile stays.",
+    modeGone: (mode: string) =>
+      `The new version has no mode "${mode}". Only items that belong to every mode will show until another mode is chosen.`,
+    file: "From a file",
+    fileHint: "The file of another version of this playbook.",
+    submit: (version: number) => `Upgrade to version ${n(version)}`,
+  },
+
   item: {
     panel: "Item",
     close: "Close item",
@@ -349,6 +453,41 @@ export const texts = {
       return `Guide: ${words.join(", ")}`;
     },
     evidence: "Evidence wanted",
+    targetTitle: "Target",
+    target: (target: {
+      bound: string;
+      value: number;
+      unit: string;
+      within_hours: number | null;
+    }) => {
+      const bound = target.bound === "at_most" ? "At most" : "At least";
+      const within =
+        target.within_hours === null
+          ? ""
+          : ` within ${plural(target.within_hours, "hour", "hours")}`;
+      return `${bound} ${n(target.value)} ${target.unit}${within}`;
+    },
+    signOff: "Sign-off",
+    signOffLead: "Complete it once it is signed; name and date are the evidence.",
+    parts: "Parts done",
+    priority: "Priority",
+    priorities: {
+      critical: "Critical",
+      high: "High",
+      medium: "Medium",
+      low: "Low",
+    } as Record<string, string>,
+    points: (points: number) => plural(points, "point", "points"),
+    repeat: "Comes again",
+    repeats: (often: string, round: number | null) => {
+      const words: Record<string, string> = {
+        daily: "Every day",
+        weekly: "Every week",
+        monthly: "Every month",
+      };
+      const said = words[often] ?? often;
+      return round === null ? said : `${said}, this is number ${n(round)}`;
+    },
     check: "Confirmed by",
     checkLead: "You claim it, the platform confirms it.",
     after: "Comes after",
@@ -503,6 +642,7 @@ export const texts = {
     none: "Nothing matches. Try a tenant's name, a screen or an action.",
     more: (count: number) => `${n(count)} more, keep typing`,
     syncNow: "Sync now",
+    upgrade: (name: string) => `Upgrade the playbook of ${name}`,
     screenChecklist: (name: string) => `Checklist of ${name}`,
   },
 } as const;

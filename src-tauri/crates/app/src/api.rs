@@ -133,7 +133,7 @@ pub struct Progress {
 }
 
 /// One item or step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct ItemRow {
     /// What commands name it by, e.g. `item/school-district/0/confirm-tenant`.
     pub entity: String,
@@ -183,6 +183,36 @@ pub struct ItemRow {
     pub in_playbook: bool,
     /// The open blocker it carries.
     pub blocker: Option<BlockerRow>,
+    /// `critical`, `high`, `medium` or `low`, where the playbook says so.
+    pub priority: Option<String>,
+    /// Effort in complexity points, 1 to 100.
+    pub complexity: Option<u32>,
+    /// A number to reach.
+    pub target: Option<TargetRow>,
+    /// `daily`, `weekly` or `monthly` where it comes again.
+    pub repeat: Option<String>,
+    /// Which time this is, where the playbook writes an item for each.
+    pub round: Option<u32>,
+    /// What is signed where it is completed: the title of the playbook's line.
+    pub sign_off: Option<String>,
+    /// What this playbook calls the role that owns it; none where a person owns it or the role keeps
+    /// its name.
+    pub owner_title: Option<String>,
+    /// Counts of everything nested in it, at any depth.
+    pub parts: Option<Progress>,
+}
+
+/// A number that an item has to reach.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct TargetRow {
+    /// `at_least` or `at_most`.
+    pub bound: String,
+    /// The number.
+    pub value: f64,
+    /// What is counted, such as `% onboarded`.
+    pub unit: String,
+    /// Within how many hours, where there is a time.
+    pub within_hours: Option<u32>,
 }
 
 /// An open blocker.
@@ -211,7 +241,7 @@ pub struct BlockerRow {
 }
 
 /// A phase with its items.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct PhaseRow {
     /// Key; empty for items no longer in the playbook.
     pub key: String,
@@ -221,10 +251,12 @@ pub struct PhaseRow {
     pub progress: Progress,
     /// Items in the playbook's order.
     pub items: Vec<ItemRow>,
+    /// How many days it usually takes in this mode.
+    pub days: Option<u32>,
 }
 
 /// A tenant's checklist.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct ChecklistView {
     /// The tenant.
     pub tenant: TenantRow,
@@ -240,6 +272,12 @@ pub struct ChecklistView {
     pub can_write: bool,
     /// Whether the signed-in person may comment here.
     pub can_comment: bool,
+    /// What the playbook calls the project's mode.
+    pub mode_title: Option<String>,
+    /// Whether the signed-in person may upgrade the project.
+    pub can_upgrade: bool,
+    /// The version of this playbook that ships with Cairn, where it is newer than the project's.
+    pub newer: Option<u32>,
 }
 
 /// A playbook that can be started.
@@ -249,12 +287,140 @@ pub struct PlaybookChoice {
     pub key: String,
     /// Title.
     pub title: String,
+    /// What it is for.
+    pub summary: Option<String>,
+    /// The kind of tenant it is for.
+    pub tenant_kind: String,
     /// Version.
     pub version: u32,
-    /// Modes as (key, title); empty where it has none.
-    pub modes: Vec<(String, String)>,
-    /// Items in it.
+    /// How long a roll-out usually takes.
+    pub duration: Option<DaySpan>,
+    /// Modes in the playbook's order; empty where it has none.
+    pub modes: Vec<ModeChoice>,
+    /// Phases in it.
+    pub phases: u32,
+    /// Items in it, over all modes and with every repeat.
     pub items: u32,
+}
+
+/// A rollout mode that can be chosen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct ModeChoice {
+    /// Key.
+    pub key: String,
+    /// Title.
+    pub title: String,
+    /// When to choose it.
+    pub summary: Option<String>,
+    /// How long a roll-out in this mode usually takes.
+    pub duration: Option<DaySpan>,
+    /// Items it picks.
+    pub items: u32,
+}
+
+/// A stretch of days, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct DaySpan {
+    /// The short end.
+    pub min_days: u32,
+    /// The long end.
+    pub max_days: u32,
+}
+
+/// What a playbook file is: what it contains, or what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct PlaybookCheck {
+    /// Everything that is wrong, in the order of the file; empty where it can be used.
+    pub problems: Vec<PlaybookProblem>,
+    /// What it contains; none where something is wrong.
+    pub playbook: Option<PlaybookFacts>,
+}
+
+/// One fault of a playbook file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct PlaybookProblem {
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in that line, from 1, in Unicode characters.
+    pub column: u32,
+    /// One of the codes of `docs/playbooks.md`.
+    pub code: String,
+    /// The reason in plain words.
+    pub message: String,
+}
+
+/// What a playbook contains.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct PlaybookFacts {
+    /// What starting it needs to know.
+    pub choice: PlaybookChoice,
+    /// Titles of its phases with the number of their items.
+    pub phases: Vec<(String, u32)>,
+    /// Items nested in another.
+    pub nested: u32,
+    /// Items with a number to reach.
+    pub targets: u32,
+    /// Wizard steps.
+    pub steps: u32,
+    /// Banners.
+    pub banners: u32,
+    /// Sign-off lines.
+    pub sign_offs: u32,
+}
+
+/// What an upgrade of a project would change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct UpgradePlan {
+    /// The project, as `playbook/n`.
+    pub project: String,
+    /// Title of the playbook in the new version.
+    pub title: String,
+    /// The version it follows.
+    pub from: u32,
+    /// The version it would follow.
+    pub to: u32,
+    /// Whether the file is the very one it follows.
+    pub up_to_date: bool,
+    /// The project's mode, where the new version does not have it any more.
+    pub mode_gone: Option<String>,
+    /// Items and steps that come.
+    pub added: Vec<UpgradeLine>,
+    /// Items and steps that go; those that hold something stay where that is asked for.
+    pub removed: Vec<UpgradeLine>,
+    /// Items and steps that stay and differ.
+    pub changed: Vec<UpgradeLine>,
+    /// What was seen; an upgrade that names it is refused where something changed since.
+    pub seen: String,
+}
+
+/// One item or step of an upgrade.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct UpgradeLine {
+    /// `item` or `step`.
+    pub kind: String,
+    /// Key.
+    pub key: String,
+    /// Title; of a changed one the new one.
+    pub title: String,
+    /// Title of its phase; empty for a step.
+    pub phase: String,
+    /// Fields that differ.
+    pub fields: Vec<UpgradeField>,
+    /// What people wrote on it, in words such as `Complete` and `note`; empty where nothing.
+    pub holds: Vec<String>,
+    /// Whether it stays whatever is asked for, because another mode of the new version has it.
+    pub stays: bool,
+}
+
+/// A field that differs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct UpgradeField {
+    /// Name as in the file.
+    pub field: String,
+    /// In words; none where it was not there.
+    pub before: Option<String>,
+    /// In words; none where it is not there any more.
+    pub after: Option<String>,
 }
 
 /// One entry of a history.

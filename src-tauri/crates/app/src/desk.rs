@@ -20,6 +20,7 @@ use crate::conflicts;
 use crate::error::{Result, fault, store};
 use crate::history;
 use crate::projects;
+use crate::upgrades;
 use crate::views::{self, Frame, Names};
 
 /// An open profile.
@@ -189,6 +190,9 @@ impl Desk {
             can_write: self.may(&loaded.tenant, Action::WriteItems)
                 || self.may(&loaded.tenant, Action::WriteTenantItems),
             can_comment: self.may(&loaded.tenant, Action::Comment),
+            mode_title: mode_title(loaded.project.as_ref()),
+            can_upgrade: book.is_some() && self.may(&loaded.tenant, Action::WriteProject),
+            newer: book.and_then(|b| projects::newer_than(b)),
             tenant: row,
         })
     }
@@ -459,6 +463,9 @@ impl Desk {
     pub fn undo(&mut self, op: &str, now: Time) -> Result<Written> {
         self.within_lease(now)?;
         let op: OpId = parse_op(op)?;
+        if let Some(did) = self.store.did(&op).map_err(store)?.filter(|did| upgrades::is_upgrade(did)) {
+            return self.undo_upgrade(&op, &did, now);
+        }
         let written = self.store.undo(&op, now).map_err(store)?;
         let loaded = self.load(&op.tenant, None)?;
         let title = written.effects.cells().next().map(|c| loaded.title(&c.entity)).unwrap_or_default();
@@ -535,6 +542,12 @@ fn tenant_row(s: &cairn_store::TenantSummary) -> TenantRow {
         pending: s.outbox.pending,
         conflicts: s.conflicts,
     }
+}
+
+fn mode_title(project: Option<&(ProjectView, Arc<Playbook>)>) -> Option<String> {
+    let (view, book) = project?;
+    let key = view.mode.as_ref()?;
+    Some(book.mode(key).map_or_else(|| key.clone(), |mode| mode.title.clone()))
 }
 
 fn has_check(loaded: &Loaded, item: &Entity) -> bool {

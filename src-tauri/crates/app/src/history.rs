@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::api::{HistoryRow, QueueRow, TenantRow};
 use crate::desk::{Desk, Loaded};
 use crate::error::{Result, store};
+use crate::upgrades;
 use crate::views::{field_words, rfc3339, status_words, value_words};
 
 /// What a change writes to, as screens open it.
@@ -98,7 +99,8 @@ fn row(loaded: &Loaded, line: &HistoryLine) -> HistoryRow {
         after: main.map_or(Value::Null, |d| d.after.clone()),
         reason: line.reason.clone().or_else(|| reason(line.change.as_ref())),
         outcome: outcome(line),
-        can_undo: undo::plan(&line.op, &line.did, &loaded.cells).is_ok(),
+        can_undo: undo::plan(&line.op, &line.did, &loaded.cells).is_ok()
+            || upgrades::can_go_back(&line.op, &line.did, &loaded.cells),
     }
 }
 

@@ -12,6 +12,7 @@ pub mod projects;
 pub mod queue;
 pub mod session;
 pub mod toasts;
+pub mod upgrades;
 pub mod views;
 
 pub use desk::Desk;

@@ -1,15 +1,19 @@
-//! Starting and upgrading projects.
+//! Starting projects, and what a playbook contains.
+
+use std::sync::LazyLock;
 
 use cairn_domain::ProjectId;
 use cairn_domain::Time;
 use cairn_domain::change::{Change, PlaybookRef};
 use cairn_domain::checklist;
-use cairn_domain::playbook::{self, Playbook};
-use serde_json::{Value, json};
+use cairn_domain::playbook::{self, Mode, Playbook, PlaybookError};
+use serde_json::json;
 
 use crate::Desk;
-use crate::api::{PlaybookChoice, Written};
-use crate::desk::{id, no_project};
+use crate::api::{
+    DaySpan, ModeChoice, PlaybookCheck, PlaybookChoice, PlaybookFacts, PlaybookProblem, Written,
+};
+use crate::desk::id;
 use crate::error::{Result, fault};
 
 impl Desk {
@@ -41,58 +45,86 @@ impl Desk {
         };
         self.write(&loaded, change, None, now)
     }
+}
 
-    /// What an upgrade of the tenant's project would change; with `apply` it is done.
-    ///
-    /// # Errors
-    /// `unknown_project`, `bad_playbook`; `up_to_date` where the version is the project's own.
-    pub fn upgrade_project(
-        &mut self,
-        tenant: &str,
-        source: Option<&str>,
-        project: Option<&str>,
-        apply: bool,
-        now: Time,
-    ) -> Result<Value> {
-        let row = self.tenant(tenant)?;
-        let loaded = self.load(&id(&row)?, project)?;
-        let (view, old) = loaded.project.as_ref().ok_or_else(no_project)?;
-        let built_in = || playbook::built_in_by_key(&view.id.playbook).map(|b| b.source);
-        let source = source.or_else(built_in).ok_or_else(|| unknown_playbook(&view.id.playbook))?;
-        let new = read_book(source)?;
-        let diff = playbook::diff(old, &new, view.mode.as_deref());
-        let same = new.digest() == old.digest();
-        let mut out = json!({
-            "tenant": row.slug, "project": view.id, "from": old.version, "to": new.version,
-            "up_to_date": same, "applied": false, "diff": diff,
-        });
-        if apply && !same {
-            let change = Change::ProjectUpgraded {
-                project: view.id.clone(),
-                playbook: named(&new),
-                source: source.to_owned(),
-            };
-            let written = self.write(&loaded, change, None, now)?;
-            out["applied"] = json!(true);
-            out["op"] = json!(written.op);
-        }
-        Ok(out)
-    }
+/// The built-in playbooks, read once.
+fn shipped() -> &'static [Playbook] {
+    static SHIPPED: LazyLock<Vec<Playbook>> = LazyLock::new(|| {
+        playbook::built_in().iter().filter_map(|b| playbook::parse(b.source).ok()).collect()
+    });
+    &SHIPPED
 }
 
 /// The playbooks that are built in, as the checklist offers them.
 pub fn choices() -> Vec<PlaybookChoice> {
-    playbook::built_in().iter().filter_map(|b| playbook::parse(b.source).ok()).map(|b| choice(&b)).collect()
+    shipped().iter().map(choice).collect()
+}
+
+/// The version of this playbook that is built in, where it is newer.
+pub(crate) fn newer_than(book: &Playbook) -> Option<u32> {
+    let shipped = shipped().iter().find(|shipped| shipped.key == book.key)?;
+    (shipped.version > book.version).then_some(shipped.version)
+}
+
+/// Reads a playbook's source and says what it contains, or everything that is wrong with it.
+pub fn check(source: &str) -> PlaybookCheck {
+    match playbook::parse_all(source) {
+        Ok(book) => PlaybookCheck { problems: vec![], playbook: Some(facts(&book)) },
+        Err(faults) => {
+            let problem = |fault: PlaybookError| PlaybookProblem {
+                line: fault.line,
+                column: fault.column,
+                code: fault.code.as_str().to_owned(),
+                message: fault.message,
+            };
+            PlaybookCheck { problems: faults.into_iter().map(problem).collect(), playbook: None }
+        }
+    }
+}
+
+fn facts(book: &Playbook) -> PlaybookFacts {
+    let in_phase = |key: &str| narrow(book.items.iter().filter(|item| item.phase == key).count());
+    PlaybookFacts {
+        choice: choice(book),
+        phases: book.phases.iter().map(|p| (p.title.clone(), in_phase(&p.key))).collect(),
+        nested: narrow(book.items.iter().filter(|item| item.parent.is_some()).count()),
+        targets: narrow(book.items.iter().filter(|item| item.target.is_some()).count()),
+        steps: narrow(book.steps.len()),
+        banners: narrow(book.banners.len()),
+        sign_offs: narrow(book.sign_offs.len()),
+    }
 }
 
 fn choice(book: &Playbook) -> PlaybookChoice {
     PlaybookChoice {
         key: book.key.clone(),
         title: book.title.clone(),
+        summary: book.summary.clone(),
+        tenant_kind: book.tenant_kind.clone(),
         version: book.version,
-        modes: book.modes.iter().map(|m| (m.key.clone(), m.title.clone())).collect(),
-        items: u32::try_from(book.items.len()).unwrap_or(u32::MAX),
+        duration: book.duration.map(span),
+        modes: book.modes.iter().map(|mode| mode_choice(book, mode)).collect(),
+        phases: narrow(book.phases.len()),
+        items: narrow(book.items.len()),
     }
+}
+
+fn mode_choice(book: &Playbook, mode: &Mode) -> ModeChoice {
+    ModeChoice {
+        key: mode.key.clone(),
+        title: mode.title.clone(),
+        summary: mode.summary.clone(),
+        duration: mode.duration.map(span),
+        items: narrow(book.items_for(Some(&mode.key)).count()),
+    }
+}
+
+fn span(duration: playbook::Duration) -> DaySpan {
+    DaySpan { min_days: duration.min_days, max_days: duration.max_days }
+}
+
+fn narrow(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// The source of a built-in playbook.
@@ -103,7 +135,7 @@ pub fn built_in_source(key: &str) -> Result<&'static str> {
     playbook::built_in_by_key(key).map(|b| b.source).ok_or_else(|| unknown_playbook(key))
 }
 
-fn unknown_playbook(key: &str) -> cairn_protocol::ApiError {
+pub(crate) fn unknown_playbook(key: &str) -> cairn_protocol::ApiError {
     let keys: Vec<&str> = playbook::built_in().iter().map(|b| b.key).collect();
     fault("unknown_playbook", format!("There is no playbook '{key}'; built in are {}.", keys.join(", ")))
 }
@@ -113,7 +145,7 @@ fn default_mode(book: &Playbook) -> Option<String> {
     book.modes.iter().max_by_key(|m| book.items_for(Some(&m.key)).count()).map(|m| m.key.clone())
 }
 
-fn read_book(source: &str) -> Result<Playbook> {
+pub(crate) fn read_book(source: &str) -> Result<Playbook> {
     playbook::parse(source).map_err(|e| cairn_protocol::ApiError {
         code: "bad_playbook".to_owned(),
         message: format!("The playbook is not valid: {e}"),
@@ -121,6 +153,6 @@ fn read_book(source: &str) -> Result<Playbook> {
     })
 }
 
-fn named(book: &Playbook) -> PlaybookRef {
+pub(crate) fn named(book: &Playbook) -> PlaybookRef {
     PlaybookRef { key: book.key.clone(), version: book.version, digest: book.digest().to_owned() }
 }

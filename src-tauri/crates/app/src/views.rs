@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use cairn_domain::cell::{Cells, field};
 use cairn_domain::change::{CommentValue, Owner, Status, StatusValue};
 use cairn_domain::checklist::{self, BlockerView, ItemView, ProjectView};
-use cairn_domain::playbook::Playbook;
+use cairn_domain::playbook::{Item, Playbook, Target};
 use cairn_domain::{AccountId, Entity, OpId, TenantId, Time};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::api::{BlockerRow, CommentRow, ItemRow, PhaseRow, Progress};
+use crate::api::{BlockerRow, CommentRow, ItemRow, PhaseRow, Progress, TargetRow};
 
 /// Names of people by account, for those this laptop may know.
 #[derive(Debug, Clone, Default)]
@@ -72,6 +72,7 @@ struct Facts<'a> {
     done: BTreeSet<&'a str>,
     comments: Vec<Comment>,
     blockers: BTreeMap<OpId, BlockerView>,
+    parts: BTreeMap<&'a str, checklist::Progress>,
 }
 
 impl Frame<'_> {
@@ -79,15 +80,17 @@ impl Frame<'_> {
     pub fn phases(&self) -> Vec<PhaseRow> {
         let views = checklist::items(self.cells, self.project, self.playbook);
         let rows = self.rows(&views);
-        let keys = self.playbook.phases.iter().map(|p| (p.key.as_str(), p.title.as_str()));
-        keys.chain([("", "No longer in the playbook")])
-            .filter_map(|(key, title)| {
+        let mode = self.project.mode.as_deref();
+        let known = self.playbook.phases.iter().map(|p| (p.key.as_str(), p.title.as_str(), p.days_in(mode)));
+        known
+            .chain([("", "No longer in the playbook", None)])
+            .filter_map(|(key, title, days)| {
                 let items: Vec<ItemRow> = rows.iter().filter(|r| r.phase == key).cloned().collect();
                 if items.is_empty() {
                     return None;
                 }
                 let progress = count(checklist::progress(views.iter().filter(|v| v.phase == key)));
-                Some(PhaseRow { key: key.to_owned(), title: title.to_owned(), progress, items })
+                Some(PhaseRow { key: key.to_owned(), title: title.to_owned(), progress, items, days })
             })
             .collect()
     }
@@ -106,12 +109,26 @@ impl Frame<'_> {
         let comments = comments(self.cells);
         let blockers: BTreeMap<OpId, BlockerView> =
             checklist::blockers(self.cells).into_iter().map(|b| (b.blocker.op.clone(), b)).collect();
-        let facts = Facts { views, done, comments, blockers };
+        let parts = self.parts(views);
+        let facts = Facts { views, done, comments, blockers, parts };
         views.iter().map(|view| self.row(view, &facts)).collect()
     }
 
+    /// Counts of what is nested in each item, at any depth.
+    fn parts<'v>(&'v self, views: &'v [ItemView<'v>]) -> BTreeMap<&'v str, checklist::Progress> {
+        let mut nested: BTreeMap<&str, Vec<&ItemView<'_>>> = BTreeMap::new();
+        let parent = |key: &str| self.playbook.item(key).and_then(|item| item.parent.as_deref());
+        for view in views.iter().filter(|view| matches!(view.entity, Entity::Item(..))) {
+            // The playbook was read, so nesting ends after a few levels.
+            for above in std::iter::successors(parent(view.key), |key| parent(key)) {
+                nested.entry(above).or_default().push(view);
+            }
+        }
+        nested.into_iter().map(|(key, parts)| (key, checklist::progress(parts))).collect()
+    }
+
     fn row(&self, view: &ItemView<'_>, facts: &Facts<'_>) -> ItemRow {
-        let Facts { views, done, comments, blockers } = facts;
+        let Facts { views, done, comments, blockers, parts } = facts;
         let item = self.playbook.item(view.key).filter(|_| matches!(view.entity, Entity::Item(..)));
         let step = self.playbook.step(view.key).filter(|_| matches!(view.entity, Entity::Step(..)));
         // A dependency that the mode leaves out does not count.
@@ -145,7 +162,43 @@ impl Frame<'_> {
             comments: u32::try_from(comment_count).unwrap_or(u32::MAX),
             in_playbook: view.in_playbook,
             blocker: blocker.map(|b| blocker_row(self.tenant, b, self.names)),
+            priority: item.and_then(|i| i.priority).map(word),
+            complexity: item.and_then(|i| i.complexity),
+            target: item.and_then(|i| i.target.as_ref()).map(target_row),
+            repeat: item.and_then(|i| i.repeat).map(word),
+            round: item.and_then(|i| i.round.as_ref()).map(|r| r.n),
+            sign_off: item.and_then(|i| self.signed_by(i)),
+            owner_title: view.owner.as_ref().and_then(|o| self.called(o)),
+            parts: parts.get(view.key).copied().map(count),
         }
+    }
+
+    fn signed_by(&self, item: &Item) -> Option<String> {
+        let key = item.sign_off.as_ref()?;
+        self.playbook.sign_offs.iter().find(|line| line.key == *key).map(|line| line.title.clone())
+    }
+
+    /// What this playbook calls the role that owns something.
+    fn called(&self, owner: &Owner) -> Option<String> {
+        match owner {
+            Owner::Role(role) => self.playbook.roles.get(role).cloned(),
+            Owner::Account(_) => None,
+        }
+    }
+}
+
+/// A word of the playbook's format as its file writes it.
+fn word(value: impl Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// A target as rows show it.
+pub fn target_row(target: &Target) -> TargetRow {
+    TargetRow {
+        bound: word(target.bound),
+        value: target.value,
+        unit: target.unit.clone(),
+        within_hours: target.within_hours,
     }
 }
 

@@ -6,8 +6,10 @@
 mod fake;
 
 use cairn_app::desk::Desk;
+use cairn_app::upgrades::Worked;
 use cairn_domain::Change;
 use cairn_domain::change::{ItemField, Status};
+use cairn_domain::playbook;
 use serde_json::json;
 
 use fake::{Fake, Laptop, at, item, tenant};
@@ -146,4 +148,202 @@ fn signing_out_closes_the_door_and_keeps_the_work() {
     assert_eq!(desk.store.counts(None).unwrap().pending, 1);
     desk.store.set_signed_out(false).unwrap();
     assert_eq!(desk.store.next_push(9).unwrap()[0].ops.len(), 1);
+}
+
+/// The playbook of the laptops' project in its next version: `check-roles` is gone, `name-contacts`
+/// is called something else and `greet` is new.
+fn next_version() -> String {
+    let source = fake::source().replace("version = 1", "version = 2");
+    let gone = source.find("[[items]]\nkey = \"check-roles\"").unwrap();
+    let end = source[gone + 1..].find("\n\n").unwrap() + gone + 2;
+    let greet =
+        "[[items]]\nkey = \"greet\"\nphase = \"prepare\"\ntitle = \"Greet\"\nowner_role = \"CSM\"\n\n";
+    format!("{}{greet}{}", &source[..gone], &source[end..])
+        .replace("Name the people at the school", "Name everyone at the school")
+}
+
+fn keys_of(desk: &Desk) -> Vec<(String, bool)> {
+    let view = desk.checklist("hill", None).unwrap();
+    view.phases.into_iter().flat_map(|p| p.items).map(|i| (i.key, i.in_playbook)).collect()
+}
+
+fn worked_on() -> (Desk, impl Sized) {
+    let (mut desk, dir) = alone();
+    desk.set_status("hill", "check-roles", "complete", None, None, at(1_000)).unwrap();
+    desk.set_field("hill", "check-roles", "note", json!("three roles"), None, at(1_000)).unwrap();
+    (desk, dir)
+}
+
+#[test]
+fn an_upgrade_is_shown_before_it_is_done() {
+    let (desk, _dir) = worked_on();
+    let plan = desk.plan_upgrade("hill", Some(&next_version()), None).unwrap();
+    assert_eq!((plan.from, plan.to, plan.up_to_date), (1, 2, false));
+    let keys =
+        |lines: &[cairn_app::api::UpgradeLine]| lines.iter().map(|l| l.key.clone()).collect::<Vec<_>>();
+    assert_eq!(keys(&plan.added), ["greet"]);
+    assert_eq!(keys(&plan.removed), ["check-roles"]);
+    assert_eq!(plan.removed[0].holds, ["Complete", "note"]);
+    assert_eq!(plan.removed[0].phase, "Prepare");
+    assert_eq!(keys(&plan.changed), ["name-contacts"]);
+    let field = &plan.changed[0].fields[0];
+    assert_eq!(
+        (field.field.as_str(), field.before.as_deref()),
+        ("title", Some("Name the people at the school"))
+    );
+    assert_eq!(desk.checklist("hill", None).unwrap().version, Some(1), "looking changes nothing");
+    assert!(desk.plan_upgrade("hill", None, None).unwrap().up_to_date);
+}
+
+#[test]
+fn an_upgrade_keeps_work_where_it_is_asked_to_and_can_be_taken_back() {
+    for worked in [Worked::Stays, Worked::Goes] {
+        let (mut desk, _dir) = worked_on();
+        let source = next_version();
+        let before = keys_of(&desk);
+        let seen = desk.plan_upgrade("hill", Some(&source), None).unwrap().seen;
+        let written = desk.upgrade_project("hill", Some(&source), &seen, worked, at(1_001)).unwrap();
+        let stays = keys_of(&desk).contains(&("check-roles".to_owned(), false));
+        assert_eq!(stays, worked == Worked::Stays);
+        assert!(keys_of(&desk).contains(&("greet".to_owned(), true)));
+        let history = desk.history("hill", 10, at(1_001)).unwrap();
+        assert!(history.iter().find(|row| row.id == written.op).unwrap().can_undo);
+
+        desk.undo(&written.op, at(1_002)).unwrap();
+        assert_eq!(keys_of(&desk), before, "{worked:?}");
+        let item = desk.item("hill", "check-roles", at(1_002)).unwrap().item;
+        assert_eq!(
+            (item.status.as_str(), item.note.as_deref()),
+            ("complete", Some("three roles")),
+            "{worked:?}"
+        );
+        assert_eq!(desk.undo(&written.op, at(1_003)).unwrap_err().code, "built_on");
+    }
+}
+
+#[test]
+fn an_upgrade_is_refused_where_its_plan_is_no_longer_true() {
+    let (mut desk, _dir) = worked_on();
+    let source = next_version();
+    let seen = desk.plan_upgrade("hill", Some(&source), None).unwrap().seen;
+    desk.set_status("hill", "check-roles", "in_progress", None, None, at(1_001)).unwrap();
+    let mut upgrade = |seen: &str| {
+        desk.upgrade_project("hill", Some(&source), seen, Worked::Goes, at(1_002)).map_err(|e| e.code)
+    };
+    assert_eq!(upgrade(&seen).unwrap_err(), "changed_since");
+    let seen = desk.plan_upgrade("hill", Some(&source), None).unwrap().seen;
+    desk.upgrade_project("hill", Some(&source), &seen, Worked::Goes, at(1_003)).unwrap();
+    let seen = desk.plan_upgrade("hill", Some(&source), None).unwrap().seen;
+    let again = desk.upgrade_project("hill", Some(&source), &seen, Worked::Goes, at(1_004));
+    assert_eq!(again.unwrap_err().code, "up_to_date");
+    assert_eq!(desk.plan_upgrade("hill", None, None).unwrap_err().code, "older_playbook");
+    let other = playbook::built_in_by_key("pilot-ministry").unwrap().source;
+    assert_eq!(desk.plan_upgrade("hill", Some(other), None).unwrap_err().code, "other_playbook");
+    let error = desk.plan_upgrade("hill", Some("key = 1"), None).unwrap_err();
+    assert_eq!((error.code.as_str(), &error.details["line"]), ("bad_playbook", &json!(1)));
+}
+
+#[test]
+fn what_cairnctl_prints_of_an_upgrade_names_what_goes_with_it() {
+    let (mut desk, _dir) = worked_on();
+    let source = next_version();
+    let mut run =
+        |worked, apply| desk.upgrade_in_json("hill", Some(&source), None, worked, apply, at(1_001)).unwrap();
+    let json = run(Worked::Goes, false);
+    assert_eq!((&json["applied"], &json["from"], &json["to"]), (&json!(false), &json!(1), &json!(2)));
+    assert_eq!(json["diff"]["removed"][0]["key"], "check-roles");
+    assert_eq!(json["removed_with_values"][0]["holds"], json!(["Complete", "note"]));
+    assert_eq!(json["removed_with_values"][0]["stays"], false);
+    let json = run(Worked::Stays, true);
+    assert_eq!((&json["applied"], &json["removed_with_values"][0]["stays"]), (&json!(true), &json!(true)));
+    assert!(json["op"].is_string());
+    assert_eq!(run(Worked::Stays, true)["up_to_date"], true);
+}
+
+/// A note alone is work too.
+#[test]
+fn an_item_that_holds_only_a_note_stays() {
+    let (mut desk, _dir) = alone();
+    desk.set_field("hill", "check-roles", "note", json!("ask Dana"), None, at(1_000)).unwrap();
+    let source = next_version();
+    let seen = desk.plan_upgrade("hill", Some(&source), None).unwrap().seen;
+    desk.upgrade_project("hill", Some(&source), &seen, Worked::Stays, at(1_001)).unwrap();
+    assert!(keys_of(&desk).contains(&("check-roles".to_owned(), false)));
+}
+
+#[test]
+fn a_file_is_checked_with_all_its_faults_or_described() {
+    let bad = cairn_app::projects::check(
+        &next_version().replace("version = 2", "version = 0").replace("CSM", "csm"),
+    );
+    assert!(bad.playbook.is_none());
+    assert_eq!((bad.problems[0].code.as_str(), bad.problems[0].line), ("bad_version", 5));
+    assert!(bad.problems.len() > 1);
+    let source = playbook::built_in_by_key("regional-workshop").unwrap().source;
+    let good = cairn_app::projects::check(source);
+    let facts = good.playbook.unwrap();
+    assert!(good.problems.is_empty());
+    assert_eq!((facts.phases.len(), facts.sign_offs, facts.choice.phases), (5, 4, 5));
+    assert!(facts.nested > 100 && facts.targets > 10, "{facts:?}");
+}
+
+/// A second project of its own for each, in a tenant that has one already.
+#[test]
+fn every_built_in_playbook_can_be_started() {
+    for choice in cairn_app::projects::choices() {
+        let (mut desk, _dir) = alone();
+        let source = cairn_app::projects::built_in_source(&choice.key).unwrap();
+        let modes: Vec<Option<String>> = if choice.modes.is_empty() {
+            vec![None]
+        } else {
+            choice.modes.iter().map(|mode| Some(mode.key.clone())).collect()
+        };
+        for mode in modes {
+            desk.start_project("hill", source, mode.clone(), Some("2026-09-01".into()), at(1_000)).unwrap();
+            let view = desk.checklist("hill", Some(&choice.key)).unwrap();
+            assert!(
+                view.phases.iter().flat_map(|p| &p.items).all(|i| i.due.is_some())
+                    || choice.key == "first-school-go-live"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_rows_carry_what_the_playbook_says() {
+    let (mut desk, _dir) = alone();
+    let start = |desk: &mut Desk, key: &str, mode: Option<&str>| {
+        let source = cairn_app::projects::built_in_source(key).unwrap();
+        desk.start_project("hill", source, mode.map(str::to_owned), Some("2026-09-01".into()), at(1_000))
+            .unwrap();
+        desk.checklist("hill", Some(key)).unwrap()
+    };
+    let row = |view: &cairn_app::api::ChecklistView, key: &str| {
+        view.phases.iter().flat_map(|p| &p.items).find(|i| i.key == key).cloned().unwrap()
+    };
+    let view = start(&mut desk, "pilot-ministry", None);
+    let items: usize = view.phases.iter().map(|p| p.items.len()).sum();
+    assert_eq!((items, view.phases.len()), (47, 8));
+    let server = row(&view, "staging-server");
+    assert_eq!((server.priority.as_deref(), server.complexity), (Some("critical"), Some(5)));
+    assert_eq!(server.due.as_deref(), Some("2026-06-23"), "70 days before");
+
+    let view = start(&mut desk, "regional-workshop", None);
+    let week = row(&view, "workshop-3");
+    assert_eq!((week.round, week.repeat.as_deref()), (Some(3), Some("weekly")));
+    assert_eq!(week.parts.map(|p| p.total), Some(20));
+    let half = row(&view, "onboarded-day-1").target.unwrap();
+    assert_eq!((half.bound.as_str(), half.value, half.within_hours), ("at_least", 50.0, Some(24)));
+    let signed = row(&view, "sign-director");
+    assert!(signed.sign_off.is_some());
+    assert_eq!(
+        (signed.owner.as_deref(), signed.owner_title.as_deref()),
+        (Some("district_admin"), Some("Programme director"))
+    );
+    assert_eq!(signed.parent.as_deref(), Some("approve-launch"));
+
+    let view = start(&mut desk, "ethics-line-client", Some("standard"));
+    assert_eq!(view.mode_title.as_deref(), Some("Standard"));
+    assert_eq!(view.phases[0].days, Some(6));
+    assert!(view.phases.iter().flat_map(|p| &p.items).all(|i| i.key != "form-steering-group"));
 }

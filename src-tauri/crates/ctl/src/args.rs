@@ -168,7 +168,7 @@ pub enum ProjectCommand {
         /// Key of a built-in playbook, or a file.
         #[arg(long)]
         playbook: String,
-        /// Rollout mode; the playbook's first where left out.
+        /// Rollout mode; where left out the one with the most items.
         #[arg(long)]
         mode: Option<String>,
         /// Target go-live, YYYY-MM-DD.
@@ -185,6 +185,9 @@ pub enum ProjectCommand {
         /// Only show what would change.
         #[arg(long)]
         dry_run: bool,
+        /// Keep items that go but hold something, marked as no longer in the playbook.
+        #[arg(long)]
+        keep: bool,
     },
 }
 

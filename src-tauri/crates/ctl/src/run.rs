@@ -8,7 +8,8 @@ use std::process::ExitCode;
 
 use cairn_app::api::{ConflictRow, HistoryRow, ItemRow, QueueRow, Written};
 use cairn_app::error::{Result, exit_code, fault};
-use cairn_app::projects::built_in_source;
+use cairn_app::projects::{self, built_in_source};
+use cairn_app::upgrades::Worked;
 use cairn_app::{KeyPlace, Session};
 use cairn_domain::Time;
 use cairn_domain::playbook;
@@ -300,18 +301,41 @@ fn project_command(
             let source = source_of(&playbook)?;
             desk.start_project(&tenant, &source, mode, go_live, now()).map(|w| Answer::written(&w))
         }
-        ProjectCommand::Upgrade { tenant, playbook, dry_run } => {
+        ProjectCommand::Upgrade { tenant, playbook, dry_run, keep } => {
             let source = playbook.as_deref().map(source_of).transpose()?;
-            let json = desk.upgrade_project(&tenant, source.as_deref(), project, !dry_run, now())?;
-            let words = if json["up_to_date"] == true {
-                "The project has this version already.".to_owned()
-            } else {
-                let verb = if dry_run { "Would upgrade" } else { "Upgraded" };
-                format!("{verb} from version {} to {}: {}", json["from"], json["to"], json["diff"])
-            };
-            Ok(Answer::yes(json, vec![words]))
+            let worked = if keep { Worked::Stays } else { Worked::Goes };
+            let json = desk.upgrade_in_json(&tenant, source.as_deref(), project, worked, !dry_run, now())?;
+            let lines = upgrade_lines(&json, dry_run);
+            Ok(Answer::yes(json, lines))
         }
     }
+}
+
+/// An upgrade in plain lines: what comes, goes and differs, and what hangs on what goes.
+fn upgrade_lines(json: &Value, dry_run: bool) -> Vec<String> {
+    if json["up_to_date"] == true {
+        return vec!["The project has this version already.".to_owned()];
+    }
+    let verb = if dry_run { "Would upgrade" } else { "Upgraded" };
+    let mut lines = vec![format!("{verb} from version {} to {}:", json["from"], json["to"])];
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    for diff in [&json["diff"], &json["diff"]["steps"]] {
+        for (sign, name) in [("+", "added"), ("-", "removed")] {
+            let named = |e: &Value| format!("{sign} {}\t{}", text(&e["key"]), text(&e["title"]));
+            lines.extend(list(&diff[name]).iter().map(named));
+        }
+        lines.extend(list(&diff["changed"]).iter().map(|e| {
+            let fields: Vec<String> = list(&e["fields"]).iter().map(|f| text(&f["field"])).collect();
+            format!("~ {}\t{}", text(&e["key"]), fields.join(", "))
+        }));
+    }
+    lines.extend(list(&json["removed_with_values"]).iter().map(|e| {
+        let holds: Vec<String> = list(&e["holds"]).iter().map(&text).collect();
+        let fate = if e["stays"] == true { "stays" } else { "goes with" };
+        format!("{} {fate}: {}", text(&e["key"]), holds.join(", "))
+    }));
+    lines
 }
 
 struct ItemChange {
@@ -448,6 +472,7 @@ fn check_playbook(file: &Path) -> Result<Answer> {
     let source = read(file)?;
     Ok(match playbook::parse_all(&source) {
         Ok(book) => {
+            let facts = projects::check(&source).playbook;
             let words = format!(
                 "{} version {}: {} items, {} steps",
                 book.key,
@@ -455,10 +480,16 @@ fn check_playbook(file: &Path) -> Result<Answer> {
                 book.items.len(),
                 book.steps.len()
             );
-            Answer::yes(
-                json!({ "ok": true, "key": book.key, "version": book.version, "problems": [] }),
-                vec![words],
-            )
+            let mut lines = vec![words];
+            lines.extend(
+                book.modes.iter().map(|mode| {
+                    format!("mode {}: {} items", mode.key, book.items_for(Some(&mode.key)).count())
+                }),
+            );
+            let json = json!({
+                "ok": true, "key": book.key, "version": book.version, "problems": [], "contains": facts,
+            });
+            Answer::yes(json, lines)
         }
         Err(faults) => Answer {
             lines: faults

@@ -1,5 +1,7 @@
 //! Reading a tenant: what is done, next and blocked. Everything here is derived on read.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -114,25 +116,27 @@ pub fn items<'a>(cells: &'a Cells, project: &'a ProjectView, playbook: &'a Playb
         .items_for(mode)
         .map(|item| {
             let entity = Entity::Item(project.id.clone(), item.key.clone());
-            let due = item.due.and_then(|days| relative(project.go_live.as_deref(), i64::from(days)));
+            let due =
+                item.due_in(mode).and_then(|days| relative(project.go_live.as_deref(), i64::from(days)));
             view(cells, entity, (&item.key, &item.phase, &item.title), Some(&item.owner_role), due)
         })
         .collect();
-    let lost: Vec<ItemView<'a>> = cells
+    let shown: BTreeSet<&str> = views.iter().map(|view| view.key).collect();
+    let lost: BTreeSet<(&'a Entity, &'a str)> = cells
         .iter()
-        .filter_map(|(key, cell)| match &key.entity {
-            Entity::Item(p, k) if *p == project.id && key.field == field::STATUS => Some((key, k, cell)),
+        .filter(|(_, cell)| is_decided_here(cell))
+        .filter_map(|(key, _)| match &key.entity {
+            entity @ Entity::Item(p, k) if *p == project.id => Some((entity, k.as_str())),
             _ => None,
         })
-        .filter(|(_, k, cell)| is_decided_here(cell) && !views.iter().any(|v| v.key == k.as_str()))
-        .map(|(key, k, _)| {
-            let title = playbook.item(k).map_or(k.as_str(), |i| i.title.as_str());
-            let mut view = view(cells, key.entity.clone(), (k, "", title), None, None);
-            view.in_playbook = false;
-            view
-        })
+        .filter(|(_, key)| !shown.contains(key))
         .collect();
-    views.extend(lost);
+    views.extend(lost.into_iter().map(|(entity, key)| {
+        let title = playbook.item(key).map_or(key, |item| item.title.as_str());
+        let mut view = view(cells, entity.clone(), (key, "", title), None, None);
+        view.in_playbook = false;
+        view
+    }));
     views
 }
 
@@ -145,6 +149,18 @@ pub fn steps<'a>(cells: &'a Cells, project: &'a ProjectView, playbook: &'a Playb
             view(cells, entity, (&step.key, "", &step.title), Some(&step.owner_role), None)
         })
         .collect()
+}
+
+/// What people wrote on an item or step of a project, by field; what was cleared does not count.
+pub fn written_on<'a>(cells: &'a Cells, entity: &Entity) -> Vec<(&'a str, Shown<'a>)> {
+    let from = CellKey::new(entity.clone(), "");
+    let of_entity = cells.range(from..).take_while(|(key, _)| key.entity == *entity);
+    let held = of_entity.filter(|(_, cell)| is_decided_here(cell));
+    held.filter_map(|(key, cell)| {
+        let (op, kept) = cell.winner()?;
+        Some((key.field.as_str(), Shown { op, kept, conflict: cell.is_conflict() }))
+    })
+    .collect()
 }
 
 /// Whether anyone wrote a value that is still there; an upgrade clears what its author saw.

@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::access::Role;
-use crate::cell::{Cell, Cells, field};
+use crate::cell::{Cell, Cells};
 use crate::change::{CommentValue, Owner, Status};
 use crate::checklist::{self, ItemView, ProjectView};
 use crate::id::{AccountId, Entity, OpId};
@@ -227,6 +227,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::cell::field;
     use crate::playbook;
     use crate::{Kept, ProjectId};
 

@@ -102,6 +102,9 @@ const COMMENTS: [&str; 5] = [
     "Agreed on the date by phone.",
 ];
 
+/// How long ago the demo's projects began.
+const BEGUN: chrono::Duration = chrono::Duration::days(20);
+
 /// Makes what is missing of the demo data.
 ///
 /// # Errors
@@ -176,7 +179,7 @@ impl Plan {
         let round = index / PLACES.len();
         let known = playbook::built_in();
         let playbook = known[index % known.len()].key;
-        let kind = if playbook == "school-district" { "School District" } else { "School" };
+        let kind = kind(playbook);
         let number = if round == 0 { String::new() } else { format!(" {}", round + 1) };
         let name = format!("{place} {kind}{number}");
         let slug = name.to_lowercase().replace(' ', "-");
@@ -192,6 +195,17 @@ impl Plan {
             out.extend(["ben.okafor", "dora.klein", "lea.brandt", "tom.silva"]);
         }
         out
+    }
+}
+
+/// What an institution that follows a playbook is called.
+fn kind(playbook: &str) -> &'static str {
+    match playbook {
+        "school-district" => "School District",
+        "pilot-ministry" => "Ministry",
+        "ethics-line-client" => "Holding",
+        "regional-workshop" => "Region",
+        _ => "School",
     }
 }
 
@@ -244,10 +258,12 @@ fn make_tenant(service: &Service, plan: &Plan, laptops: &[Laptop], ask: &mut Ask
     };
     let by = &laptops[plan.index % 2];
     let csm = &laptops[2];
-    let at = ask.now - chrono::Duration::days(20);
+    let at = ask.now - BEGUN;
+    let most = i32::try_from(book.items_for(mode.as_deref()).count() * 3).unwrap_or(i32::MAX);
+    let step = (BEGUN / most.max(1)).min(chrono::Duration::hours(5));
     admin::create_tenant_with(service, &new, ask, |journal, desk, ask| {
         let random = &mut plan.random.clone();
-        let mut hand = Hand { service, journal, desk, at };
+        let mut hand = Hand { service, journal, desk, at, step };
         hand.work(&book, mode.as_deref(), by, csm, random, ask)
     })
     .map(drop)
@@ -259,6 +275,8 @@ struct Hand<'a, 't> {
     journal: &'a mut Journal<'t>,
     desk: &'a Desk<'a>,
     at: Time,
+    /// Between two changes: the work of all tenants ends before now, however long the playbook.
+    step: chrono::Duration,
 }
 
 impl Hand<'_, '_> {
@@ -331,7 +349,7 @@ impl Hand<'_, '_> {
     }
 
     fn write(&mut self, change: Change, by: Option<&Laptop>, ask: &mut Ask<'_>) -> Result<()> {
-        self.at += chrono::Duration::hours(5);
+        self.at += self.step;
         match by {
             Some(laptop) => {
                 let mut author = laptop.caller.clone();

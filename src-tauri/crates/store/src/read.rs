@@ -12,7 +12,7 @@ use cairn_domain::playbook::Playbook;
 use cairn_domain::undo::Did;
 use cairn_domain::{AccountId, Cell, CellKey, Entity, Hash, TenantId, Time};
 use cairn_protocol::sync::{HeldOp, Position};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 use serde::Deserialize;
 
 use crate::cells::load_cells;
@@ -205,6 +205,16 @@ impl Store {
     /// Whatever the database reports.
     pub fn playbook(&self, tenant: &TenantId, digest: &str) -> Result<Option<Arc<Playbook>>, StoreError> {
         read_playbook(&self.db, &self.playbooks, tenant, digest)
+    }
+
+    /// The source of such a playbook, as it was published.
+    ///
+    /// # Errors
+    /// Whatever the database reports.
+    pub fn playbook_source(&self, tenant: &TenantId, digest: &str) -> Result<Option<String>, StoreError> {
+        let mut statement =
+            self.db.prepare_cached("SELECT source FROM playbooks WHERE tenant = ?1 AND digest = ?2")?;
+        Ok(statement.query_row((tenant.as_str(), digest), |row| row.get(0)).optional()?)
     }
 
     /// The open conflicts of one tenant or of all, by tenant and cell.

@@ -8,7 +8,7 @@ export type Action = {
   label: string;
   hint: string;
   keys: string[];
-  icon: "screen" | "checklist" | "sync" | "lock" | "key" | "out" | "bell";
+  icon: "screen" | "checklist" | "sync" | "lock" | "key" | "out" | "bell" | "upgrade";
   run: () => void;
 };
 

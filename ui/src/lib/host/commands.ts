@@ -9,11 +9,13 @@ import type {
   HistoryRow,
   InboxView,
   ItemDetail,
+  PlaybookCheck,
   Session,
   StatusLine,
   SyncReport,
   SyncView,
   TenantRow,
+  UpgradePlan,
   Written,
 } from "./types";
 
@@ -59,7 +61,21 @@ export type Commands = {
   set_field: [{ tenant: string; entity: string } & FieldEdit, Written];
   comment: [{ tenant: string; entity: string; text: string; visibility: string }, Written];
   undo: [{ op: string }, Written];
-  start_project: [{ tenant: string; playbook: string; mode?: string; go_live?: string }, Written];
+  /** From a built-in playbook by its key, or from a file's source. */
+  start_project: [
+    ({ playbook: string } | { source: string }) & {
+      tenant: string;
+      mode?: string;
+      go_live?: string;
+    },
+    Written,
+  ];
+  /** What a playbook's source contains, or everything that is wrong with it. */
+  check_playbook: [{ source: string }, PlaybookCheck];
+  /** What an upgrade would change; without a source to the version that ships with Cairn. */
+  plan_upgrade: [{ tenant: string; source?: string }, UpgradePlan];
+  /** Upgrades as a plan said; `keep` lets items that go but hold something stay. */
+  upgrade_project: [{ tenant: string; source?: string; seen: string; keep: boolean }, Written];
   history: [{ tenant: string }, { ops: HistoryRow[] }];
   sync_now: [None, SyncReport];
   sync_view: [None, SyncView];

@@ -5,9 +5,12 @@ import type {
   InboxRow,
   ItemRow,
   Person,
+  PlaybookCheck,
   PlaybookChoice,
   QueueRow,
   TenantRow,
+  UpgradeLine,
+  UpgradePlan,
 } from "./types";
 
 const DAY = 86_400_000;
@@ -33,26 +36,204 @@ export const PEOPLE: Person[] = [
   { account: "acc-dana", name: "dana.whitfield", role: "district_admin" },
 ];
 
+const span = (min_days: number, max_days: number) => ({ min_days, max_days });
+
 export const PLAYBOOKS: PlaybookChoice[] = [
   {
     key: "school-district",
     title: "School district",
+    summary:
+      "Brings a district from an empty tenant to teachers who use the platform, as a pilot, school by school or all at once.",
+    tenant_kind: "school-district",
     version: 1,
+    duration: span(30, 120),
     modes: [
-      ["pilot", "Pilot, 1 to 3 schools"],
-      ["phased", "Phased, school by school"],
-      ["full", "Full launch"],
+      { key: "pilot", title: "Pilot", summary: "One to three schools.", duration: null, items: 7 },
+      { key: "phased", title: "Phased", summary: "School by school.", duration: null, items: 10 },
+      {
+        key: "full",
+        title: "Full district",
+        summary: "Every school on one day.",
+        duration: null,
+        items: 8,
+      },
     ],
+    phases: 5,
     items: 10,
   },
   {
     key: "first-school-go-live",
     title: "First school go-live",
+    summary:
+      "Takes the first one or two schools live under pilot guardrails, with checked data and a rehearsed recovery.",
+    tenant_kind: "school",
     version: 1,
+    duration: span(21, 42),
     modes: [],
+    phases: 5,
     items: 26,
   },
+  {
+    key: "pilot-ministry",
+    title: "Pilot ministry",
+    summary:
+      "Builds everything a pilot with ministries needs: an environment of its own, accounts, training, acceptance testing, a help desk and monitoring.",
+    tenant_kind: "ministry",
+    version: 1,
+    duration: span(60, 100),
+    modes: [],
+    phases: 8,
+    items: 47,
+  },
+  {
+    key: "ethics-line-client",
+    title: "Ethics line client",
+    summary:
+      "Brings a client's ethics line from an empty account to cases that are taken in, handled and reported.",
+    tenant_kind: "client",
+    version: 1,
+    duration: span(14, 180),
+    modes: [
+      {
+        key: "quick-start",
+        title: "Quick start",
+        summary: "One organisation, standard forms, no old cases. Two to four weeks.",
+        duration: span(14, 28),
+        items: 22,
+      },
+      {
+        key: "standard",
+        title: "Standard",
+        summary: "Own categories and forms, single sign-on, old cases. Four to eight weeks.",
+        duration: span(28, 56),
+        items: 34,
+      },
+      {
+        key: "complex",
+        title: "Complex",
+        summary: "Several units or languages, in step with the HR system. Eight to sixteen weeks.",
+        duration: span(56, 112),
+        items: 40,
+      },
+      {
+        key: "enterprise",
+        title: "Enterprise",
+        summary: "A group with reviews of its own and a steering group. Three to six months.",
+        duration: span(90, 180),
+        items: 43,
+      },
+    ],
+    phases: 8,
+    items: 43,
+  },
+  {
+    key: "regional-workshop",
+    title: "Regional workshop",
+    summary:
+      "Prepares, launches and closes a series of five workshops in a region, one workshop each week.",
+    tenant_kind: "region",
+    version: 1,
+    duration: span(70, 105),
+    modes: [],
+    phases: 5,
+    items: 179,
+  },
 ];
+
+/** What a file is said to be: bad where it has the word "fault" in it, good otherwise. */
+export function checkOf(source: string): PlaybookCheck {
+  if (source.includes("fault")) {
+    return {
+      problems: [
+        {
+          line: 12,
+          column: 14,
+          code: "unknown_role",
+          message: "`csm` is not a role; roles are SUPPORT_TIER_1, SUPPORT_TIER_2 and others",
+        },
+        {
+          line: 31,
+          column: 15,
+          code: "unknown_dependency",
+          message: "`confirm-branch` is not a key of any item in this playbook",
+        },
+      ],
+      playbook: null,
+    };
+  }
+  return {
+    problems: [],
+    playbook: {
+      choice: {
+        key: "library-pilot",
+        title: "Library pilot",
+        summary: "A first library with three branches.",
+        tenant_kind: "library",
+        version: 1,
+        duration: span(20, 30),
+        modes: [],
+        phases: 2,
+        items: 12,
+      },
+      phases: [
+        ["Prepare", 8],
+        ["Open", 4],
+      ],
+      nested: 3,
+      targets: 1,
+      steps: 0,
+      banners: 0,
+      sign_offs: 2,
+    },
+  };
+}
+
+/** An upgrade with something of everything; the item with this key goes though it holds work. */
+export const GOES = "watch-dashboard";
+
+/** What an upgrade of the pictures' tenant to version 2 would change. */
+export function upgradePlan(from: number): UpgradePlan {
+  const line = (key: string, title: string, phase: string, more: Partial<UpgradeLine> = {}) => ({
+    kind: "item",
+    key,
+    title,
+    phase,
+    fields: [],
+    holds: [],
+    stays: false,
+    ...more,
+  });
+  return {
+    project: "first-school-go-live/0",
+    title: "First school go-live",
+    from,
+    to: 2,
+    up_to_date: from === 2,
+    mode_gone: null,
+    added: [
+      line("walk-the-building", "Walk through the building with the caretaker", "Prepare"),
+      line("rehearse-recovery", "Rehearse the recovery with the school", "Go-live"),
+    ],
+    removed: [
+      line(GOES, "Bring monitoring to the people on call", "Policies", {
+        holds: ["Complete", "note"],
+      }),
+    ],
+    changed: [
+      line("import-students", "Import students and guardians", "Data", {
+        fields: [
+          { field: "title", before: "Import students", after: "Import students and guardians" },
+          { field: "due", before: "14 days before go-live", after: "10 days before go-live" },
+        ],
+      }),
+      line("set-up-staff", "Set up staff accounts", "", {
+        kind: "step",
+        fields: [{ field: "needs", before: "A list.", after: "A list and its owner." }],
+      }),
+    ],
+    seen: `seen-${from}`,
+  };
+}
 
 type Seed = [key: string, title: string, status: string, more?: Partial<ItemRow>];
 
@@ -232,7 +413,7 @@ function hillSeeds(now: Date): Array<[string, string, Seed[]]> {
 }
 
 /** One phase of the fake's store. */
-export type FakePhase = { key: string; title: string; items: ItemRow[] };
+export type FakePhase = { key: string; title: string; days: number | null; items: ItemRow[] };
 
 function itemOf(now: Date, playbook: string, phase: string, seed: Seed, order: number): ItemRow {
   const [key, title, status, more] = seed;
@@ -261,8 +442,125 @@ function itemOf(now: Date, playbook: string, phase: string, seed: Seed, order: n
     comments: 0,
     in_playbook: true,
     blocker: null,
+    priority: null,
+    complexity: null,
+    target: null,
+    repeat: null,
+    round: null,
+    sign_off: null,
+    owner_title: null,
+    parts: null,
     ...more,
   };
+}
+
+/** A series of workshops: items nested three deep, targets, repeats, sign-offs, points. */
+export function workshopPhases(now: Date): FakePhase[] {
+  const lead = { owner: "IMPL_SPEC", owner_account: null, owner_title: "Technical lead" };
+  const director = {
+    owner: "district_admin",
+    owner_account: null,
+    owner_title: "Programme director",
+  };
+  const facilitator = { owner: "CSM", owner_account: null, owner_title: "Facilitator" };
+  const week = (n: number): Seed[] => {
+    const parent = (key: string) => ({ ...facilitator, parent: `${key}-${n}`, round: n });
+    const own = { ...facilitator, round: n };
+    return [
+      [
+        `workshop-${n}`,
+        `Workshop ${n}`,
+        "not_started",
+        {
+          ...own,
+          repeat: "weekly",
+          priority: "critical",
+          target: { bound: "at_least", value: 85, unit: "% handed in", within_hours: null },
+        },
+      ],
+      [
+        `workshop-opening-${n}`,
+        `Monday: open workshop ${n}`,
+        "in_progress",
+        { ...own, parent: `workshop-${n}` },
+      ],
+      [`unlock-${n}`, "Unlock the workshop", "complete", parent("workshop-opening")],
+      [
+        `tell-${n}`,
+        "Tell the participants that it is open",
+        "not_started",
+        parent("workshop-opening"),
+      ],
+      [
+        `workshop-closing-${n}`,
+        `Friday: close workshop ${n}`,
+        "not_started",
+        { ...own, parent: `workshop-${n}` },
+      ],
+    ];
+  };
+  const seeds: Array<[string, string, number, Seed[]]> = [
+    [
+      "launch",
+      "Launch",
+      7,
+      [
+        [
+          "approve-launch",
+          "Approve the launch",
+          "in_progress",
+          { ...lead, priority: "critical", complexity: 3 },
+        ],
+        [
+          "sign-technical",
+          "Approved by the technical lead",
+          "complete",
+          { ...lead, parent: "approve-launch", sign_off: "The technical lead approves the launch" },
+        ],
+        [
+          "sign-director",
+          "Approved by the programme director",
+          "not_started",
+          {
+            ...director,
+            parent: "approve-launch",
+            sign_off: "The programme director approves the launch",
+          },
+        ],
+      ],
+    ],
+    [
+      "first-week",
+      "First week",
+      12,
+      [
+        [
+          "bring-people-in",
+          "Bring everyone in",
+          "not_started",
+          { ...facilitator, priority: "critical" },
+        ],
+        [
+          "onboarded-day-1",
+          "Half of the participants are in after a day",
+          "not_started",
+          {
+            ...facilitator,
+            parent: "bring-people-in",
+            target: { bound: "at_least", value: 50, unit: "% onboarded", within_hours: 24 },
+          },
+        ],
+      ],
+    ],
+    ["series", "Weekly workshops", 28, [...week(2), ...week(3)]],
+  ];
+  let order = 0;
+  return seeds.map(([key, title, days, list]) => ({
+    key,
+    title,
+    days,
+    items: list.map((seed) => itemOf(now, "regional-workshop", key, seed, order++)),
+  }));
 }
 
 /** The checklist in the pictures: 22 items that count, 14 done, 2 blocked. */
@@ -271,6 +569,7 @@ export function hillPhases(now: Date): FakePhase[] {
   return hillSeeds(now).map(([key, title, seeds]) => ({
     key,
     title,
+    days: 7,
     items: seeds.map((seed) => itemOf(now, "first-school-go-live", key, seed, order++)),
   }));
 }
@@ -291,7 +590,7 @@ export function plainPhases(now: Date, done: number, total: number): FakePhase[]
       ];
       return itemOf(now, "school-district", key, seed, number);
     });
-    phases.push({ key, title: `Phase ${first / full + 1}`, items });
+    phases.push({ key, title: `Phase ${first / full + 1}`, days: null, items });
   }
   return phases;
 }

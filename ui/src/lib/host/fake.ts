@@ -8,9 +8,11 @@ import { texts } from "../texts";
 import type { Commands, Host, Place } from "./commands";
 import {
   at,
+  checkOf,
   conflicts,
   date,
   type FakePhase,
+  GOES,
   held,
   hillPhases,
   historyOf,
@@ -20,7 +22,9 @@ import {
   plainPhases,
   refused,
   tenantRow,
+  upgradePlan,
   waiting,
+  workshopPhases,
 } from "./fake-data";
 import type {
   ChecklistView,
@@ -35,6 +39,7 @@ import type {
   QueueRow,
   Session,
   TenantRow,
+  UpgradePlan,
   Written,
 } from "./types";
 
@@ -47,6 +52,10 @@ export type FakeOptions = {
   data?: "full" | "empty" | "clean";
   /** Items of the large checklist. */
   large?: number;
+  /** A tenant with a series of workshops beside the others. */
+  workshop?: boolean;
+  /** The version of the pictures' playbook that ships. */
+  ships?: number;
   readOnly?: boolean;
   manager?: boolean;
 };
@@ -81,6 +90,8 @@ export class FakeHost implements Host {
   problem: string | null = null;
   readonly tenants: TenantRow[] = [];
   readonly phases = new Map<string, FakePhase[]>();
+  /** The version of its playbook that a tenant's project follows, where it is not 1. */
+  readonly versions = new Map<string, number>();
   readonly comments = new Map<string, CommentRow[]>();
   readonly histories = new Map<string, HistoryRow[]>();
   readonly calls: Array<{ command: string; request: unknown }> = [];
@@ -153,6 +164,19 @@ export class FakeHost implements Host {
       },
       [],
     );
+    if (this.#options.workshop) {
+      add(
+        {
+          id: "t-delta",
+          slug: "delta-region",
+          name: "Delta Region",
+          playbook: "regional-workshop",
+          mode: null,
+          go_live: date(now, -10),
+        },
+        workshopPhases(now),
+      );
+    }
     if (this.#options.large) {
       add(
         { id: "t-large", slug: "large", name: "Metro District" },
@@ -312,7 +336,7 @@ export class FakeHost implements Host {
     item: ({ tenant, entity }) => {
       const item = this.#item(tenant, entity);
       return {
-        item: this.#shown(item),
+        item: { ...this.#shown(item), parts: this.#parts(item.key, this.#items(tenant)) },
         comments: this.#commentsOf(entity),
         history: [...(this.histories.get(entity) ?? []), ...historyOf(this.now, item)],
         people: PEOPLE,
@@ -361,12 +385,26 @@ export class FakeHost implements Host {
       this.waiting = this.waiting.filter((row) => row.op !== op);
       return this.#written("t-hill", this.#op("t-hill"), `Undone: ${summary}`, null);
     },
-    start_project: ({ tenant, playbook, mode, go_live }) => {
+    check_playbook: ({ source }) => checkOf(source),
+    plan_upgrade: ({ tenant, source }) => this.#plan(tenant, source),
+    upgrade_project: ({ tenant, source, seen, keep }) => {
+      if (this.#plan(tenant, source).seen !== seen)
+        throw fail("changed_since", "Something changed since the changes were shown.");
+      return this.#upgrade(tenant, keep);
+    },
+    start_project: (request) => {
+      const { tenant, mode, go_live } = request;
+      const own = "source" in request ? checkOf(request.source).playbook?.choice : undefined;
+      const playbook = "source" in request ? (own?.key ?? "") : request.playbook;
       const row = this.#row(tenant);
       Object.assign(row, { playbook, mode: mode ?? null, go_live: go_live ?? null });
       this.phases.set(
         tenant,
-        plainPhases(this.now, 0, PLAYBOOKS.find((p) => p.key === playbook)?.items ?? 10),
+        plainPhases(
+          this.now,
+          0,
+          (own ?? PLAYBOOKS.find((one) => one.key === playbook))?.items ?? 10,
+        ),
       );
       return this.#written(tenant, this.#op(tenant), `Project started: ${playbook}`, null);
     },
@@ -467,18 +505,70 @@ export class FakeHost implements Host {
     const row = this.#row(tenant);
     const phases: PhaseRow[] = (this.phases.get(tenant) ?? []).map((phase) => ({
       ...phase,
-      items: phase.items.map((item) => this.#shown(item)),
+      items: phase.items.map((item) => ({
+        ...this.#shown(item),
+        parts: this.#parts(item.key, phase.items),
+      })),
       progress: progressOf(phase.items),
     }));
     return {
       tenant: this.#tenant(row),
-      playbook_title: PLAYBOOKS.find((one) => one.key === row.playbook)?.title ?? null,
-      version: row.playbook === null ? null : 1,
+      playbook_title:
+        row.playbook === null
+          ? null
+          : (PLAYBOOKS.find((one) => one.key === row.playbook)?.title ??
+            texts.playbook(row.playbook)),
+      version: row.playbook === null ? null : (this.versions.get(tenant) ?? 1),
       phases,
       playbooks: this.#options.readOnly ? [] : PLAYBOOKS,
       can_write: !this.#options.readOnly,
       can_comment: true,
+      mode_title: row.mode === null ? null : row.mode.charAt(0).toUpperCase() + row.mode.slice(1),
+      can_upgrade: !this.#options.readOnly && row.playbook !== null,
+      newer: this.#newer(row),
     };
+  }
+
+  #newer(row: TenantRow): number | null {
+    const ships = this.#options.ships ?? 1;
+    const follows = this.versions.get(row.id) ?? 1;
+    return row.playbook === "first-school-go-live" && ships > follows ? ships : null;
+  }
+
+  /** Only the pictures' tenant has somewhere to go: to the version that ships, or to a file. */
+  #plan(tenant: string, source: string | undefined): UpgradePlan {
+    const from = this.versions.get(tenant) ?? 1;
+    const plan = upgradePlan(from);
+    if (source === undefined && (this.#options.ships ?? 1) <= from)
+      return { ...plan, to: from, up_to_date: true };
+    return plan;
+  }
+
+  #upgrade(tenant: string, keep: boolean): Written {
+    const before = structuredClone(this.phases.get(tenant) ?? []);
+    const phases = structuredClone(before);
+    for (const phase of phases) {
+      phase.items = phase.items.filter((item) => item.key !== GOES);
+    }
+    const gone = before.flatMap((phase) => phase.items).find((item) => item.key === GOES);
+    if (keep && gone) {
+      const items = [{ ...gone, phase: "", in_playbook: false }];
+      phases.push({ key: "", title: "No longer in the playbook", days: null, items });
+    }
+    this.phases.set(tenant, phases);
+    this.versions.set(tenant, 2);
+    return this.#written(tenant, this.#op(tenant), "Playbook upgraded to version 2", () => {
+      this.phases.set(tenant, before);
+      this.versions.set(tenant, 1);
+    });
+  }
+
+  /** Counts of what is nested in an item, at any depth. */
+  #parts(key: string, items: ItemRow[]): Progress | null {
+    const nested = (above: string): ItemRow[] =>
+      items.filter((item) => item.parent === above).flatMap((item) => [item, ...nested(item.key)]);
+    const all = nested(key);
+    return all.length === 0 ? null : progressOf(all);
   }
 
   #blocker(tenant: string, item: ItemRow, reason: string): ItemRow["blocker"] {
@@ -503,6 +593,7 @@ export class FakeHost implements Host {
     return this.#edit(tenant, item, `owner ${owner ?? "removed"}`, {
       owner,
       owner_account: person?.account ?? null,
+      owner_title: null,
     });
   }
 
@@ -601,6 +692,8 @@ export function fakeFromAddress(search: string): FakeHost {
     data: scene === "empty" ? "empty" : scene === "clean" ? "clean" : "full",
     network: scene === "clean" ? "online" : scene === "error" ? "error" : "offline",
     large: scene === "large" ? 1_000 : 0,
+    workshop: scene === "workshop",
+    ships: scene === "newer" ? 2 : 1,
     readOnly: scene === "reader",
     manager: scene === "manager",
   });

@@ -85,6 +85,9 @@ quarantined: number,
  * Changes on the service's held list that this device wrote.
  */
 held: number,
+/**
+ * Notices in the inbox that were not seen.
+ */
 unread: number,
 /**
  * RFC 3339; none before the first sync.
@@ -280,7 +283,61 @@ in_playbook: boolean,
 /**
  * The open blocker it carries.
  */
-blocker: BlockerRow | null, };
+blocker: BlockerRow | null,
+/**
+ * `critical`, `high`, `medium` or `low`, where the playbook says so.
+ */
+priority: string | null,
+/**
+ * Effort in complexity points, 1 to 100.
+ */
+complexity: number | null,
+/**
+ * A number to reach.
+ */
+target: TargetRow | null,
+/**
+ * `daily`, `weekly` or `monthly` where it comes again.
+ */
+repeat: string | null,
+/**
+ * Which time this is, where the playbook writes an item for each.
+ */
+round: number | null,
+/**
+ * What is signed where it is completed: the title of the playbook's line.
+ */
+sign_off: string | null,
+/**
+ * What this playbook calls the role that owns it; none where a person owns it or the role keeps
+ * its name.
+ */
+owner_title: string | null,
+/**
+ * Counts of everything nested in it, at any depth.
+ */
+parts: Progress | null, };
+
+/**
+ * A number that an item has to reach.
+ */
+export type TargetRow = {
+/**
+ * `at_least` or `at_most`.
+ */
+bound: string,
+/**
+ * The number.
+ */
+value: number,
+/**
+ * What is counted, such as `% onboarded`.
+ */
+unit: string,
+/**
+ * Within how many hours, where there is a time.
+ */
+within_hours: number | null, };
 
 /**
  * An open blocker.
@@ -346,7 +403,11 @@ progress: Progress,
 /**
  * Items in the playbook's order.
  */
-items: Array<ItemRow>, };
+items: Array<ItemRow>,
+/**
+ * How many days it usually takes in this mode.
+ */
+days: number | null, };
 
 /**
  * A tenant's checklist.
@@ -379,7 +440,19 @@ can_write: boolean,
 /**
  * Whether the signed-in person may comment here.
  */
-can_comment: boolean, };
+can_comment: boolean,
+/**
+ * What the playbook calls the project's mode.
+ */
+mode_title: string | null,
+/**
+ * Whether the signed-in person may upgrade the project.
+ */
+can_upgrade: boolean,
+/**
+ * The version of this playbook that ships with Cairn, where it is newer than the project's.
+ */
+newer: number | null, };
 
 /**
  * A playbook that can be started.
@@ -394,17 +467,233 @@ key: string,
  */
 title: string,
 /**
+ * What it is for.
+ */
+summary: string | null,
+/**
+ * The kind of tenant it is for.
+ */
+tenant_kind: string,
+/**
  * Version.
  */
 version: number,
 /**
- * Modes as (key, title); empty where it has none.
+ * How long a roll-out usually takes.
  */
-modes: Array<[string, string]>,
+duration: DaySpan | null,
 /**
- * Items in it.
+ * Modes in the playbook's order; empty where it has none.
+ */
+modes: Array<ModeChoice>,
+/**
+ * Phases in it.
+ */
+phases: number,
+/**
+ * Items in it, over all modes and with every repeat.
  */
 items: number, };
+
+/**
+ * A rollout mode that can be chosen.
+ */
+export type ModeChoice = {
+/**
+ * Key.
+ */
+key: string,
+/**
+ * Title.
+ */
+title: string,
+/**
+ * When to choose it.
+ */
+summary: string | null,
+/**
+ * How long a roll-out in this mode usually takes.
+ */
+duration: DaySpan | null,
+/**
+ * Items it picks.
+ */
+items: number, };
+
+/**
+ * A stretch of days, both ends included.
+ */
+export type DaySpan = {
+/**
+ * The short end.
+ */
+min_days: number,
+/**
+ * The long end.
+ */
+max_days: number, };
+
+/**
+ * What a playbook file is: what it contains, or what is wrong with it.
+ */
+export type PlaybookCheck = {
+/**
+ * Everything that is wrong, in the order of the file; empty where it can be used.
+ */
+problems: Array<PlaybookProblem>,
+/**
+ * What it contains; none where something is wrong.
+ */
+playbook: PlaybookFacts | null, };
+
+/**
+ * One fault of a playbook file.
+ */
+export type PlaybookProblem = {
+/**
+ * Line, from 1.
+ */
+line: number,
+/**
+ * Column in that line, from 1, in Unicode characters.
+ */
+column: number,
+/**
+ * One of the codes of `docs/playbooks.md`.
+ */
+code: string,
+/**
+ * The reason in plain words.
+ */
+message: string, };
+
+/**
+ * What a playbook contains.
+ */
+export type PlaybookFacts = {
+/**
+ * What starting it needs to know.
+ */
+choice: PlaybookChoice,
+/**
+ * Titles of its phases with the number of their items.
+ */
+phases: Array<[string, number]>,
+/**
+ * Items nested in another.
+ */
+nested: number,
+/**
+ * Items with a number to reach.
+ */
+targets: number,
+/**
+ * Wizard steps.
+ */
+steps: number,
+/**
+ * Banners.
+ */
+banners: number,
+/**
+ * Sign-off lines.
+ */
+sign_offs: number, };
+
+/**
+ * What an upgrade of a project would change.
+ */
+export type UpgradePlan = {
+/**
+ * The project, as `playbook/n`.
+ */
+project: string,
+/**
+ * Title of the playbook in the new version.
+ */
+title: string,
+/**
+ * The version it follows.
+ */
+from: number,
+/**
+ * The version it would follow.
+ */
+to: number,
+/**
+ * Whether the file is the very one it follows.
+ */
+up_to_date: boolean,
+/**
+ * The project's mode, where the new version does not have it any more.
+ */
+mode_gone: string | null,
+/**
+ * Items and steps that come.
+ */
+added: Array<UpgradeLine>,
+/**
+ * Items and steps that go; those that hold something stay where that is asked for.
+ */
+removed: Array<UpgradeLine>,
+/**
+ * Items and steps that stay and differ.
+ */
+changed: Array<UpgradeLine>,
+/**
+ * What was seen; an upgrade that names it is refused where something changed since.
+ */
+seen: string, };
+
+/**
+ * One item or step of an upgrade.
+ */
+export type UpgradeLine = {
+/**
+ * `item` or `step`.
+ */
+kind: string,
+/**
+ * Key.
+ */
+key: string,
+/**
+ * Title; of a changed one the new one.
+ */
+title: string,
+/**
+ * Title of its phase; empty for a step.
+ */
+phase: string,
+/**
+ * Fields that differ.
+ */
+fields: Array<UpgradeField>,
+/**
+ * What people wrote on it, in words such as `Complete` and `note`; empty where nothing.
+ */
+holds: Array<string>,
+/**
+ * Whether it stays whatever is asked for, because another mode of the new version has it.
+ */
+stays: boolean, };
+
+/**
+ * A field that differs.
+ */
+export type UpgradeField = {
+/**
+ * Name as in the file.
+ */
+field: string,
+/**
+ * In words; none where it was not there.
+ */
+before: string | null,
+/**
+ * In words; none where it is not there any more.
+ */
+after: string | null, };
 
 /**
  * One entry of a history.
@@ -688,10 +977,66 @@ values: Array<ConflictValue>,
 winner: string, };
 
 /**
+ * A notice in the inbox.
+ */
+export type InboxRow = {
+/**
+ * Its name within the tenant.
+ */
+key: string,
+/**
+ * Tenant id.
+ */
+tenant: string,
+/**
+ * Tenant name.
+ */
+tenant_name: string,
+/**
+ * `blocker`, `conflict`, `overdue`, `due` or `reply`.
+ */
+kind: string,
+/**
+ * The item, step or other entity it is about.
+ */
+entity: string,
+/**
+ * Title of that place.
+ */
+title: string,
+/**
+ * Who caused it; none where time did.
+ */
+by: string | null,
+/**
+ * The reason, the comment, the date `YYYY-MM-DD`, or the field with two values.
+ */
+text: string,
+/**
+ * RFC 3339: when it was written by its author's clock, or when it was noticed here.
+ */
+at: string,
+/**
+ * Whether the person has seen it.
+ */
+read: boolean, };
+
+/**
+ * The inbox.
+ */
+export type InboxView = {
+/**
+ * How many were not seen.
+ */
+unread: number,
+/**
+ * The notices, newest first.
+ */
+rows: Array<InboxRow>, };
+
+/**
  * What the Sync screen shows.
  */
-export type InboxRow = { key: string, tenant: string, tenant_name: string, kind: string, entity: string, title: string, by: string | null, text: string, at: string, read: boolean, };
-export type InboxView = { unread: number, rows: Array<InboxRow>, };
 export type SyncView = {
 /**
  * Waiting for a network, oldest first.

@@ -30,6 +30,7 @@ class App {
   inboxOpen = $state(false);
   passphraseOpen = $state(false);
   signOutOpen = $state(false);
+  upgradeOpen = $state(false);
   recent = $state.raw<string[]>(readRecent());
 
   /** The tenant the window stands in. */
@@ -128,6 +129,7 @@ class App {
     this.inboxOpen = false;
     this.passphraseOpen = false;
     this.signOutOpen = false;
+    this.upgradeOpen = false;
   }
 
   go(route: Route): void {
@@ -163,6 +165,12 @@ class App {
     // Not being heard only means one notification too many.
     void call("in_front", { place }).catch(() => undefined);
   };
+
+  /** Opens a tenant's checklist and shows what another version of its playbook would change. */
+  openUpgrade(tenant: string): void {
+    this.openTenant(tenant);
+    this.upgradeOpen = true;
+  }
 
   /** Opens an item's panel, or closes it with null, without a new step in Back. */
   openItem(item: string | null): void {

@@ -23,6 +23,21 @@ static BUILT_IN: &[BuiltIn] = &[
         source: include_str!("../../playbooks/first-school-go-live.toml"),
         guide: include_str!("../../../../../docs/guides/first-school-go-live.md"),
     },
+    BuiltIn {
+        key: "pilot-ministry",
+        source: include_str!("../../playbooks/pilot-ministry.toml"),
+        guide: include_str!("../../../../../docs/guides/pilot-ministry.md"),
+    },
+    BuiltIn {
+        key: "ethics-line-client",
+        source: include_str!("../../playbooks/ethics-line-client.toml"),
+        guide: include_str!("../../../../../docs/guides/ethics-line-client.md"),
+    },
+    BuiltIn {
+        key: "regional-workshop",
+        source: include_str!("../../playbooks/regional-workshop.toml"),
+        guide: include_str!("../../../../../docs/guides/regional-workshop.md"),
+    },
 ];
 
 /// The playbooks that ship with Cairn, in the order they are offered.

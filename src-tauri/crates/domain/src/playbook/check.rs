@@ -13,12 +13,16 @@ const MAX_CHAIN: usize = 20;
 
 /// Byte offsets of the fields of an item that checks over all items may find at fault. A field
 /// that is absent has the place of the item.
+#[derive(Clone, Copy)]
 pub(super) struct Places {
     pub item: usize,
     pub phase: usize,
     pub parent: usize,
     pub depends_on: usize,
     pub modes: usize,
+    pub repeat: usize,
+    pub owner_role: usize,
+    pub sign_off: usize,
 }
 
 /// Gives nested items without a phase the phase of their outermost parent, and notes items that
@@ -41,9 +45,10 @@ pub(super) fn inherit_phases(reader: &mut Reader, items: &mut [Item], places: &[
     }
 }
 
-/// Checks circles, depth and modes.
+/// Checks circles, depth, modes and sign-offs.
 pub(super) fn items(reader: &mut Reader, playbook: &Playbook, places: &[Places]) {
     let items = &playbook.items;
+    check_sign_offs(reader, playbook, places);
     let parents = Parents::of(items);
     let nesting: Vec<Vec<usize>> = parents.0.iter().map(|parent| parent.iter().copied().collect()).collect();
     let circles = find_circles(&nesting);
@@ -57,18 +62,35 @@ pub(super) fn items(reader: &mut Reader, playbook: &Playbook, places: &[Places])
     }
 }
 
+/// A line is signed once, by the role that it names.
+fn check_sign_offs(reader: &mut Reader, playbook: &Playbook, places: &[Places]) {
+    let mut seen = HashSet::new();
+    for (item, at) in playbook.items.iter().zip(places) {
+        let Some(key) = item.sign_off.as_deref() else { continue };
+        if !seen.insert(key) {
+            let message = format!("the sign-off `{key}` is signed by another item already");
+            reader.fault(at.sign_off, FaultCode::DuplicateKey, message);
+        }
+        let line = playbook.sign_offs.iter().find(|line| line.key == key);
+        if let Some(line) = line.filter(|line| line.role != item.owner_role) {
+            let message = format!("`{}` signs `{key}`, so it must own this item", line.role);
+            reader.fault(at.owner_role, FaultCode::BadValue, message);
+        }
+    }
+}
+
 /// The parent of each item, by index; none where there is none or it is not defined.
-struct Parents(Vec<Option<usize>>);
+pub(super) struct Parents(Vec<Option<usize>>);
 
 impl Parents {
-    fn of(items: &[Item]) -> Self {
+    pub fn of(items: &[Item]) -> Self {
         let index = index(items);
         let parent = |item: &Item| item.parent.as_deref().and_then(|key| index.get(key).copied());
         Self(items.iter().map(parent).collect())
     }
 
     /// The item and its parents outwards. Stops where nesting is too deep or circular.
-    fn outwards(&self, item: usize) -> impl Iterator<Item = usize> {
+    pub fn outwards(&self, item: usize) -> impl Iterator<Item = usize> {
         std::iter::successors(Some(item), |item| self.0[*item]).take(MAX_DEPTH + 1)
     }
 

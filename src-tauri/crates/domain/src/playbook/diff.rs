@@ -1,5 +1,7 @@
 //! What an upgrade from one version of a playbook to another would change.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -57,16 +59,28 @@ impl PlaybookDiff {
 }
 
 /// Compares the items and steps that `mode` picks in each playbook (see
-/// [`Playbook::items_for`]). The `modes` field itself does not count: only what it leads to.
+/// [`Playbook::items_for`]). The `modes` field itself does not count: only what it leads to; of
+/// dates that differ by mode only that of `mode` counts.
 pub fn diff(old: &Playbook, new: &Playbook, mode: Option<&str>) -> PlaybookDiff {
-    let before: Vec<&Item> = old.items_for(mode).collect();
-    let after: Vec<&Item> = new.items_for(mode).collect();
+    let before = items_in(old, mode);
+    let after = items_in(new, mode);
+    let (before, after): (Vec<&Item>, Vec<&Item>) = (before.iter().collect(), after.iter().collect());
     let (added, removed, changed) = compare(&before, &after, |item| &item.key);
     let before: Vec<&Step> = old.steps_for(mode).collect();
     let after: Vec<&Step> = new.steps_for(mode).collect();
     let steps = compare(&before, &after, |step| &step.key);
     let steps = StepDiff { added: steps.0, removed: steps.1, changed: steps.2 };
     PlaybookDiff { added, removed, changed, steps }
+}
+
+/// The items of a mode with the dates of that mode.
+fn items_in(playbook: &Playbook, mode: Option<&str>) -> Vec<Item> {
+    let dated = |item: &Item| {
+        let due = item.due_in(mode);
+        Item { due, due_by_mode: std::collections::BTreeMap::new(), ..item.clone() }
+    };
+    // Without a mode every date counts, as every item does.
+    playbook.items_for(mode).map(|item| if mode.is_some() { dated(item) } else { item.clone() }).collect()
 }
 
 type Compared<T> = (Vec<T>, Vec<T>, Vec<EntryChange>);
@@ -98,11 +112,13 @@ fn as_fields<T: Serialize>(entry: &T) -> Map<String, Value> {
 }
 
 fn changed_fields(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<FieldChange> {
-    let differing = after.iter().filter(|(field, value)| before.get(*field) != Some(value));
-    let change = |(field, value): (&String, &Value)| FieldChange {
+    // A field that is left out where it is empty may stand on one side only.
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let value = |of: &Map<String, Value>, field: &String| of.get(field).cloned().unwrap_or(Value::Null);
+    let change = |field: &String| FieldChange {
         field: field.clone(),
-        before: before.get(field).cloned().unwrap_or(Value::Null),
-        after: value.clone(),
+        before: value(before, field),
+        after: value(after, field),
     };
-    differing.map(change).collect()
+    names.into_iter().map(change).filter(|change| change.before != change.after).collect()
 }

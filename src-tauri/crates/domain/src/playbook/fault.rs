@@ -52,6 +52,8 @@ pub enum FaultCode {
     UnknownItem,
     /// A banner names a wizard step that the playbook does not define.
     UnknownStep,
+    /// `sign_off` names a line that the playbook does not define.
+    UnknownSignOff,
     /// Items wait for one another in a circle.
     CircularDependency,
     /// Items are nested in a circle.
@@ -90,6 +92,7 @@ impl FaultCode {
             Self::UnknownParent => "unknown_parent",
             Self::UnknownItem => "unknown_item",
             Self::UnknownStep => "unknown_step",
+            Self::UnknownSignOff => "unknown_sign_off",
             Self::CircularDependency => "circular_dependency",
             Self::CircularParent => "circular_parent",
             Self::TooDeep => "too_deep",

@@ -14,6 +14,7 @@ mod check;
 mod diff;
 mod fault;
 mod read;
+mod repeat;
 mod shape;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,8 @@ pub const MAX_ITEMS: usize = 20_000;
 pub const MAX_MODES: usize = 20;
 /// The deepest nesting of items: an item without parent is at depth 1.
 pub const MAX_DEPTH: usize = 5;
+/// The most times that a repeated item may come.
+pub const MAX_TIMES: u32 = 366;
 /// The longest key, in characters.
 pub const MAX_KEY_CHARS: usize = 64;
 /// The longest text of one line (titles, links), in characters.
@@ -112,6 +115,9 @@ pub struct Mode {
     pub max_sites: Option<u32>,
     /// Health metrics that this mode looks at first, in order.
     pub metrics: Vec<String>,
+    /// How long a roll-out in this mode usually takes; none where the playbook's own counts.
+    #[serde(default)]
+    pub duration: Option<Duration>,
 }
 
 /// A stretch of the roll-out.
@@ -121,8 +127,11 @@ pub struct Phase {
     pub key: String,
     /// What people call it.
     pub title: String,
-    /// How long it usually takes, in days.
+    /// How long it usually takes, in days. None where it is not said, or differs by mode.
     pub days: Option<u32>,
+    /// The same where it differs by mode: mode to days. Read with [`Phase::days_in`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub days_by_mode: BTreeMap<String, u32>,
 }
 
 /// A line of the checklist.
@@ -140,8 +149,12 @@ pub struct Item {
     pub owner_role: String,
     /// Where it is explained: `https://...` or `guide:NAME#SECTION`.
     pub how_to: Option<String>,
-    /// Due date in days relative to go-live; negative is before.
+    /// Due date in days relative to go-live; negative is before. None where it has no date, or the
+    /// date differs by mode.
     pub due: Option<i32>,
+    /// The same where it differs by mode: mode to days. Read with [`Item::due_in`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub due_by_mode: BTreeMap<String, i32>,
     /// Items that should be complete first. Dependencies warn, they never refuse.
     pub depends_on: Vec<String>,
     /// What shows that it is done.
@@ -157,8 +170,24 @@ pub struct Item {
     pub complexity: Option<u32>,
     /// How often it comes again.
     pub repeat: Option<Repeat>,
+    /// Which time this is, where the file has one entry for several times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round: Option<Round>,
+    /// The line of [`Playbook::sign_offs`] that is signed here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign_off: Option<String>,
     /// Modes that pick it; empty means every mode.
     pub modes: Vec<String>,
+}
+
+/// One time of an entry that the file repeats. Its item's key is `OF-N`, so that whoever reads the
+/// same file names the same items, with or without a network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Round {
+    /// Key of the entry in the file.
+    pub of: String,
+    /// Which time, counted from the entry's `first`.
+    pub n: u32,
 }
 
 /// A number that an item has to reach.
@@ -208,6 +237,31 @@ pub enum Repeat {
     Weekly,
     /// Every month.
     Monthly,
+}
+
+impl Repeat {
+    /// Days from one time to the next. A month counts as 30 days, as it does in `due`.
+    pub fn days(self) -> i32 {
+        match self {
+            Self::Daily => 1,
+            Self::Weekly => 7,
+            Self::Monthly => 30,
+        }
+    }
+}
+
+impl Item {
+    /// When it is due in `mode`, in days relative to go-live.
+    pub fn due_in(&self, mode: Option<&str>) -> Option<i32> {
+        self.due.or_else(|| self.due_by_mode.get(mode?).copied())
+    }
+}
+
+impl Phase {
+    /// How long it usually takes in `mode`, in days.
+    pub fn days_in(&self, mode: Option<&str>) -> Option<u32> {
+        self.days.or_else(|| self.days_by_mode.get(mode?).copied())
+    }
 }
 
 /// A step of the setup wizard (SPEC section 2).
@@ -332,6 +386,11 @@ impl Playbook {
     /// The wizard step with this key, in whatever mode.
     pub fn step(&self, key: &str) -> Option<&Step> {
         self.steps.iter().find(|step| step.key == key)
+    }
+
+    /// How long a roll-out in `mode` usually takes: the mode's own duration, else the playbook's.
+    pub fn duration_in(&self, mode: Option<&str>) -> Option<Duration> {
+        mode.and_then(|key| self.mode(key)).and_then(|mode| mode.duration).or(self.duration)
     }
 
     /// The mode with this key.

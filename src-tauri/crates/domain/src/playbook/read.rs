@@ -2,7 +2,7 @@
 //! stopping at the first one. A field at fault reads as its empty value; the playbook is
 //! refused in the end, so no such value ever leaves the module.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use toml::Spanned;
@@ -52,6 +52,8 @@ pub(super) struct Reader {
     pub faults: Vec<Fault>,
     defined: BTreeSet<(Kind, String)>,
     references: Vec<Reference>,
+    /// Keys of items that come several times, each with the key of one of those times.
+    repeated: BTreeMap<String, String>,
 }
 
 impl Reader {
@@ -73,10 +75,19 @@ impl Reader {
         self.references.push(Reference { kind, name: name.to_owned(), at, code });
     }
 
+    /// Notes that the item `key` comes several times, one of them as `example`.
+    pub fn repeated(&mut self, key: &str, example: &str) {
+        self.repeated.insert(key.to_owned(), example.to_owned());
+    }
+
     /// Makes every mention of something undefined a fault.
     pub fn resolve(&mut self) {
         for Reference { kind, name, at, code } in std::mem::take(&mut self.references) {
-            if !self.defined.contains(&(kind, name.clone())) {
+            // A banner leads to one item; only `depends_on` may mean every time of it.
+            if let (FaultCode::UnknownItem, Some(example)) = (code, self.repeated.get(&name)) {
+                let message = format!("`{name}` comes several times; name one of them, such as `{example}`");
+                self.fault(at, code, message);
+            } else if !self.defined.contains(&(kind, name.clone())) {
                 let message = format!("`{name}` is not a key of any {} in this playbook", kind.word());
                 self.fault(at, code, message);
             }
@@ -152,6 +163,11 @@ impl<'t, 'i> Fields<'t, 'i> {
     /// Whether the field is there at all.
     pub fn has(&self, name: &str) -> bool {
         self.table.contains_key(name)
+    }
+
+    /// Whether the field is there and is a table.
+    pub fn is_table(&self, name: &str) -> bool {
+        self.table.get(name).is_some_and(|value| value.get_ref().is_table())
     }
 
     /// Whether the field is there and is a list without entries.
@@ -319,18 +335,37 @@ impl<'t, 'i> Fields<'t, 'i> {
         code: FaultCode,
     ) -> Option<i64> {
         let value = self.get(name)?;
-        let Some(integer) = value.get_ref().as_integer() else {
-            wrong_type(reader, name, "a whole number", value);
-            return None;
+        integer(reader, name, value, range, code)
+    }
+
+    /// An optional whole number within `range` that may differ by mode: one number, or a table of
+    /// numbers by the keys of modes.
+    pub fn by_mode<T: TryFrom<i64>>(
+        &mut self,
+        reader: &mut Reader,
+        name: &'static str,
+        range: RangeInclusive<i64>,
+    ) -> (Option<T>, BTreeMap<String, T>) {
+        let none = BTreeMap::new();
+        let Some(value) = self.get(name) else { return (None, none) };
+        let Some(table) = value.get_ref().as_table() else {
+            let one = integer(reader, name, value, range, FaultCode::BadValue);
+            return (one.and_then(|number| T::try_from(number).ok()), none);
         };
-        // A number too big for 64 bits is out of range like any other.
-        let number = i64::from_str_radix(integer.as_str(), integer.radix()).ok();
-        let good = number.filter(|number| range.contains(number));
-        if good.is_none() {
-            let message = format!("`{name}` must be from {} to {}", range.start(), range.end());
-            reader.fault(value.span().start, code, message);
+        if table.is_empty() {
+            let message = format!("`{name}` names no mode");
+            reader.fault(value.span().start, FaultCode::EmptyList, message);
         }
-        good
+        let entry = |(mode, value): (&Spanned<_>, &Spanned<DeValue<'_>>)| {
+            let mode: &std::borrow::Cow<'_, str> = mode.get_ref();
+            let number = integer(reader, name, value, range.clone(), FaultCode::BadValue)?;
+            Some((mode.to_string(), T::try_from(number).ok()?))
+        };
+        let numbers = table.iter().filter_map(entry).collect();
+        for mode in table.keys() {
+            reader.refer(Kind::Mode, mode.get_ref(), mode.span().start, FaultCode::UnknownMode);
+        }
+        (None, numbers)
     }
 
     /// An optional finite number, whole or not.
@@ -457,6 +492,28 @@ fn as_table<'t, 'i>(
         wrong_type(reader, field, "a table", value);
     }
     table.map(|table| Fields::new(table, value.span().start))
+}
+
+/// A whole number within `range`, else a fault with `code`.
+fn integer(
+    reader: &mut Reader,
+    name: &'static str,
+    value: &Spanned<DeValue<'_>>,
+    range: RangeInclusive<i64>,
+    code: FaultCode,
+) -> Option<i64> {
+    let Some(integer) = value.get_ref().as_integer() else {
+        wrong_type(reader, name, "a whole number", value);
+        return None;
+    };
+    // A number too big for 64 bits is out of range like any other.
+    let number = i64::from_str_radix(integer.as_str(), integer.radix()).ok();
+    let good = number.filter(|number| range.contains(number));
+    if good.is_none() {
+        let message = format!("`{name}` must be from {} to {}", range.start(), range.end());
+        reader.fault(value.span().start, code, message);
+    }
+    good
 }
 
 fn wrong_type(reader: &mut Reader, field: &'static str, wanted: &str, found: &Spanned<DeValue<'_>>) {

@@ -7,9 +7,10 @@ use toml::de::DeTable;
 use super::check::{self, Places};
 use super::fault::{Fault, FaultCode};
 use super::read::{Fields, Kind, Reader};
+use super::repeat::{self, Times};
 use super::{
-    Banner, Bound, Comparison, Condition, Duration, HEALTH_MODELS, Item, MAX_ITEMS, MAX_MODES, Mode, Opens,
-    Phase, Playbook, Priority, Repeat, SCREENS, SignOff, Step, Target,
+    Banner, Bound, Comparison, Condition, Duration, HEALTH_MODELS, Item, MAX_ITEMS, MAX_MODES, MAX_TIMES,
+    Mode, Opens, Phase, Playbook, Priority, Repeat, SCREENS, SignOff, Step, Target,
 };
 
 const PRIORITIES: &[(&str, Priority)] = &[
@@ -21,7 +22,7 @@ const PRIORITIES: &[(&str, Priority)] = &[
 const REPEATS: &[(&str, Repeat)] =
     &[("daily", Repeat::Daily), ("weekly", Repeat::Weekly), ("monthly", Repeat::Monthly)];
 /// Ten years either way: further off it is a slip of the keyboard.
-const MAX_DAYS: i64 = 3_650;
+pub(super) const MAX_DAYS: i64 = 3_650;
 const MAX_SITES: i64 = 1_000_000;
 const MAX_LINK_BYTES: usize = 500;
 
@@ -35,9 +36,15 @@ pub(super) fn playbook(document: &DeTable<'_>, digest: String) -> Result<Playboo
         let message = format!("the playbook has {} items; the most is {MAX_ITEMS}", tables.len());
         return Err(vec![Fault { at: fields.place("items"), code: FaultCode::TooManyItems, message }]);
     }
-    let (mut items, places): (Vec<Item>, Vec<Places>) =
-        tables.into_iter().map(|table| item(reader, table)).unzip();
+    let (mut items, mut places, mut times) = (Vec::new(), Vec::new(), Vec::new());
+    for table in tables {
+        let (item, place, repeated) = item(reader, table);
+        items.push(item);
+        places.push(place);
+        times.push(repeated);
+    }
     check::inherit_phases(reader, &mut items, &places);
+    let (items, places) = repeat::expand(reader, items, places, &times);
     let playbook = Playbook {
         key: fields.bare_key(reader, "key"),
         version: version(reader, &mut fields),
@@ -111,6 +118,7 @@ fn mode(reader: &mut Reader, mut fields: Fields<'_, '_>) -> Mode {
         min_sites: fields.count(reader, "min_sites", MAX_SITES),
         max_sites: fields.count(reader, "max_sites", MAX_SITES),
         metrics: fields.telemetry_list(reader, "metrics"),
+        duration: fields.table(reader, "duration").map(|table| duration(reader, table)),
     };
     refuse_reversed(reader, &fields, ("min_sites", mode.min_sites), ("max_sites", mode.max_sites));
     fields.finish(reader);
@@ -118,16 +126,20 @@ fn mode(reader: &mut Reader, mut fields: Fields<'_, '_>) -> Mode {
 }
 
 fn phase(reader: &mut Reader, mut fields: Fields<'_, '_>) -> Phase {
+    let (days, days_by_mode) = fields.by_mode(reader, "days", 1..=MAX_DAYS);
     let phase = Phase {
         key: fields.key(reader, Kind::Phase),
         title: fields.line(reader, "title"),
-        days: fields.count(reader, "days", MAX_DAYS),
+        days,
+        days_by_mode,
     };
     fields.finish(reader);
     phase
 }
 
-fn item(reader: &mut Reader, mut fields: Fields<'_, '_>) -> (Item, Places) {
+fn item(reader: &mut Reader, mut fields: Fields<'_, '_>) -> (Item, Places, Option<Times>) {
+    let (due, due_by_mode) = fields.by_mode(reader, "due", -MAX_DAYS..=MAX_DAYS);
+    let (often, times) = repeats(reader, &mut fields);
     let item = Item {
         key: fields.key(reader, Kind::Item),
         phase: fields.mention(reader, "phase", Kind::Phase, FaultCode::UnknownPhase).unwrap_or_default(),
@@ -135,14 +147,17 @@ fn item(reader: &mut Reader, mut fields: Fields<'_, '_>) -> (Item, Places) {
         title: fields.line(reader, "title"),
         owner_role: fields.role(reader, "owner_role"),
         how_to: link(reader, &mut fields),
-        due: whole(fields.integer(reader, "due", -MAX_DAYS..=MAX_DAYS, FaultCode::BadValue)),
+        due,
+        due_by_mode,
         depends_on: fields.mentions(reader, "depends_on", Kind::Item, FaultCode::UnknownDependency),
         evidence: fields.prose(reader, "evidence"),
         target: fields.table(reader, "target").and_then(|table| target(reader, table)),
         check: fields.telemetry(reader, "check"),
         priority: fields.word(reader, "priority", PRIORITIES),
         complexity: fields.count(reader, "complexity", 100),
-        repeat: fields.word(reader, "repeat", REPEATS),
+        repeat: often,
+        round: None,
+        sign_off: fields.mention(reader, "sign_off", Kind::SignOff, FaultCode::UnknownSignOff),
         modes: modes(reader, &mut fields),
     };
     let places = Places {
@@ -151,9 +166,26 @@ fn item(reader: &mut Reader, mut fields: Fields<'_, '_>) -> (Item, Places) {
         parent: fields.place("parent"),
         depends_on: fields.place("depends_on"),
         modes: fields.place("modes"),
+        repeat: fields.place("repeat"),
+        owner_role: fields.place("owner_role"),
+        sign_off: fields.place("sign_off"),
     };
     fields.finish(reader);
-    (item, places)
+    (item, places, times)
+}
+
+/// A word says that one item comes again; a table makes an item of each time.
+fn repeats(reader: &mut Reader, fields: &mut Fields<'_, '_>) -> (Option<Repeat>, Option<Times>) {
+    if !fields.is_table("repeat") {
+        return (fields.word(reader, "repeat", REPEATS), None);
+    }
+    let Some(mut table) = fields.table(reader, "repeat") else { return (None, None) };
+    table.need(reader, "every");
+    let every = table.word(reader, "every", REPEATS);
+    let times = table.count_required(reader, "times", i64::from(MAX_TIMES));
+    let first = table.count(reader, "first", i64::from(MAX_TIMES)).unwrap_or(1);
+    table.finish(reader);
+    (every, every.map(|every| Times { every, times, first }))
 }
 
 fn target(reader: &mut Reader, mut fields: Fields<'_, '_>) -> Option<Target> {

@@ -139,7 +139,7 @@ fn the_digest_is_that_of_the_bytes() {
 
 #[test]
 fn survives_json() {
-    for source in [SMALL, built_in()[0].source, built_in()[1].source] {
+    for source in samples() {
         let playbook = parse(source).unwrap();
         let json = serde_json::to_string(&playbook).unwrap();
         assert_eq!(serde_json::from_str::<Playbook>(&json).unwrap(), playbook);
@@ -219,6 +219,26 @@ fn faults_have_their_place() {
         ("parent = \"a\"", "parent = \"b\"", FaultCode::CircularParent, 33, 10),
         ("parent = \"a\"", "parent = \"c\"", FaultCode::ModeMismatch, 31, 1),
         ("parent = \"a\"", "parent = \"a\"\nphase = \"two\"", FaultCode::UnknownPhase, 34, 9),
+        ("due = -3", "due = { pilot = -3, half = 1 }", FaultCode::UnknownMode, 36, 21),
+        ("due = -3", "due = { pilot = -3, full = \"x\" }", FaultCode::WrongType, 36, 28),
+        ("due = -3", "due = { pilot = -4000 }", FaultCode::BadValue, 36, 17),
+        ("due = -3", "due = {}", FaultCode::EmptyList, 36, 7),
+        ("title = \"One\"", "title = \"One\"\ndays = { full = 0 }", FaultCode::BadValue, 23, 17),
+        ("max_sites = 3", "max_sites = 3\nduration = { min_days = 3 }", FaultCode::MissingField, 14, 12),
+        ("repeat = \"weekly\"", "repeat = { every = \"weekly\" }", FaultCode::MissingField, 39, 10),
+        ("repeat = \"weekly\"", "repeat = { times = 3 }", FaultCode::MissingField, 39, 10),
+        ("repeat = \"weekly\"", "repeat = { every = \"weekly\", times = 0 }", FaultCode::BadValue, 39, 38),
+        ("repeat = \"weekly\"", "repeat = { every = \"yearly\", times = 2 }", FaultCode::BadValue, 39, 20),
+        (
+            "repeat = \"weekly\"",
+            "repeat = { every = \"daily\", times = 2, x = 1 }",
+            FaultCode::UnknownField,
+            39,
+            40,
+        ),
+        ("repeat = \"weekly\"", "repeat = 3", FaultCode::WrongType, 39, 10),
+        ("check = \"sso_configured\"", "sign_off = \"gone\"", FaultCode::UnknownSignOff, 49, 12),
+        ("check = \"sso_configured\"", "sign_off = \"done\"", FaultCode::BadValue, 47, 14),
     ];
     let mut wrong = Vec::new();
     for (from, to, code, line, column) in table {
@@ -375,7 +395,13 @@ fn every_built_in_playbook_parses() {
         assert_eq!(playbook.key, built_in.key);
         assert_eq!(built_in_by_key(built_in.key), Some(built_in));
         assert!(playbook.summary.is_some() && playbook.duration.is_some());
-        assert!(playbook.items.iter().all(|i| i.how_to.is_some() && i.due.is_some() && i.evidence.is_some()));
+        // A nested item may lean on its parent for how it is done and what shows it.
+        let explained = |i: &Item| i.parent.is_some() || (i.how_to.is_some() && i.evidence.is_some());
+        assert!(playbook.items.iter().all(explained), "{}", built_in.key);
+        for mode in modes_of(&playbook) {
+            let dated = |i: &Item| i.due_in(mode).is_some();
+            assert!(playbook.items_for(mode).all(dated), "{} {mode:?}", built_in.key);
+        }
         let used: BTreeSet<_> = playbook.items.iter().map(|item| &item.phase).collect();
         assert_eq!(used.len(), playbook.phases.len(), "{}: a phase without items", built_in.key);
         // The first items are done by people before any platform is connected.
@@ -384,14 +410,33 @@ fn every_built_in_playbook_parses() {
     assert!(built_in_by_key("nothing").is_none());
 }
 
+/// Every mode of a playbook, or none where it has none.
+fn modes_of(playbook: &Playbook) -> Vec<Option<&str>> {
+    if playbook.modes.is_empty() {
+        return vec![None];
+    }
+    playbook.modes.iter().map(|mode| Some(mode.key.as_str())).collect()
+}
+
 /// Dates are a plan that can be kept: nothing is due before what it waits for.
 #[test]
 fn built_in_due_dates_follow_dependencies() {
     for built_in in built_in() {
         let playbook = parse(built_in.source).unwrap();
-        for item in &playbook.items {
-            for needed in item.depends_on.iter().filter_map(|key| playbook.item(key)) {
-                assert!(needed.due <= item.due, "{}: {} before {}", built_in.key, item.key, needed.key);
+        for mode in modes_of(&playbook) {
+            let items: Vec<_> = playbook.items_for(mode).collect();
+            let by_key = |key: &String| items.iter().find(|item| item.key == *key);
+            for item in &items {
+                for needed in item.depends_on.iter().filter_map(by_key) {
+                    let (first, then) = (needed.due_in(mode), item.due_in(mode));
+                    assert!(first <= then, "{} {mode:?}: {} before {}", built_in.key, item.key, needed.key);
+                }
+                // Parents in the oldest playbook are work of their own, done before their parts.
+                let parents = item.parent.iter().filter(|_| built_in.key != "first-school-go-live");
+                for parent in parents.filter_map(by_key) {
+                    let (part, whole) = (item.due_in(mode), parent.due_in(mode));
+                    assert!(part <= whole, "{} {mode:?}: {} after {}", built_in.key, item.key, parent.key);
+                }
             }
         }
     }
@@ -444,6 +489,198 @@ fn first_school_has_its_phases_and_nested_items() {
     assert_eq!(playbook.item("check-room-codes").unwrap().phase, "data");
 }
 
+#[test]
+fn pilot_ministry_has_its_47_tasks() {
+    let playbook = parse(built_in_by_key("pilot-ministry").unwrap().source).unwrap();
+    assert_eq!(playbook.items.len(), 47);
+    let in_phase = |phase: &str| playbook.items.iter().filter(|item| item.phase == phase).count();
+    let sizes: Vec<_> = playbook.phases.iter().map(|phase| in_phase(&phase.key)).collect();
+    assert_eq!(sizes, [5, 6, 6, 6, 6, 7, 6, 5]);
+    let points: u32 = playbook.items.iter().filter_map(|item| item.complexity).sum();
+    assert_eq!(points, 186);
+    let with = |priority| playbook.items.iter().filter(|item| item.priority == Some(priority)).count();
+    assert_eq!((with(Priority::Critical), with(Priority::High), with(Priority::Medium)), (7, 26, 14));
+    assert_eq!(playbook.items.iter().map(|item| item.depends_on.len()).sum::<usize>(), 51);
+    assert_eq!(playbook.item("pilot-dashboard").unwrap().depends_on.len(), 3);
+}
+
+#[test]
+fn the_ethics_line_has_four_sizes_and_eight_phases() {
+    let playbook = parse(built_in_by_key("ethics-line-client").unwrap().source).unwrap();
+    assert_eq!(playbook.phases.len(), 8);
+    let sizes: Vec<_> =
+        playbook.modes.iter().map(|mode| (mode.key.as_str(), mode.duration.unwrap())).collect();
+    let days = |min_days, max_days| Duration { min_days, max_days };
+    let wanted = [
+        ("quick-start", days(14, 28)),
+        ("standard", days(28, 56)),
+        ("complex", days(56, 112)),
+        ("enterprise", days(90, 180)),
+    ];
+    assert_eq!(sizes, wanted);
+    for (mode, length) in sizes {
+        let days = |phase: &Phase| phase.days_in(Some(mode)).unwrap();
+        let total: u32 = playbook.phases.iter().map(days).sum();
+        assert!((length.min_days..=length.max_days).contains(&total), "{mode} takes {total} days");
+        let first = playbook.items_for(Some(mode)).filter_map(|item| item.due_in(Some(mode))).min().unwrap();
+        assert!(first < 0 && first.unsigned_abs() < length.max_days, "{mode} begins {first}");
+    }
+    let items = |mode| playbook.items_for(Some(mode)).count();
+    let counts = ["quick-start", "standard", "complex", "enterprise"].map(items);
+    assert!(counts.is_sorted_by(|a, b| a < b), "{counts:?}");
+    assert_eq!(playbook.duration_in(Some("standard")), Some(days(28, 56)));
+    assert_eq!(playbook.duration_in(None), Some(days(14, 180)));
+}
+
+#[test]
+fn the_workshops_repeat_and_are_signed_for() {
+    let playbook = parse(built_in_by_key("regional-workshop").unwrap().source).unwrap();
+    assert_eq!(playbook.phases.len(), 5);
+    let weeks: Vec<_> =
+        playbook.items.iter().filter(|i| i.key.starts_with("workshop-") && i.parent.is_none()).collect();
+    let seen: Vec<_> = weeks.iter().map(|i| (i.key.as_str(), i.title.as_str(), i.due)).collect();
+    let wanted = [
+        ("workshop-2", "Workshop 2", Some(20)),
+        ("workshop-3", "Workshop 3", Some(27)),
+        ("workshop-4", "Workshop 4", Some(34)),
+        ("workshop-5", "Workshop 5", Some(41)),
+    ];
+    assert_eq!(seen, wanted);
+    let parts = |key: &str| playbook.items.iter().filter(|i| i.parent.as_deref() == Some(key)).count();
+    assert_eq!((parts("workshop-3"), parts("workshop-opening-3"), parts("workshop-5")), (4, 4, 4));
+    assert_eq!(playbook.item("close-last").unwrap().depends_on, ["workshop-5"]);
+    let half = playbook.item("onboarded-day-1").unwrap().target.clone().unwrap();
+    assert_eq!((half.value, half.unit.as_str(), half.within_hours), (50.0, "% onboarded", Some(24)));
+    let signed: Vec<_> = playbook.items.iter().filter_map(|i| i.sign_off.as_deref()).collect();
+    let lines: Vec<_> = playbook.sign_offs.iter().map(|line| line.key.as_str()).collect();
+    assert_eq!(signed, lines);
+    assert_eq!(lines.len(), 4);
+    assert_eq!(playbook.roles["district_admin"], "Programme director");
+}
+
+/// Projects of these versions run in the field and name them by digest: a change of even a comment
+/// needs a new version.
+#[test]
+fn published_versions_stay_as_they_are() {
+    let published = [
+        ("school-district", 1, "193d1c11a9945fead2a2ec412cf874566ce83ca6e91ccd11048247bd86bcad1e"),
+        ("first-school-go-live", 1, "6839c53316f7f52474c6fbd9ce517542b2740fbd7668bda2aa188618707bcc77"),
+    ];
+    for (key, version, digest) in published {
+        let playbook = parse(built_in_by_key(key).unwrap().source).unwrap();
+        assert_eq!((playbook.version, playbook.digest()), (version, digest), "{key}");
+    }
+}
+
+/// `SMALL` in which `a` comes three times and takes `b` along, and `c` waits for both.
+fn repeated() -> String {
+    let a = "title = \"First\"";
+    edited(a, &format!("{a}\ndue = 10\nevidence = \"Week {{n}}.\"\nrepeat = {{ every = \"weekly\", times = 3, first = 2 }}"))
+        .replace("item = \"a\", complete", "item = \"a-4\", complete")
+}
+
+#[test]
+fn a_repeated_entry_becomes_an_item_for_each_time() {
+    let playbook = parse(&repeated()).unwrap();
+    assert_eq!(keys(playbook.items.iter()), ["a-2", "b-2", "a-3", "b-3", "a-4", "b-4", "c"]);
+    let item = |key| playbook.item(key).unwrap();
+    assert_eq!(item("a-3").title, "First (week 3)");
+    assert_eq!((item("a-2").due, item("a-4").due, item("b-4").due), (Some(10), Some(24), Some(11)));
+    assert_eq!(item("a-3").evidence.as_deref(), Some("Week 3."));
+    assert_eq!(item("b-3").parent.as_deref(), Some("a-3"));
+    assert_eq!(item("b-3").phase, "one");
+    assert_eq!(item("b-3").round, Some(Round { of: "b".into(), n: 3 }));
+    assert_eq!(item("c").depends_on, ["a-4", "b-4"], "what comes after waits for the last time");
+    assert_eq!(item("c").round, None);
+}
+
+#[test]
+fn more_times_keep_the_items_of_those_before() {
+    let old = parse(&repeated()).unwrap();
+    let new =
+        parse(&repeated().replace("times = 3", "times = 4").replace("version = 3", "version = 4")).unwrap();
+    let change = diff(&old, &new, Some("pilot"));
+    assert_eq!(keys(change.added.iter()), ["a-5", "b-5"]);
+    assert!(change.removed.is_empty() && change.changed.is_empty());
+}
+
+#[test]
+fn repeats_that_cannot_be_are_refused() {
+    let faults = |source: &str| fault(source);
+    let found = faults(&repeated().replace("item = \"a-4\"", "item = \"a\""));
+    assert_eq!(found.code, FaultCode::UnknownItem, "{found}");
+    assert!(found.message.contains("a-4"), "{found}");
+    let found = faults(&repeated().replace("key = \"c\"", "key = \"b-3\"").replace("item:c", "item:b-3"));
+    assert_eq!(found.code, FaultCode::DuplicateKey, "{found}");
+    let found =
+        faults(&repeated().replace("repeat = \"weekly\"", "repeat = { every = \"daily\", times = 2 }"));
+    assert_eq!((found.code, found.line, found.column), (FaultCode::BadValue, 42, 10), "{found}");
+    let found = faults(&repeated().replace("due = 10", "due = 3640"));
+    assert_eq!((found.code, found.column), (FaultCode::BadValue, 10), "{found}");
+    let found = faults(&repeated().replace("depends_on = []", "depends_on = [\"c\"]"));
+    assert_eq!(found.code, FaultCode::CircularDependency, "{found}");
+    let found =
+        faults(&repeated().replace("owner_role = \"CSM\"", "owner_role = \"IMPL_MGR\"\nsign_off = \"done\""));
+    assert_eq!(found.code, FaultCode::DuplicateKey, "a line is signed once: {found}");
+    let long = format!("k{}", "x".repeat(MAX_KEY_CHARS - 1));
+    let found = faults(
+        &repeated().replace("key = \"b\"", &format!("key = \"{long}\"")).replace("\"a\", \"b\"", "\"a\""),
+    );
+    assert_eq!(found.code, FaultCode::BadKey, "{found}");
+}
+
+#[test]
+fn a_short_file_cannot_grow_without_end() {
+    let repeat = |i: usize| {
+        if i.is_multiple_of(2) { "repeat={every=\"daily\",times=366}".to_owned() } else { String::new() }
+    };
+    let found = fault(&many(200, repeat));
+    assert_eq!(found.code, FaultCode::TooManyItems, "{found}");
+    let long = format!("evidence=\"{}\"\n", "x".repeat(MAX_PROSE_CHARS));
+    let found = fault(&many(20, |i| format!("{long}{}", repeat(i))));
+    assert_eq!(found.code, FaultCode::TooManyItems, "{found}");
+    assert_eq!(parse(&many(20, repeat)).unwrap().items.len(), 10 * 366 + 10);
+}
+
+#[test]
+fn a_circle_of_repeated_parents_is_named_and_nothing_more() {
+    let source = many(4, |i| format!("parent=\"i{}\"\nrepeat={{every=\"daily\",times=3}}", (i + 1) % 4));
+    assert!(parse_all(&source).is_err());
+}
+
+#[test]
+fn dates_may_differ_by_mode() {
+    let source = edited("due = -3", "due = { pilot = -3, full = -9 }");
+    let playbook = parse(&source).unwrap();
+    let b = playbook.item("b").unwrap();
+    assert_eq!((b.due_in(Some("pilot")), b.due_in(Some("full")), b.due_in(None)), (Some(-3), Some(-9), None));
+    let new = parse(&source.replace("full = -9", "full = -8")).unwrap();
+    assert!(diff(&playbook, &new, Some("pilot")).is_empty(), "only the dates of the project's mode count");
+    let change = diff(&playbook, &new, Some("full"));
+    assert_eq!((change.changed[0].key.as_str(), change.changed[0].fields[0].field.as_str()), ("b", "due"));
+    let days = parse(&edited("title = \"One\"", "title = \"One\"\ndays = { pilot = 4 }")).unwrap();
+    assert_eq!(
+        (days.phases[0].days_in(Some("pilot")), days.phases[0].days_in(Some("full"))),
+        (Some(4), None)
+    );
+}
+
+/// What no version before wrote stays out of the JSON of what every version wrote.
+#[test]
+fn new_fields_show_only_where_they_are_used() {
+    let json = serde_json::to_value(parse(SMALL).unwrap()).unwrap();
+    for field in ["due_by_mode", "round", "sign_off"] {
+        assert!(json["items"][1].get(field).is_none(), "{field}");
+    }
+    let mut old = json.clone();
+    old["modes"]
+        .as_array_mut()
+        .unwrap()
+        .iter_mut()
+        .for_each(|mode| drop(mode.as_object_mut().unwrap().remove("duration")));
+    assert_eq!(serde_json::from_value::<Playbook>(old).unwrap(), parse(SMALL).unwrap());
+}
+
 fn mutate(source: &str, edits: &[(usize, u8, u8)]) -> String {
     let mut bytes = source.as_bytes().to_vec();
     for (at, kind, byte) in edits {
@@ -457,6 +694,15 @@ fn mutate(source: &str, edits: &[(usize, u8, u8)]) -> String {
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// What the property tests bend: every part of the format, and every playbook that ships.
+fn samples() -> &'static [String] {
+    static SAMPLES: std::sync::LazyLock<Vec<String>> = std::sync::LazyLock::new(|| {
+        let shipped = built_in().iter().map(|built_in| built_in.source.to_owned());
+        [SMALL.to_owned(), repeated()].into_iter().chain(shipped).collect()
+    });
+    &SAMPLES
 }
 
 /// Refused or accepted, but never a panic; and a refusal points into the file.
@@ -482,25 +728,57 @@ proptest! {
 
     #[test]
     fn mutated_playbooks_never_panic(
-        which in 0usize..3,
+        which in 0usize..samples().len(),
         edits in prop::collection::vec((any::<usize>(), any::<u8>(), any::<u8>()), 1..6),
     ) {
-        let source = [SMALL, built_in()[0].source, built_in()[1].source][which];
+        let source = samples()[which].as_str();
         meets_contract(&mutate(source, &edits))?;
     }
 
     #[test]
     fn swapped_lines_never_panic(
-        which in 0usize..3,
+        which in 0usize..samples().len(),
         swaps in prop::collection::vec((any::<usize>(), any::<usize>()), 1..8),
     ) {
-        let source = [SMALL, built_in()[0].source, built_in()[1].source][which];
+        let source = samples()[which].as_str();
         let mut lines: Vec<&str> = source.lines().collect();
         for (a, b) in swaps {
             let (a, b) = (a % lines.len(), b % lines.len());
             lines.swap(a, b);
         }
         meets_contract(&lines.join("\n"))?;
+    }
+
+    /// However entries are nested and repeated, each time has its own items with its own keys, in
+    /// blocks of whole times, and dates move by the distance between times.
+    #[test]
+    fn repeats_are_written_out_whole(
+        parents in prop::collection::vec(prop::option::of(0usize..6), 6),
+        times in 1u32..5,
+        first in 1u32..4,
+        which in 0usize..6,
+    ) {
+        // An entry may be nested only in one before it, so that there is no circle.
+        let parent = |i: usize| parents[i].filter(|p| *p < i);
+        let source = many(6, |i| {
+            let nested = parent(i).map(|p| format!("parent=\"i{p}\"\n")).unwrap_or_default();
+            let again = format!("repeat={{every=\"weekly\",times={times},first={first}}}\n");
+            format!("{nested}due={i}\n{}", if i == which { again } else { String::new() })
+        });
+        let inside: Vec<usize> = (0..6)
+            .filter(|i| std::iter::successors(Some(*i), |at| parent(*at)).any(|at| at == which))
+            .collect();
+        let Ok(playbook) = parse(&source) else { return Err(TestCaseError::fail(format!("{:?}", parse_all(&source)))) };
+        prop_assert_eq!(playbook.items.len(), 6 + inside.len() * (times as usize - 1));
+        let keys: BTreeSet<_> = playbook.items.iter().map(|item| &item.key).collect();
+        prop_assert_eq!(keys.len(), playbook.items.len());
+        for (turn, n) in (first..first + times).enumerate() {
+            for i in &inside {
+                let item = playbook.item(&format!("i{i}-{n}"));
+                prop_assert_eq!(item.and_then(|item| item.due), Some(i32::try_from(i + 7 * turn).unwrap()));
+            }
+        }
+        prop_assert_eq!(parse(&source).ok(), Some(playbook), "reading is repeatable");
     }
 
     #[test]
@@ -548,7 +826,7 @@ fn the_documented_example_parses_and_every_code_is_documented() {
     }
 }
 
-const EVERY_CODE: [FaultCode; 27] = [
+const EVERY_CODE: [FaultCode; 28] = [
     FaultCode::TooLarge,
     FaultCode::TooManyItems,
     FaultCode::Syntax,
@@ -571,6 +849,7 @@ const EVERY_CODE: [FaultCode; 27] = [
     FaultCode::UnknownParent,
     FaultCode::UnknownItem,
     FaultCode::UnknownStep,
+    FaultCode::UnknownSignOff,
     FaultCode::CircularDependency,
     FaultCode::CircularParent,
     FaultCode::TooDeep,

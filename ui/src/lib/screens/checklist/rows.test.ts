@@ -32,4 +32,15 @@ describe("the rows of a checklist", () => {
     expect(depth("all")).toMatchObject({ depth: 1 });
     expect(depth("verify")).toMatchObject({ depth: 0 });
   });
+
+  it("indent every level of nesting, and a part whose parent is filtered out not at all", async () => {
+    const host = new FakeHost({ now: NOW, workshop: true });
+    const list = await host.invoke("checklist", { tenant: "t-delta" });
+    const depths = (typed: string) =>
+      rowsOf(list, "all", typed, "", new Set()).flatMap((row) =>
+        row.kind === "item" && row.item.key.endsWith("-2") ? [row.depth] : [],
+      );
+    expect(depths("")).toEqual([0, 1, 2, 2, 1]);
+    expect(depths("unlock")).toEqual([0]);
+  });
 });

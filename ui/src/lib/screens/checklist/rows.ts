@@ -75,19 +75,21 @@ export function rowsOf(
 }
 
 function itemRows(items: ItemRow[]): Row[] {
-  const keys = new Set(items.map((item) => item.key));
-  return items.map((item, index) => ({
-    kind: "item",
-    id: itemId(item),
-    item,
-    depth: item.parent !== null && keys.has(item.parent) ? 1 : 0,
-    last: index === items.length - 1,
-  }));
+  const depths = new Map<string, number>();
+  return items.map((item, index) => {
+    // A parent that is filtered out leaves its parts where it would stand.
+    const above = item.parent === null ? undefined : depths.get(item.parent);
+    const depth = above === undefined ? 0 : above + 1;
+    depths.set(item.key, depth);
+    return { kind: "item", id: itemId(item), item, depth, last: index === items.length - 1 };
+  });
 }
 
 function matches(item: ItemRow, words: string[]): boolean {
   if (words.length === 0) return true;
-  const text = fold([item.title, item.key, item.owner, item.reason, item.note].join(" "));
+  const text = fold(
+    [item.title, item.key, item.owner, item.owner_title, item.reason, item.note].join(" "),
+  );
   return words.every((word) => text.includes(word));
 }
 
