@@ -380,12 +380,7 @@ async fn audit_verify(shell: Host<'_>, request: OfTenant) -> Answer<Value> {
 #[tauri::command]
 async fn inbox(shell: Host<'_>, request: Nothing) -> Answer<InboxView> {
     let Nothing {} = request;
-    let today = crate::today();
-    let work = move |desk: &mut cairn_app::Desk, now| {
-        desk.refresh_inbox(today, now)?;
-        desk.inbox()
-    };
-    shell.read(work).await.map_err(failure)
+    shell.read(|desk, _| desk.inbox()).await.map_err(failure)
 }
 
 #[tauri::command]

@@ -40,8 +40,10 @@ pub async fn keep_telling(shell: Arc<Shell>, desktop: Desktop) {
             if let Ok(found) = looked {
                 budget = found.budget;
                 desktop.withdraw(&found.unread);
+                // A daemon that hangs must not keep the next look waiting.
                 for toast in found.plan.toasts {
-                    desktop.raise(toast).await;
+                    let desktop = desktop.clone();
+                    tokio::spawn(async move { desktop.raise(toast).await });
                 }
                 if found.changed {
                     shell.tell();

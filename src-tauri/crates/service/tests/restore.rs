@@ -151,7 +151,7 @@ fn only_who_was_assigned_once_may_offer() {
     world.user("ana", Role::ImplSpec, &["north"]);
     world.user("ben", Role::ImplSpec, &["north"]);
     world.user("eve", Role::ImplSpec, &["south"]);
-    let (mut ana, mut ben, mut eve) = (world.sign_in("ana"), world.sign_in("ben"), world.sign_in("eve"));
+    let (mut ana, mut ben, eve) = (world.sign_in("ana"), world.sign_in("ben"), world.sign_in("eve"));
     let op = ana.status(&tenant, &free_items()[0], Status::Complete, None);
     ana.push(&mut world, &tenant, vec![op]);
     ben.sync(&mut world, vec![]);
