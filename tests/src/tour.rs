@@ -59,6 +59,7 @@ stops! {
     "sign-out" sign_out_with_changes_waiting,
     // It is back, and a colleague was there before.
     "conflicts" meet_the_other_value,
+    "inbox" open_inbox,
     "sync-done" settle,
     "held" receive_held_work,
     "discard" discard_held_work,
@@ -286,7 +287,14 @@ impl Tour {
         self.window.find("conflict-1").await.map(drop)
     }
 
+    /// The other value is one beside hers: that is news.
+    async fn open_inbox(&mut self) -> Result<()> {
+        self.window.click("inbox-open").await?;
+        self.window.find("notice").await.map(drop)
+    }
+
     async fn settle(&mut self) -> Result<()> {
+        self.close_overlay("notice").await?;
         self.window.keep_mine().await?;
         self.window.sync().await?;
         self.window.gone("queue-row").await
