@@ -1,6 +1,7 @@
 //! Use cases shared by the window and the command line. Neither Tauri nor a terminal is known here.
 
 pub mod api;
+pub mod changes;
 pub mod conflicts;
 pub mod desk;
 pub mod error;
@@ -10,6 +11,7 @@ pub mod keyring;
 pub mod projects;
 pub mod queue;
 pub mod session;
+mod today;
 pub mod views;
 
 pub use desk::Desk;

@@ -5,7 +5,10 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use crate::StoreError;
 
 /// The migrations in order; the schema's number is how many were applied.
-const MIGRATIONS: &[&str] = &[include_str!("../../../../migrations/client/0001_journal.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../../../migrations/client/0001_journal.sql"),
+    include_str!("../../../../migrations/client/0002_history_and_summaries.sql"),
+];
 
 /// The newest schema this code knows.
 pub const SCHEMA_VERSION: u32 = MIGRATIONS.len() as u32;

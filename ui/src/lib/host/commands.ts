@@ -6,13 +6,17 @@ import type {
   ChecklistView,
   Exported,
   Failure,
+  HistoryFilter,
+  HistoryPage,
   HistoryRow,
   ItemDetail,
+  RevertView,
   Session,
   StatusLine,
   SyncReport,
   SyncView,
   TenantRow,
+  TodayView,
   Written,
 } from "./types";
 
@@ -57,6 +61,11 @@ export type Commands = {
   undo: [{ op: string }, Written];
   start_project: [{ tenant: string; playbook: string; mode?: string; go_live?: string }, Written];
   history: [{ tenant: string }, { ops: HistoryRow[] }];
+  /** `day` is the local date, `YYYY-MM-DD`; each list holds at most `limit` rows. */
+  today: [{ day: string; limit: number }, TodayView];
+  changes: [HistoryFilter, HistoryPage];
+  /** With `keep` false nothing is written: the answer says what would happen. */
+  revert: [{ ops: string[]; keep: boolean }, RevertView];
   sync_now: [None, SyncReport];
   sync_view: [None, SyncView];
   resolve: [{ conflict: string; take: string }, Written];
