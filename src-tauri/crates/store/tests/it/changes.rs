@@ -2,7 +2,7 @@
 
 use cairn_domain::change::{ItemField, Status};
 use cairn_domain::{Change, OpId};
-use cairn_store::{ChangesQuery, Draft, HistoryLine, Reverted, Run, Store};
+use cairn_store::{ChangesQuery, HistoryLine, Reverted, Run, Store};
 use serde_json::json;
 
 use crate::fake::{Fake, Laptop, at, item, tenant};
@@ -191,14 +191,15 @@ fn summaries_are_kept_for_the_next_start_and_never_outlive_a_change() {
     a.reopen();
     assert_eq!(a.store.tenants().unwrap(), first);
 
-    a.store.write(&tenants[0], Draft::new(status("check-roles", Status::Complete, None)), at(5_000)).unwrap();
+    a.clock = 5_000;
+    a.write(status("check-roles", Status::Complete, None));
     a.reopen();
     let then = a.store.tenants().unwrap();
     let row = |all: &[cairn_store::TenantSummary]| {
-        all.iter().find(|s| s.id == tenants[0]).map(|s| (s.progress.done, s.agenda.tasks.len())).unwrap()
+        all.iter().find(|s| s.id == tenant()).map(|s| (s.progress.done, s.agenda.tasks.len())).unwrap()
     };
     assert_eq!(row(&then), (row(&first).0 + 1, row(&first).1 - 1));
-    assert!(then.iter().find(|s| s.id == tenants[0]).unwrap().agenda.last.contains_key(&a.account));
+    assert!(then.iter().find(|s| s.id == tenant()).unwrap().agenda.last.contains_key(&a.account));
 
     a.store.drop_tenant(&tenants[1], true).unwrap();
     assert_eq!(a.store.kept_summaries().unwrap(), 40, "nothing of a tenant stays behind");
