@@ -35,7 +35,11 @@ export function dayName(at: Date, now: Date): string {
 
 /** "Thursday 12 March, 08:00", the heading of a day. */
 export function wholeDay(at: Date): string {
-  const day = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
+  const day = new Intl.DateTimeFormat(undefined, {
+    weekday: "long",
+    day: "numeric",
+    month: "long",
+  });
   return `${day.format(at).replace(/^(\p{L}+), (?=\d)/u, "$1 ")}, ${clock(at)}`;
 }
 
@@ -43,7 +47,8 @@ export function wholeDay(at: Date): string {
 export function weekday(date: string, now: Date): string {
   const at = dayOf(date);
   const distance = daysUntil(at, now);
-  if (distance <= 1 || distance > 6) return distance === 1 ? dayName(at, now).toLowerCase() : dayName(at, now);
+  if (distance <= 1 || distance > 6)
+    return distance === 1 ? dayName(at, now).toLowerCase() : dayName(at, now);
   return new Intl.DateTimeFormat(undefined, { weekday: "short" }).format(at);
 }
 

@@ -307,7 +307,8 @@ export const texts = {
     emptyLead: "What you and your team change shows here, with who, when and why.",
     noMatch: "No change matches",
     searching: "Searching",
-    earlier: "Earlier changes are still being received; this history is complete once they are here.",
+    earlier:
+      "Earlier changes are still being received; this history is complete once they are here.",
     selected: (count: number) => `${n(count)} selected`,
     revert: "Revert",
     revertOne: "Revert this change",
@@ -316,7 +317,8 @@ export const texts = {
     revertFromLead: "This change and every newer one in the list",
     unselect: "Clear selection",
     onlyItem: "Only this item",
-    tooMany: (most: number) => `At most ${n(most)} changes can be reverted at once. Narrow the list.`,
+    tooMany: (most: number) =>
+      `At most ${n(most)} changes can be reverted at once. Narrow the list.`,
     cannot: (code: string): string =>
       (
         ({

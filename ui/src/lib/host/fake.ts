@@ -18,10 +18,13 @@ import {
   PLAYBOOKS,
   plainPhases,
   refused,
+  riverPhases,
   tenantRow,
   waiting,
 } from "./fake-data";
+import { fakeChanges, fakePage, fakeRevert, fakeToday, longHistory, trailOf } from "./fake-today";
 import type {
+  ChangeRow,
   ChecklistView,
   CommentRow,
   ConflictRow,
@@ -45,6 +48,10 @@ export type FakeOptions = {
   data?: "full" | "empty" | "clean";
   /** Items of the large checklist. */
   large?: number;
+  /** Tenants beside the usual ones. */
+  more?: number;
+  /** Changes in a long history, in place of the usual ones. */
+  changes?: number;
   readOnly?: boolean;
   manager?: boolean;
 };
@@ -87,6 +94,7 @@ export class FakeHost implements Host {
   refused: QueueRow[] = [];
   held: QueueRow[] = [];
   log: Array<[string, string]> = [];
+  changes: ChangeRow[] = [];
   /** The next call of a command fails with this. */
   readonly failNext = new Map<keyof Commands, Failure>();
   readonly #listeners = new Set<() => void>();
@@ -122,7 +130,7 @@ export class FakeHost implements Host {
       },
       hillPhases(now),
     );
-    add({ id: "t-river", slug: "riverside", name: "Riverside Unified" }, plainPhases(now, 9, 22));
+    add({ id: "t-river", slug: "riverside", name: "Riverside Unified" }, riverPhases(now));
     add(
       {
         id: "t-north",
@@ -149,6 +157,13 @@ export class FakeHost implements Host {
       },
       [],
     );
+    for (let n = 1; n <= (this.#options.more ?? 0); n += 1) {
+      const phases = plainPhases(now, n % 23, 22);
+      add({ id: `t-more-${n}`, slug: `school-${n}`, name: `School ${n}` }, phases);
+    }
+    this.changes = this.#options.changes
+      ? longHistory(now, this.#options.changes)
+      : fakeChanges(now);
     if (this.#options.large) {
       add(
         { id: "t-large", slug: "large", name: "Metro District" },
@@ -322,7 +337,9 @@ export class FakeHost implements Host {
       return this.#written(tenant, row.id, `Comment on ${item.title}`, null);
     },
     undo: ({ op }) => {
-      const restore = this.#before.get(op);
+      const restore =
+        this.#before.get(op) ??
+        (this.changes.some((row) => row.id === op && row.cannot === null) ? () => undefined : null);
       if (!restore)
         throw fail("built_on", "Others have built on this change.", { ops: ["t-hill/d2/19"] });
       const summary = this.waiting.find((row) => row.op === op)?.summary ?? "Change";
@@ -342,6 +359,26 @@ export class FakeHost implements Host {
     history: ({ tenant }) => ({
       ops: this.#items(tenant).flatMap((item) => historyOf(this.now, item)),
     }),
+    today: ({ day, limit }) =>
+      fakeToday(
+        {
+          now: this.now,
+          tenants: this.tenants.map((row) => this.#tenant(row)),
+          phases: this.phases,
+          conflicts: this.conflicts,
+          refused: this.refused,
+        },
+        day,
+        limit,
+      ),
+    changes: (filter) => fakePage(this.changes, filter, PEOPLE),
+    revert: ({ ops, keep }) => {
+      const done = fakeRevert(this.changes, ops, () => this.#op("t-hill"));
+      if (!keep) return done;
+      for (const op of ops) this.#before.get(op)?.();
+      for (const op of done.writes) this.#before.set(op, () => undefined);
+      return done;
+    },
     sync_now: () => {
       if (this.network === "offline")
         throw fail(
@@ -427,6 +464,7 @@ export class FakeHost implements Host {
     return {
       ...row,
       progress: progressOf(this.#items(row.id)),
+      trail: trailOf(this.phases.get(row.id) ?? []),
       pending: this.waiting.filter((one) => one.tenant === row.id).length,
       conflicts: this.conflicts.filter((one) => one.tenant === row.id).length,
     };
@@ -521,6 +559,7 @@ export class FakeHost implements Host {
         problem: null,
         code: null,
         entity: null,
+        decided: null,
       },
     ];
     this.#before.set(op, restore ?? (() => undefined));
@@ -569,6 +608,8 @@ export function fakeFromAddress(search: string): FakeHost {
     data: scene === "empty" ? "empty" : scene === "clean" ? "clean" : "full",
     network: scene === "clean" ? "online" : scene === "error" ? "error" : "offline",
     large: scene === "large" ? 1_000 : 0,
+    more: scene === "many" ? 1_000 : 0,
+    changes: scene === "many" ? 100_000 : 0,
     readOnly: scene === "reader",
     manager: scene === "manager",
   });

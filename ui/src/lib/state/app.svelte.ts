@@ -177,7 +177,8 @@ class App {
   async undo(ops: string | readonly string[]): Promise<boolean> {
     const list = typeof ops === "string" ? [ops] : [...ops];
     const [only] = list;
-    if (list.length === 1 && only !== undefined) return this.write(() => call("undo", { op: only }));
+    if (list.length === 1 && only !== undefined)
+      return this.write(() => call("undo", { op: only }));
     return this.#undoMany(list);
   }
 

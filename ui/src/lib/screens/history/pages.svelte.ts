@@ -82,6 +82,7 @@ export class Pages {
   }
 
   async #older(run: number): Promise<void> {
+    if (this.#next === null) return;
     this.busy = true;
     try {
       const page = await call("changes", { ...this.#filter, after: this.#next, limit: PAGE });
