@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use cairn_app::api::{
-    ChecklistView, Exported, Failure, HistoryFilter, HistoryPage, HistoryRow, ItemDetail, RevertView, Session,
-    StatusLine, SyncReport, SyncView, TenantRow, TodayView, Written,
+    ChecklistView, Exported, Failure, HistoryFilter, HistoryPage, HistoryRow, ItemDetail, RevertView,
+    Session, StatusLine, SyncReport, SyncView, TenantRow, TodayView, Written,
 };
 use cairn_app::error::fault;
 use cairn_app::projects::built_in_source;

@@ -1,7 +1,10 @@
 import { fireEvent, screen, waitFor, within } from "@testing-library/svelte";
 import { describe, expect, it } from "vitest";
 import { asked, focused, open, press } from "../tests/window";
+import { useHost } from "./lib/host/commands";
+import { FakeHost } from "./lib/host/fake";
 import { filterOf, isNarrowed, NOTHING } from "./lib/screens/history/asked";
+import { Pages } from "./lib/screens/history/pages.svelte";
 
 const rows = () => screen.findAllByTestId("change-row");
 
@@ -137,36 +140,6 @@ describe("history", () => {
     expect(asked(host, "revert")).toHaveLength(1);
   });
 
-  it("asks for no more than can be taken back at once", async () => {
-    const host = await open({ changes: 1_000 }, "#/history");
-    await rows();
-    // Every End comes to the end of what is there and has the next page read.
-    for (let read = 2; read <= 4; read += 1) {
-      await waitFor(() => expect(asked(host, "changes").length).toBeGreaterThanOrEqual(read));
-      (await rows())[0]?.focus();
-      press("End");
-    }
-    await waitFor(() => {
-      const at = Number(document.activeElement?.getAttribute("data-row"));
-      if (at < 500) {
-        press("End");
-        throw new Error(`the focus is on ${at}`);
-      }
-    });
-    press("R", { shiftKey: true });
-    expect((await screen.findByRole("alert")).textContent).toContain("At most 500");
-    expect(asked(host, "revert")).toHaveLength(0);
-  });
-
-  it("holds only what is seen of many changes, page by page", async () => {
-    const host = await open({ changes: 10_000 }, "#/history");
-    await rows();
-    expect(screen.getByTestId("history-summary").textContent).toBe("10,000 changes");
-    await waitFor(() => expect(asked(host, "changes").length).toBeGreaterThan(1));
-    expect(document.querySelectorAll("[data-row]").length).toBeLessThan(300);
-    expect(asked(host, "changes").length).toBeLessThan(5);
-  });
-
   it("shows what arrives on top and keeps the place", async () => {
     const host = await open({}, "#/history");
     await at("t-hill:d2:17");
@@ -206,5 +179,43 @@ describe("what is asked", () => {
       from: new Date(2026, 2, 28).toISOString(),
       until: new Date(2026, 2, 30).toISOString(),
     });
+  });
+});
+
+describe("the pages", () => {
+  it("grow at their end, one page at a time, and stop there", async () => {
+    const host = new FakeHost({ changes: 450 });
+    useHost(host);
+    const pages = new Pages();
+    await pages.ask({});
+    expect([pages.rows.length, pages.hasMore, pages.head?.total]).toEqual([200, true, 450]);
+    await Promise.all([pages.more(), pages.more()]);
+    expect(pages.rows).toHaveLength(400);
+    await pages.more();
+    await pages.more();
+    expect([pages.rows.length, pages.hasMore]).toEqual([450, false]);
+    expect(new Set(pages.rows.map((row) => row.id)).size).toBe(450);
+    expect(asked(host, "changes")).toHaveLength(3);
+  });
+
+  it("keep what is older when the newest page is read again", async () => {
+    const host = new FakeHost({ changes: 450 });
+    useHost(host);
+    const pages = new Pages();
+    await pages.ask({});
+    await pages.more();
+    const [first] = host.changes;
+    if (first) host.changes = [{ ...first, id: "t-hill:d2:9" }, ...host.changes];
+    await pages.again();
+    expect(pages.rows[0]?.id).toBe("t-hill:d2:9");
+    expect(new Set(pages.rows.map((row) => row.id)).size).toBe(401);
+  });
+
+  it("search on by themselves until something is found or nothing is left", async () => {
+    const host = new FakeHost({ changes: 450 });
+    useHost(host);
+    const pages = new Pages();
+    await pages.ask({ text: "no such words" });
+    expect([pages.rows.length, pages.hasMore]).toEqual([0, false]);
   });
 });

@@ -332,7 +332,10 @@ fn told(line: &HistoryLine, loaded: &Loaded) -> Told {
     match (change, history::main_cell(&line.did)) {
         (Change::CommentAdded { on, text, visibility }, _) => Told {
             title: loaded.title(on),
-            field: Some(if *visibility == Visibility::Client { "comment for the client" } else { "comment" }.to_owned()),
+            field: Some(
+                if *visibility == Visibility::Client { "comment for the client" } else { "comment" }
+                    .to_owned(),
+            ),
             before: None,
             after: Some(text.clone()),
             reason: line.reason.clone(),

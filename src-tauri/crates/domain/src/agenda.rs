@@ -314,7 +314,8 @@ pub fn today<'a>(places: &[Place<'a>], viewer: &Viewer) -> Today<'a> {
     let day = |line: &&Line<'a>| line.task.due.unwrap_or(NaiveDate::MAX);
     let until = viewer.day + Duration::days(AHEAD);
     let next = front.as_ref().and_then(|f| f.next);
-    let is_next = |line: &&Line<'a>| Some(line.place) == at && next.is_some_and(|n| std::ptr::eq(n, line.task));
+    let is_next =
+        |line: &&Line<'a>| Some(line.place) == at && next.is_some_and(|n| std::ptr::eq(n, line.task));
     Today {
         late: dated.iter().filter(|l| day(l) < viewer.day).count(),
         due_today: dated.iter().filter(|l| day(l) == viewer.day).count(),

@@ -80,7 +80,8 @@ fn next_of(tasks: Vec<Task>) -> Option<String> {
 fn next_is_what_is_ready_and_ones_own_then_the_earliest() {
     let waits = Task { waits: true, ..due("waits", "2026-03-01") };
     let others = Task { owner: Some(person("ben")), ..due("others", "2026-03-02") };
-    let foreign = Task { owner: Some(Owner::Role("district_admin".to_owned())), ..due("foreign", "2026-03-03") };
+    let foreign =
+        Task { owner: Some(Owner::Role("district_admin".to_owned())), ..due("foreign", "2026-03-03") };
     let role = Task { owner: Some(Owner::Role("IMPL_SPEC".to_owned())), ..due("role", "2026-03-20") };
     let mine = Task { owner: Some(person("mara")), ..task("mine") };
     let mut left = vec![waits, others, foreign, role, mine];
@@ -174,10 +175,14 @@ fn among_equally_urgent_tenants_the_nearest_go_live_leads() {
 #[test]
 fn blocked_stands_by_severity_then_age_and_apart_for_the_front() {
     let front = written(
-        agenda(vec![stuck("young", "P2", "2026-03-11T09:00:00Z"), stuck("old", "P2", "2026-03-09T09:00:00Z")]),
+        agenda(vec![
+            stuck("young", "P2", "2026-03-11T09:00:00Z"),
+            stuck("old", "P2", "2026-03-09T09:00:00Z"),
+        ]),
         "2026-03-11T18:20:00Z",
     );
-    let one = agenda(vec![stuck("p2", "P2", "2026-01-01T09:00:00Z"), stuck("p0", "P0", "2026-03-11T09:00:00Z")]);
+    let one =
+        agenda(vec![stuck("p2", "P2", "2026-01-01T09:00:00Z"), stuck("p0", "P0", "2026-03-11T09:00:00Z")]);
     let view = today(&[place("front", &front), place("one", &one)], &mara());
     assert_eq!(titles(&view.blocked), ["1:p0", "1:p2"]);
     let stuck: Vec<&str> = view.front.unwrap().blocked.iter().map(|t| t.title.as_str()).collect();
@@ -210,7 +215,10 @@ fn projects_on_hold_are_left_out() {
 
 #[test]
 fn an_agenda_survives_being_kept() {
-    let mut all = written(agenda(vec![stuck("b", "P1", "2026-03-09T09:00:00Z"), due("d", "2026-03-01")]), "2026-03-11T18:20:00Z");
+    let mut all = written(
+        agenda(vec![stuck("b", "P1", "2026-03-09T09:00:00Z"), due("d", "2026-03-01")]),
+        "2026-03-11T18:20:00Z",
+    );
     all.phases.push(Stretch { key: "k".into(), title: "T".into(), stones: "cpvob".into(), done: 1 });
     let text = serde_json::to_string(&all).unwrap();
     assert_eq!(serde_json::from_str::<Agenda>(&text).unwrap(), all);

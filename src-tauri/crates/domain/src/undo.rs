@@ -133,11 +133,8 @@ impl Chain {
         let (Some(newest), Some(oldest)) = (main_of(&self.newest.did), main_of(&self.oldest().did)) else {
             return plan(&self.newest.op, &self.newest.did, cells);
         };
-        let whole = Did {
-            cell: newest.cell.clone(),
-            after: newest.after.clone(),
-            before: oldest.before.clone(),
-        };
+        let whole =
+            Did { cell: newest.cell.clone(), after: newest.after.clone(), before: oldest.before.clone() };
         plan(&self.newest.op, &[whole], cells)
     }
 }
@@ -234,7 +231,9 @@ mod tests {
         let all = chains([link(3, "a", "three", &["two"], &[2]), link(1, "a", "one", &[], &[])]);
         assert_eq!(all.iter().map(numbers).collect::<Vec<_>>(), [vec![3], vec![1]]);
         let cells = holding("a", 3, "three");
-        assert!(matches!(all[0].plan(&cells).unwrap().change, Change::ItemFieldSet { value, .. } if value == "two"));
+        assert!(
+            matches!(all[0].plan(&cells).unwrap().change, Change::ItemFieldSet { value, .. } if value == "two")
+        );
         assert_eq!(all[1].plan(&cells).unwrap_err().code, "built_on");
     }
 

@@ -164,9 +164,7 @@ fn duplicate_of(db: &Connection, op: &OpId) -> Result<Option<OpId>, StoreError> 
         return Ok(None);
     }
     let outcome: Option<String> = db
-        .prepare_cached(
-            "SELECT outcome FROM outbox WHERE tenant = ?1 AND device = ?2 AND device_seq = ?3",
-        )?
+        .prepare_cached("SELECT outcome FROM outbox WHERE tenant = ?1 AND device = ?2 AND device_seq = ?3")?
         .query_row(params![op.tenant.as_str(), op.device.as_str(), int(op.device_seq)], |row| row.get(0))
         .optional()?
         .flatten();

@@ -79,7 +79,8 @@ impl Store {
     }
 
     fn read_kept(&self) -> Result<(), StoreError> {
-        let mut statement = self.db.prepare("SELECT tenant, version, content FROM summaries WHERE rules = ?1")?;
+        let mut statement =
+            self.db.prepare("SELECT tenant, version, content FROM summaries WHERE rules = ?1")?;
         let mut rows = statement.query([RULES])?;
         let mut known = self.summaries.known.borrow_mut();
         while let Some(row) = rows.next()? {

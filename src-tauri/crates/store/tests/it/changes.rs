@@ -172,8 +172,7 @@ fn what_others_built_on_stays_and_says_so_and_keeps_nothing_else_back() {
 /// Tenants of one playbook, with a little work in each.
 fn many(count: usize) -> (Fake, Laptop, Vec<cairn_domain::TenantId>) {
     let mut fake = Fake::new();
-    let tenants: Vec<cairn_domain::TenantId> =
-        (0..count).map(|n| format!("m{n}").parse().unwrap()).collect();
+    let tenants: Vec<cairn_domain::TenantId> = (0..count).map(|n| format!("m{n}").parse().unwrap()).collect();
     for (n, tenant) in tenants.iter().enumerate() {
         let name = format!("School {n}");
         fake.says(tenant, Change::TenantCreated { slug: format!("school-{n}"), name });

@@ -64,8 +64,8 @@ fn main() -> anyhow::Result<ExitCode> {
         None => FOUND.to_owned(),
     };
     let mut seeds = listed(&list)?;
-    let asked = (options.first..options.first + options.seeds)
-        .map(|number| Seed { number, pace: options.pace });
+    let asked =
+        (options.first..options.first + options.seeds).map(|number| Seed { number, pace: options.pace });
     let asked: Vec<Seed> = asked.filter(|seed| !seeds.contains(seed)).collect();
     seeds.extend(asked);
     let base = Base::make()?;
