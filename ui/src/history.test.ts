@@ -18,7 +18,9 @@ async function at(op: string): Promise<HTMLElement> {
 
 /** The ids of the selected changes. */
 function selected(): string[] {
-  const chosen = document.querySelectorAll<HTMLElement>('[data-testid="change-row"][aria-selected="true"]');
+  const chosen = document.querySelectorAll<HTMLElement>(
+    '[data-testid="change-row"][aria-selected="true"]',
+  );
   return [...chosen].map((row) => row.dataset.op ?? "");
 }
 
@@ -26,7 +28,13 @@ describe("history", () => {
   it("shows who changed what, when, why, before and after", async () => {
     await open({}, "#/history");
     const row = await at("t-hill:d2:17");
-    for (const words of ["priya.nair", "In progress", "Not applicable", "one-time links", "Hill School"]) {
+    for (const words of [
+      "priya.nair",
+      "In progress",
+      "Not applicable",
+      "one-time links",
+      "Hill School",
+    ]) {
       expect(row.textContent).toContain(words);
     }
     expect(screen.getByTestId("history-summary").textContent).toBe("9 changes");
@@ -48,11 +56,16 @@ describe("history", () => {
     await fireEvent.change(screen.getByTestId("history-kind"), { target: { value: "comment" } });
     await waitFor(async () => expect(await rows()).toHaveLength(1));
     await fireEvent.change(screen.getByTestId("history-kind"), { target: { value: "" } });
-    await fireEvent.change(screen.getByTestId("history-person"), { target: { value: "acc-priya" } });
+    await fireEvent.change(screen.getByTestId("history-person"), {
+      target: { value: "acc-priya" },
+    });
     await waitFor(async () => expect(await rows()).toHaveLength(3));
     await fireEvent.input(screen.getByTestId("history-text"), { target: { value: "certificate" } });
     await waitFor(async () => expect(await rows()).toHaveLength(1));
-    expect(asked(host, "changes").at(-1)).toMatchObject({ person: "acc-priya", text: "certificate" });
+    expect(asked(host, "changes").at(-1)).toMatchObject({
+      person: "acc-priya",
+      text: "certificate",
+    });
     await fireEvent.input(screen.getByTestId("history-text"), { target: { value: "nowhere" } });
     expect(await screen.findByText("No change matches")).toBeTruthy();
     await fireEvent.click(screen.getByTestId("history-clear"));
@@ -172,7 +185,11 @@ describe("what is asked", () => {
     expect(filterOf(NOTHING, null, null)).toEqual({});
     expect(isNarrowed(NOTHING)).toBe(false);
     expect(isNarrowed({ ...NOTHING, text: " " })).toBe(false);
-    const day = filterOf({ ...NOTHING, from: "2026-03-28", until: "2026-03-29" }, "t1", "item/p/0/a");
+    const day = filterOf(
+      { ...NOTHING, from: "2026-03-28", until: "2026-03-29" },
+      "t1",
+      "item/p/0/a",
+    );
     expect(day).toEqual({
       tenant: "t1",
       entity: "item/p/0/a",

@@ -5,7 +5,9 @@ import { asked, focused, open, press } from "../tests/window";
 describe("today", () => {
   it("is the first screen, with the answer as a sentence and the top task under Enter", async () => {
     const host = await open();
-    expect((await screen.findByTestId("today-front")).textContent).toBe("Hill School: 14 of 22 done");
+    expect((await screen.findByTestId("today-front")).textContent).toBe(
+      "Hill School: 14 of 22 done",
+    );
     await focused("today-next");
     expect(screen.getByTestId("today-next").textContent).toContain("Check room codes");
     const blocked = screen.getByTestId("today-blocked").textContent ?? "";
@@ -34,7 +36,12 @@ describe("today", () => {
   it("says on whom other tenants wait and what waits for a connection last", async () => {
     await open();
     const stuck = await screen.findByTestId("today-stuck");
-    for (const words of ["Connect rostering", "Riverside Unified", "Waiting on vendor", "priya.nair"]) {
+    for (const words of [
+      "Connect rostering",
+      "Riverside Unified",
+      "Waiting on vendor",
+      "priya.nair",
+    ]) {
       expect(stuck.textContent).toContain(words);
     }
     const rows = [...document.querySelectorAll("a[data-row]")].map((row) =>
@@ -82,9 +89,7 @@ describe("today", () => {
       for (const item of phases.flatMap((phase) => phase.items)) item.due = null;
     }
     host.emitChanged();
-    await waitFor(() =>
-      expect(screen.getByTestId("today-counts").textContent).toBe("Nothing due"),
-    );
+    await waitFor(() => expect(screen.getByTestId("today-counts").textContent).toBe("Nothing due"));
     for (const phases of host.phases.values()) {
       for (const item of phases.flatMap((phase) => phase.items)) {
         Object.assign(item, { status: "complete", blocker: null });

@@ -109,7 +109,7 @@ fn links(db: &Connection, tenant: &TenantId, ops: &[OpId]) -> Result<(Vec<Link>,
             None => unknown.push(op.clone()),
         }
     }
-    found.sort_by(|a, b| b.0.cmp(&a.0));
+    found.sort_by_key(|(age, _)| std::cmp::Reverse(*age));
     Ok((found.into_iter().map(|(_, link)| link).collect(), unknown))
 }
 
