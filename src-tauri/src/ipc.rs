@@ -5,8 +5,9 @@
 use std::sync::Arc;
 
 use cairn_app::api::{
-    ChecklistView, Exported, Failure, HistoryRow, InboxView, ItemDetail, PlaybookCheck, Session, StatusLine,
-    SyncReport, SyncView, TenantRow, UpgradePlan, Written,
+    ChecklistView, Exported, Failure, HistoryFilter, HistoryPage, HistoryRow, InboxView, ItemDetail,
+    PlaybookCheck, RevertView, Session, StatusLine, SyncReport, SyncView, TenantRow, TodayView, UpgradePlan,
+    Written,
 };
 use cairn_app::error::fault;
 use cairn_app::projects::built_in_source;
@@ -99,6 +100,20 @@ pub struct Comment {
 #[derive(Deserialize)]
 pub struct OfOp {
     op: String,
+}
+
+/// `day` is the calendar date where the window stands: the web view knows the zone, the core does not
+/// ask for it.
+#[derive(Deserialize)]
+pub struct OfDay {
+    day: String,
+    limit: u32,
+}
+
+#[derive(Deserialize)]
+pub struct Revert {
+    ops: Vec<String>,
+    keep: bool,
 }
 
 /// From a built-in playbook by its key, or from a file's source.
@@ -329,6 +344,26 @@ async fn upgrade_project(shell: Host<'_>, request: UpgradeProject) -> Answer<Wri
 async fn history(shell: Host<'_>, request: OfTenant) -> Answer<History> {
     let work = move |desk: &mut cairn_app::Desk, now| desk.history(&request.tenant, HISTORY_LENGTH, now);
     Ok(History { ops: shell.read(work).await.map_err(failure)? })
+}
+
+#[tauri::command]
+async fn today(shell: Host<'_>, request: OfDay) -> Answer<TodayView> {
+    let OfDay { day, limit } = request;
+    shell.read(move |desk, now| desk.today(&day, limit as usize, now)).await.map_err(failure)
+}
+
+#[tauri::command]
+async fn changes(shell: Host<'_>, request: HistoryFilter) -> Answer<HistoryPage> {
+    shell.read(move |desk, _| desk.changes(&request)).await.map_err(failure)
+}
+
+/// With `keep` false it only says what would happen, and nothing is sent because of it.
+#[tauri::command]
+async fn revert(shell: Host<'_>, request: Revert) -> Answer<RevertView> {
+    let Revert { ops, keep } = request;
+    let work = move |desk: &mut cairn_app::Desk, now| desk.revert(&ops, keep, now);
+    let done = if keep { shell.write(work).await } else { shell.read(work).await };
+    done.map_err(failure)
 }
 
 #[tauri::command]

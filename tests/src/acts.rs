@@ -20,12 +20,15 @@ impl Window {
         self.click("sign-in-submit").await
     }
 
-    /// The same for somebody with tenants; returns when they show.
+    /// The same for somebody with tenants; returns when their list shows.
     ///
     /// # Errors
     /// As [`Window::sign_in`]; the sign-in does not work.
     pub async fn sign_in_to_tenants(&self, url: &str, person: &Person) -> Result<()> {
         self.sign_in(url, person).await?;
+        // The window opens on Today.
+        self.find("today-front").await?;
+        self.click("nav-tenants").await?;
         self.find("tenant-list").await.map(drop)
     }
 

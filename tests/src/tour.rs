@@ -41,7 +41,8 @@ stops! {
     "sign-in-problem" sign_in_without_words,
     // With a network.
     "empty" sign_in_without_tenants,
-    "tenants" sign_in_with_tenants,
+    "today" sign_in_with_tenants,
+    "tenants" open_tenants,
     "start-project" open_tenant_without_project,
     "checklist" open_shared_tenant,
     // The service is out of reach.
@@ -55,6 +56,8 @@ stops! {
     "tenant-switcher" open_switcher,
     "account-menu" open_account_menu,
     "passphrase" open_passphrase_dialog,
+    "history-screen" open_history,
+    "revert" try_to_revert,
     "sync" open_sync,
     "sign-out" sign_out_with_changes_waiting,
     // It is back, and a colleague was there before.
@@ -191,7 +194,13 @@ impl Tour {
 
     async fn sign_in_with_tenants(&mut self) -> Result<()> {
         self.reopen(|_| Ok(())).await?;
-        self.window.sign_in_to_tenants(&self.service.url(), &self.mia).await
+        self.window.sign_in(&self.service.url(), &self.mia).await?;
+        self.window.find("today-front").await.map(drop)
+    }
+
+    async fn open_tenants(&mut self) -> Result<()> {
+        self.window.click("nav-tenants").await?;
+        self.window.find("tenant-list").await.map(drop)
     }
 
     async fn open_tenant_without_project(&mut self) -> Result<()> {
@@ -265,8 +274,20 @@ impl Tour {
         self.window.find("passphrase-submit").await.map(drop)
     }
 
-    async fn open_sync(&mut self) -> Result<()> {
+    async fn open_history(&mut self) -> Result<()> {
         self.window.set_passphrase(PHRASE).await?;
+        self.window.click("nav-history").await?;
+        self.window.find("change-row").await.map(drop)
+    }
+
+    /// A comment cannot be taken back; the dialog says so beside what can.
+    async fn try_to_revert(&mut self) -> Result<()> {
+        self.window.click("history-revert-from").await?;
+        self.window.find("revert-cancel").await.map(drop)
+    }
+
+    async fn open_sync(&mut self) -> Result<()> {
+        self.close_overlay("revert-cancel").await?;
         self.window.click("nav-sync").await?;
         self.window.find("queue-row").await.map(drop)
     }

@@ -41,7 +41,7 @@ describe("sign in", () => {
     expect(screen.getByTestId<HTMLInputElement>("sign-in-name").value).toBe("mara.okafor");
     await type("sign-in-password", "right");
     await fireEvent.click(screen.getByTestId("sign-in-submit"));
-    await screen.findByTestId("tenant-row-hill-school");
+    await screen.findByTestId("today-front");
     expect(asked(host, "sign_in").at(-1)).toMatchObject({ name: "mara.okafor" });
   });
 
@@ -76,7 +76,7 @@ describe("locked and lost keys", () => {
       target: { value: "three stones on a hill" },
     });
     await fireEvent.click(screen.getByTestId("unlock-submit"));
-    await screen.findByTestId("tenant-list");
+    await screen.findByTestId("today-front");
     expect(asked(host, "unlock")).toEqual([{ passphrase: "three stones on a hill" }]);
   });
 
@@ -92,7 +92,7 @@ describe("locked and lost keys", () => {
 
 describe("tenants", () => {
   it("moves with the arrows and opens with Enter", async () => {
-    await open();
+    await open({}, "#/tenants");
     (await screen.findByTestId("tenant-row-hill-school")).focus();
     press("ArrowDown");
     await focused("tenant-row-riverside");
@@ -104,8 +104,20 @@ describe("tenants", () => {
     expect((await screen.findByTestId("checklist-title")).textContent).toContain("14 of 22");
   });
 
+  it("shows each trail and finds one of a thousand", async () => {
+    await open({ more: 1_000 }, "#/tenants");
+    const hill = await screen.findByTestId("tenant-row-hill-school");
+    expect(hill.querySelectorAll("i.complete")).toHaveLength(14);
+    expect(hill.querySelectorAll("i.blocked")).toHaveLength(2);
+    expect(document.querySelectorAll("[data-row]").length).toBeLessThan(300);
+    const filter = screen.getByTestId("tenant-filter");
+    await fireEvent.input(filter, { target: { value: "school 777" } });
+    await screen.findByTestId("tenant-row-school-777");
+    expect(document.querySelectorAll("[data-row]")).toHaveLength(1);
+  });
+
   it("says what to do when there are none", async () => {
-    await open({ data: "empty" });
+    await open({ data: "empty" }, "#/tenants");
     expect(await screen.findByText("No tenants on this computer yet")).toBeTruthy();
     expect(screen.getByTestId("sync-now")).toBeTruthy();
   });
@@ -451,19 +463,36 @@ describe("the frame", () => {
     expect((await screen.findByTestId("checklist-title")).textContent).toContain("9 of 22");
   });
 
+  it("finds the new screens in the palette, with their keys", async () => {
+    await open({ more: 1_000 });
+    press("k", { ctrlKey: true });
+    const input = await screen.findByTestId("palette-input");
+    await fireEvent.input(input, { target: { value: "history" } });
+    expect((await screen.findByTestId("palette-history")).textContent).toContain("Ctrl");
+    await fireEvent.input(input, { target: { value: "school 999" } });
+    await screen.findByTestId("palette-tenant-t-more-999");
+    await fireEvent.input(input, { target: { value: "today" } });
+    await screen.findByTestId("palette-today");
+  });
+
   it("goes to the screens by their numbers", async () => {
     await open();
-    press("5", { ctrlKey: true });
-    await screen.findByTestId("sync-summary");
-    press("2", { ctrlKey: true });
-    await screen.findByTestId("tenant-list");
+    for (const [key, there] of [
+      ["5", "sync-summary"],
+      ["2", "tenant-list"],
+      ["6", "history-list"],
+      ["1", "today-front"],
+    ] as const) {
+      press(key, { ctrlKey: true });
+      await screen.findByTestId(there);
+    }
   });
 
   it("locks with its keys", async () => {
     await open();
     press("L", { ctrlKey: true, shiftKey: true });
     expect(await screen.findByText("Cairn is locked")).toBeTruthy();
-    expect(screen.queryByTestId("tenant-list")).toBeNull();
+    expect(screen.queryByTestId("today-front")).toBeNull();
   });
 });
 

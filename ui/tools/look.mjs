@@ -31,6 +31,7 @@ const TYPES = {
 
 const checklist = "#/checklist/t-hill";
 const item = (key) => `${checklist}/${encodeURIComponent(`item/first-school-go-live/0/${key}`)}`;
+const historyOfItem = `#/history/t-hill/${encodeURIComponent("item/first-school-go-live/0/configure-sso")}`;
 const id = (name) => `[data-testid="${name}"]`;
 
 /** Every screen: its scene, its address, what to do before looking, the size of the window. */
@@ -41,7 +42,19 @@ const SCREENS = [
   { name: "locked", scene: "locked" },
   { name: "recovery", scene: "recovery" },
   { name: "unusable", scene: "unusable" },
+  { name: "today", hash: "#/today" },
+  { name: "today-clean", scene: "clean", hash: "#/today" },
+  { name: "today-empty", scene: "empty", hash: "#/today" },
+  { name: "today-more", hash: "#/today", act: (page) => page.click(id("today-more")) },
+  { name: "history", hash: "#/history" },
+  { name: "history-tenant", hash: "#/history/t-hill", act: selectSome },
+  { name: "history-item", hash: historyOfItem },
+  { name: "history-revert", hash: "#/history", act: revertSpan },
+  { name: "history-none", hash: "#/history", act: (page) => page.fill(id("history-text"), "xyz") },
+  { name: "history-empty", scene: "empty", hash: "#/history" },
+  { name: "history-many", scene: "many", hash: "#/history", act: lastChange },
   { name: "tenants", hash: "#/tenants" },
+  { name: "tenants-many", scene: "many", hash: "#/tenants" },
   { name: "tenants-empty", scene: "empty", hash: "#/tenants" },
   {
     name: "checklist",
@@ -121,10 +134,30 @@ const SCREENS = [
   },
   { name: "zoom-item", hash: item("configure-sso"), width: 640, height: 400 },
   { name: "zoom-sync", hash: "#/sync", width: 640, height: 400 },
+  { name: "zoom-today", hash: "#/today", width: 640, height: 400 },
+  { name: "zoom-history", hash: "#/history", width: 640, height: 400 },
+  { name: "zoom-history-revert", hash: "#/history", act: revertSpan, width: 640, height: 400 },
   { name: "zoom-tenants", hash: "#/tenants", width: 640, height: 400 },
   { name: "zoom-sign-in", scene: "sign-in", width: 640, height: 400 },
   { name: "zoom-sign-in-unsent", scene: "revoked", width: 640, height: 400 },
 ];
+
+async function selectSome(page) {
+  await page.focus(`${id("change-row")} >> nth=1`);
+  await page.keyboard.press("Shift+ArrowDown");
+  await page.keyboard.press("Shift+ArrowDown");
+}
+
+async function revertSpan(page) {
+  await page.focus(`${id("change-row")} >> nth=6`);
+  await page.keyboard.press("Shift+R");
+  await page.locator(id("revert-confirm")).waitFor();
+}
+
+async function lastChange(page) {
+  await page.focus(`${id("change-row")} >> nth=0`);
+  await page.keyboard.press("End");
+}
 
 async function openReason(page) {
   await page.focus(id("item-row-check-room-codes"));

@@ -33,6 +33,40 @@ export function dayName(at: Date, now: Date): string {
   return parts(at, sameYear ? options : { ...options, year: "numeric" });
 }
 
+/** "Thursday 12 March, 08:00", the heading of a day. */
+export function wholeDay(at: Date): string {
+  const day = new Intl.DateTimeFormat(undefined, {
+    weekday: "long",
+    day: "numeric",
+    month: "long",
+  });
+  return `${day.format(at).replace(/^(\p{L}+), (?=\d)/u, "$1 ")}, ${clock(at)}`;
+}
+
+/** "Thu" within a week, else as in {@link dayName}: short enough for the end of a sentence. */
+export function weekday(date: string, now: Date): string {
+  const at = dayOf(date);
+  const distance = daysUntil(at, now);
+  if (distance <= 1 || distance > 6)
+    return distance === 1 ? dayName(at, now).toLowerCase() : dayName(at, now);
+  return new Intl.DateTimeFormat(undefined, { weekday: "short" }).format(at);
+}
+
+/** The calendar date of a moment where this window stands, `YYYY-MM-DD`. */
+export function isoDay(at: Date): string {
+  const two = (value: number) => String(value).padStart(2, "0");
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+}
+
+/** "yesterday at 18:20" or "on Mon 9 Mar at 18:20", in the middle of a sentence. */
+export function momentAt(text: string, now: Date): string {
+  const at = new Date(text);
+  if (Number.isNaN(at.getTime())) return text;
+  const near = Math.abs(daysUntil(at, now)) <= 1;
+  const day = dayName(at, now);
+  return texts.dates.at(near ? day.toLowerCase() : texts.dates.on(day), clock(at));
+}
+
 /** "9 Mar", the short form of a table column. */
 export function shortDay(at: Date, now: Date): string {
   if (Math.abs(daysUntil(at, now)) <= 1) return dayName(at, now);

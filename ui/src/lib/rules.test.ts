@@ -24,8 +24,12 @@ describe("routes", () => {
   it("go to the address and back", () => {
     const item = "item/school-district/0/confirm-tenant";
     for (const route of [
+      { screen: "today" as const },
       { screen: "tenants" as const },
       { screen: "sync" as const },
+      { screen: "history" as const, tenant: null, item: null },
+      { screen: "history" as const, tenant: "t/1", item: null },
+      { screen: "history" as const, tenant: "t-1", item },
       { screen: "checklist" as const, tenant: "t/1", item: null },
       { screen: "checklist" as const, tenant: "t-1", item },
     ]) {
@@ -33,9 +37,9 @@ describe("routes", () => {
     }
   });
 
-  it("fall back to Tenants", () => {
+  it("fall back to Today", () => {
     for (const hash of ["", "#", "#/nowhere", "#/checklist", "#/checklist/%E0%A4%A"]) {
-      expect(parseRoute(hash)).toEqual({ screen: "tenants" });
+      expect(parseRoute(hash)).toEqual({ screen: "today" });
     }
   });
 });

@@ -104,6 +104,9 @@ pub struct TenantRow {
     pub go_live: Option<String>,
     /// How far it is.
     pub progress: Progress,
+    /// The trail: one letter per item that applies, phases apart by a space. `c`omplete, in
+    /// `p`rogress, waiting to `v`erify, `o`pen, `b`locked.
+    pub trail: String,
     /// Last confirmed seq.
     #[ts(type = "number")]
     pub seq: u64,
@@ -685,6 +688,237 @@ pub struct Exported {
     pub ops: u64,
     /// Slugs of their tenants, or ids where this computer knows no slug.
     pub tenants: Vec<String>,
+}
+
+/// What the day begins with, across all tenants.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct TodayView {
+    /// Where to go on; none where nothing is open anywhere.
+    pub front: Option<FrontRow>,
+    /// Tasks whose day has passed.
+    pub late: u32,
+    /// Tasks that are due today.
+    pub due_today: u32,
+    /// The first task due after today.
+    pub upcoming: Option<TaskRow>,
+    /// What is late, due today or within a week, by day; without what is next in front.
+    pub due: Vec<TaskRow>,
+    /// How many there are in all.
+    pub due_total: u32,
+    /// What is blocked in other tenants, the most pressing first.
+    pub blocked: Vec<TaskRow>,
+    /// How many there are in all.
+    pub blocked_total: u32,
+    /// What needs the signed-in person's decision.
+    pub decisions: Vec<DecisionRow>,
+    /// How many changes and conflicts those stand for in all.
+    pub decisions_total: u32,
+    /// What waits to be verified once there is a connection, the oldest claim first.
+    pub unverified: Vec<TaskRow>,
+    /// How many there are in all.
+    pub unverified_total: u32,
+}
+
+/// The tenant that Today opens on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct FrontRow {
+    /// Tenant id.
+    pub tenant: String,
+    /// Tenant name.
+    pub tenant_name: String,
+    /// Counts.
+    pub progress: Progress,
+    /// `YYYY-MM-DD`.
+    pub go_live: Option<String>,
+    /// The trail.
+    pub phases: Vec<TrailPhase>,
+    /// RFC 3339: when the signed-in person wrote there last; none where it is merely the most urgent.
+    pub left_at: Option<String>,
+    /// What to do next there.
+    pub next: Option<TaskRow>,
+    /// What is blocked there, the most pressing first.
+    pub blocked: Vec<TaskRow>,
+}
+
+/// A phase of a trail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct TrailPhase {
+    /// Key; empty for items no longer in the playbook.
+    pub key: String,
+    /// Title.
+    pub title: String,
+    /// One letter per item that applies, as in [`TenantRow::trail`].
+    pub stones: String,
+    /// Counts.
+    pub progress: Progress,
+}
+
+/// An open item of some tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct TaskRow {
+    /// Tenant id.
+    pub tenant: String,
+    /// Tenant name.
+    pub tenant_name: String,
+    /// The item, to open it.
+    pub entity: String,
+    /// Title.
+    pub title: String,
+    /// Status.
+    pub status: String,
+    /// `YYYY-MM-DD`.
+    pub due: Option<String>,
+    /// Shown owner: a person's name or a role.
+    pub owner: Option<String>,
+    /// Whether the signed-in person owns it.
+    pub mine: bool,
+    /// Name of who changed it last.
+    pub updated_by: Option<String>,
+    /// RFC 3339, the author's clock.
+    pub updated_at: Option<String>,
+    /// What stands in its way; present exactly for blocked.
+    pub block: Option<BlockRow>,
+}
+
+/// What stands in the way of a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct BlockRow {
+    /// Why.
+    pub reason: String,
+    /// Shown owner of the blocker, else of the item.
+    pub owner: Option<String>,
+    /// `us`, `client` or `vendor`.
+    pub waiting_on: Option<String>,
+    /// `P0` to `P3`.
+    pub severity: String,
+    /// RFC 3339.
+    pub opened_at: Option<String>,
+}
+
+/// Something only the signed-in person can decide; the Sync screen is where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct DecisionRow {
+    /// `conflict` or `refused`.
+    pub kind: String,
+    /// Tenant id.
+    pub tenant: String,
+    /// Tenant name.
+    pub tenant_name: String,
+    /// What it is about: the title of an item, or the change in one sentence. None where no title
+    /// is at hand.
+    pub title: Option<String>,
+    /// Why it was refused.
+    pub problem: Option<String>,
+    /// How many it stands for.
+    pub count: u32,
+}
+
+/// What the History screen asks for; what is left out does not narrow it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(optional_fields)]
+pub struct HistoryFilter {
+    /// Tenant id.
+    pub tenant: Option<String>,
+    /// Only what wrote to this entity.
+    pub entity: Option<String>,
+    /// Account id.
+    pub person: Option<String>,
+    /// `status`, `field`, `comment`, `blocker`, `project` or `other`.
+    pub kind: Option<String>,
+    /// RFC 3339: not earlier than this, by the authors' clocks.
+    pub from: Option<String>,
+    /// RFC 3339: earlier than this.
+    pub until: Option<String>,
+    /// Words that must all occur in what a row shows.
+    pub text: Option<String>,
+    /// Where the page before ended.
+    pub after: Option<String>,
+    /// At most so many rows; 200 where it is left out.
+    pub limit: Option<u32>,
+}
+
+/// A page of changes, newest first.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, TS)]
+pub struct HistoryPage {
+    /// The changes.
+    pub ops: Vec<ChangeRow>,
+    /// Where the next page goes on; none at the end.
+    pub next: Option<String>,
+    /// How many there are in all; only on the first page and where no words are searched.
+    #[ts(type = "number | null")]
+    pub total: Option<u64>,
+    /// RFC 3339: how far back a search for words has looked.
+    pub searched_to: Option<String>,
+    /// The seq from which this laptop holds the tenant's journal; 1 where it is complete, and where
+    /// no tenant was named.
+    #[ts(type = "number")]
+    pub complete_from: u64,
+    /// Whom one can ask for; only on the first page.
+    pub people: Vec<Person>,
+    /// The title of the entity that was asked for.
+    pub entity_title: Option<String>,
+}
+
+/// One change as the History screen shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct ChangeRow {
+    /// Op id.
+    pub id: String,
+    /// Tenant id.
+    pub tenant: String,
+    /// Tenant name.
+    pub tenant_name: String,
+    /// RFC 3339, the author's clock; when the service received it where that is not for this reader.
+    pub at: String,
+    /// Author's name; none where that is not for this reader.
+    pub actor: Option<String>,
+    /// Whether the signed-in person wrote it.
+    pub mine: bool,
+    /// As in [`HistoryFilter::kind`].
+    pub kind: String,
+    /// What it is about: the title of an item, or a sentence where there is no before and after.
+    pub title: String,
+    /// The field that changed, in words; none where there is no before and after.
+    pub field: Option<String>,
+    /// The value before, in words.
+    pub before: Option<String>,
+    /// The value after, in words.
+    pub after: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// The item it is about, to open it.
+    pub entity: Option<String>,
+    /// `pending`, `accepted`, `refused`, `held` or `discarded`.
+    pub outcome: String,
+    /// Why it cannot be taken back, as a code: `built_on`, `nothing_to_undo`, `replaced_several`,
+    /// `not_in_force`; none where it can.
+    pub cannot: Option<String>,
+}
+
+/// What taking several changes back did, or would do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct RevertView {
+    /// Changes taken back.
+    pub reverted: u32,
+    /// The ops that were written for it, newest first: taking them back restores everything.
+    pub writes: Vec<String>,
+    /// Changes that stay, each with its reason.
+    pub refused: Vec<RefusedRow>,
+}
+
+/// A change that could not be taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct RefusedRow {
+    /// Op id.
+    pub id: String,
+    /// Tenant name.
+    pub tenant_name: String,
+    /// The change in one sentence.
+    pub summary: String,
+    /// `built_on`, `nothing_to_undo`, `replaced_several`, `not_allowed`, `unknown_op` and others.
+    pub code: String,
+    /// Why, in plain words.
+    pub message: String,
 }
 
 /// An error as the window gets it.

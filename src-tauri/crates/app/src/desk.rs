@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use cairn_domain::access::{Action, Relation, Role, Table};
+use cairn_domain::agenda::Agenda;
 use cairn_domain::cell::{Cells, field};
 use cairn_domain::change::{Change, ItemField, Owner, Status, Visibility};
 use cairn_domain::checklist::{self, ProjectView};
@@ -267,7 +268,7 @@ impl Desk {
         self.role(me).is_some_and(|role| Table::standard().allows(role, action, relation))
     }
 
-    fn role(&self, me: &Identity) -> Option<Role> {
+    pub(crate) fn role(&self, me: &Identity) -> Option<Role> {
         let accounts = self.store.accounts().ok()?;
         let listed = accounts.into_iter().find(|a| a.id == me.account).and_then(|a| a.role);
         Some(listed.unwrap_or(me.role))
@@ -535,6 +536,7 @@ fn tenant_row(s: &cairn_store::TenantSummary) -> TenantRow {
         status: s.status.clone(),
         go_live: s.go_live.clone(),
         progress: views::count(s.progress),
+        trail: trail(&s.agenda),
         seq: s.seq,
         head: s.head.to_string(),
         digest: s.digest.to_string(),
@@ -548,6 +550,10 @@ fn mode_title(project: Option<&(ProjectView, Arc<Playbook>)>) -> Option<String> 
     let (view, book) = project?;
     let key = view.mode.as_ref()?;
     Some(book.mode(key).map_or_else(|| key.clone(), |mode| mode.title.clone()))
+}
+
+fn trail(agenda: &Agenda) -> String {
+    agenda.phases.iter().map(|phase| phase.stones.as_str()).collect::<Vec<_>>().join(" ")
 }
 
 fn has_check(loaded: &Loaded, item: &Entity) -> bool {

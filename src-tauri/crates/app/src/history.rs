@@ -1,7 +1,9 @@
 //! Changes in plain words.
 
 use cairn_domain::change::{Change, Visibility};
-use cairn_domain::undo;
+use cairn_domain::decide::Refusal;
+use cairn_domain::journal::Outcome;
+use cairn_domain::undo::{self, Did};
 use cairn_domain::{Entity, OpId, Time};
 use cairn_protocol::sync::HeldOp;
 use cairn_store::{HistoryLine, HistoryQuery, OutboxOp, OutboxState, SyncLine};
@@ -73,10 +75,13 @@ pub(crate) fn of(
     Ok(history.lines.iter().map(|line| row(loaded, line)).collect())
 }
 
+/// The cell that a change is about; a blocker opened beside it is a consequence.
+pub(crate) fn main_cell(did: &[Did]) -> Option<&Did> {
+    did.iter().find(|d| !matches!(d.cell.entity, Entity::Blocker(_))).or_else(|| did.first())
+}
+
 fn row(loaded: &Loaded, line: &HistoryLine) -> HistoryRow {
-    // The cell that the sentence is about stands first; a blocker opened beside it is a consequence.
-    let main =
-        line.did.iter().find(|d| !matches!(d.cell.entity, Entity::Blocker(_))).or_else(|| line.did.first());
+    let main = main_cell(&line.did);
     let before = match main.map(|d| &d.before[..]) {
         None | Some([]) => Value::Null,
         Some([one]) => one.clone(),
@@ -113,14 +118,15 @@ fn without_source(change: &Change) -> Value {
     value
 }
 
-fn reason(change: Option<&Change>) -> Option<String> {
+pub(crate) fn reason(change: Option<&Change>) -> Option<String> {
     match change {
         Some(Change::ItemStatusSet { reason, .. }) => reason.clone(),
         _ => None,
     }
 }
 
-fn outcome(line: &HistoryLine) -> String {
+/// How a change stands, as [`HistoryRow::outcome`] says it.
+pub(crate) fn outcome(line: &HistoryLine) -> String {
     let word = match (line.seq, line.state) {
         (Some(_), _) | (None, None) => "accepted",
         (None, Some(OutboxState::Pending | OutboxState::Receipted)) => "pending",
@@ -131,12 +137,17 @@ fn outcome(line: &HistoryLine) -> String {
     word.to_owned()
 }
 
+/// Why an own op was refused, by the service or by this laptop's own doubt.
+pub(crate) fn refusal_of(op: &OutboxOp) -> Option<Refusal> {
+    match &op.outcome {
+        Some(Outcome::Refused { refusal }) => Some(refusal.clone()),
+        _ => op.doubt.clone(),
+    }
+}
+
 /// An own op that is not confirmed, as the Sync screen shows it.
 pub(crate) fn queue_row(loaded: &Loaded, tenant: &TenantRow, op: &OutboxOp) -> QueueRow {
-    let refusal = match &op.outcome {
-        Some(cairn_domain::journal::Outcome::Refused { refusal }) => Some(refusal.clone()),
-        _ => op.doubt.clone(),
-    };
+    let refusal = refusal_of(op);
     let state = match op.state {
         OutboxState::Pending => "pending",
         OutboxState::Receipted => "receipted",

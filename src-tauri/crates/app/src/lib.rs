@@ -1,6 +1,7 @@
 //! Use cases shared by the window and the command line. Neither Tauri nor a terminal is known here.
 
 pub mod api;
+pub mod changes;
 pub mod conflicts;
 pub mod desk;
 pub mod error;
@@ -12,6 +13,7 @@ pub mod projects;
 pub mod queue;
 pub mod session;
 pub mod toasts;
+mod today;
 pub mod upgrades;
 pub mod views;
 

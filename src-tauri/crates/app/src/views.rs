@@ -27,7 +27,8 @@ impl Names {
         self.0.get(account).map(|(_, role)| role.clone())
     }
 
-    fn owner(&self, owner: &Owner) -> String {
+    /// An owner: a person's name, or the role.
+    pub fn owner(&self, owner: &Owner) -> String {
         match owner {
             Owner::Account(account) => self.of(account),
             Owner::Role(role) => role.clone(),

@@ -59,6 +59,17 @@ fn types() -> String {
         SyncView,
         SyncReport,
         Exported,
+        TodayView,
+        FrontRow,
+        TrailPhase,
+        TaskRow,
+        BlockRow,
+        DecisionRow,
+        HistoryFilter,
+        HistoryPage,
+        ChangeRow,
+        RevertView,
+        RefusedRow,
         Failure,
     ];
     out.lines().map(|line| format!("{}\n", line.trim_end())).collect()

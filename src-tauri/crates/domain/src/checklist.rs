@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::cell::{Cell, CellKey, Cells, Kept, field};
@@ -58,7 +58,7 @@ pub struct ItemView<'a> {
 }
 
 /// A project read from the cells.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProjectView {
     /// The project.
     pub id: ProjectId,
@@ -208,7 +208,7 @@ fn relative(go_live: Option<&str>, days: i64) -> Option<String> {
 }
 
 /// How far a checklist is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// Items complete.
     pub done: usize,

@@ -9,6 +9,7 @@
 //! mechanically to [`cell::Cell`]s. Screens read the cells through [`checklist`].
 
 pub mod access;
+pub mod agenda;
 pub mod cell;
 pub mod change;
 pub mod checklist;

@@ -76,16 +76,27 @@ impl Store {
     }
 
     fn unconfirmed(&self, tenant: &TenantId, query: &HistoryQuery) -> Result<Vec<HistoryLine>, StoreError> {
+        let mut lines = self.unconfirmed_lines(Some(tenant), query.entity.as_ref())?;
+        lines.truncate(query.limit);
+        Ok(lines)
+    }
+
+    /// Own ops that no entry stands for yet, newest first, of a tenant and an entity where given.
+    pub(crate) fn unconfirmed_lines(
+        &self,
+        tenant: Option<&TenantId>,
+        entity: Option<&Entity>,
+    ) -> Result<Vec<HistoryLine>, StoreError> {
         let mut lines = Vec::new();
-        for own in self.outbox(Some(tenant))?.into_iter().rev() {
+        for own in self.outbox(tenant)?.into_iter().rev() {
             if in_journal(&self.db, &own.op)? {
                 continue;
             }
             let did = own_did(&self.db, &own.op)?.unwrap_or_default();
-            let wanted = query.entity.as_ref().is_none_or(|e| {
+            let wanted = entity.is_none_or(|e| {
                 did.iter().any(|d| d.cell.entity == *e) || own.body.base.keys().any(|k| k.entity == *e)
             });
-            if wanted && lines.len() < query.limit {
+            if wanted {
                 lines.push(HistoryLine {
                     op: own.op,
                     seq: None,
@@ -137,7 +148,7 @@ impl Store {
         rows.iter().map(|text| self.line(tenant, &from_json(text)?)).collect()
     }
 
-    fn line(&self, tenant: &TenantId, entry: &Entry) -> Result<HistoryLine, StoreError> {
+    pub(crate) fn line(&self, tenant: &TenantId, entry: &Entry) -> Result<HistoryLine, StoreError> {
         let read = ReadEntry::read(entry)?;
         let did = written_did(&self.db, tenant, &read.header.op)?;
         let (actor, at) = read.author.map(|a| (a.actor, a.at)).unzip();

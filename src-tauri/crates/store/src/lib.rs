@@ -10,6 +10,7 @@
 
 mod audit;
 mod cells;
+mod changes;
 mod entropy;
 mod error;
 mod export;
@@ -25,12 +26,15 @@ mod profile;
 mod pull;
 mod read;
 mod recover;
+mod revert;
 mod schema;
 mod sign_out;
 mod sql;
+mod summary;
 mod write;
 
 pub use audit::AuditReport;
+pub use changes::{Changes, ChangesQuery, Place};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use error::{PullError, StoreError};
 pub use export::Export;
@@ -44,5 +48,6 @@ pub use profile::{KEYRING_PATIENCE, KeySource, Profile};
 pub use pull::Applied;
 pub use read::{Account, Conflict, TenantSummary};
 pub use recover::{Dropped, SyncLine};
+pub use revert::{Reverted, Run};
 pub use schema::SCHEMA_VERSION;
 pub use write::{Base, Draft, Resolution, Written};

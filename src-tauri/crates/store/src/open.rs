@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cairn_domain::TenantId;
 use cairn_domain::access::Table;
 use cairn_domain::playbook::Playbook;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
@@ -16,11 +15,11 @@ use zeroize::Zeroizing;
 use crate::entropy::Entropy;
 use crate::identity::{Identity, Me};
 use crate::keys::{DataKey, KeyTrouble};
-use crate::read::TenantSummary;
+use crate::summary::Summaries;
 use crate::{StoreError, schema};
 
 /// How long a writer waits for another process's transaction.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The size of a page, SQLCipher's own since version 4.
 const PAGE: u64 = 4096;
@@ -33,7 +32,7 @@ pub struct Store {
     pub(crate) me: Option<Me>,
     pub(crate) table: Table,
     pub(crate) playbooks: RefCell<HashMap<String, Option<Arc<Playbook>>>>,
-    pub(crate) summaries: RefCell<HashMap<TenantId, (u64, TenantSummary)>>,
+    pub(crate) summaries: Summaries,
     /// Held shared while the database is open; whoever gets it alone knows that nobody else runs.
     in_use: Option<File>,
 }
@@ -89,7 +88,7 @@ impl Store {
             me: None,
             table: Table::standard(),
             playbooks: RefCell::default(),
-            summaries: RefCell::default(),
+            summaries: Summaries::default(),
             in_use: in_use.share()?,
         };
         store.me = Me::load(&store.db)?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cairn_domain::access::Role;
+use cairn_domain::agenda::Agenda;
 use cairn_domain::cell::{Cells, field};
 use cairn_domain::change::PlaybookRef;
 use cairn_domain::checklist::{self, Progress, ProjectView};
@@ -44,6 +45,8 @@ pub struct TenantSummary {
     pub go_live: Option<String>,
     /// How far its checklist is.
     pub progress: Progress,
+    /// Its open work and its trail.
+    pub agenda: Arc<Agenda>,
     /// How many cells hold more than one value.
     pub conflicts: u64,
     /// The last confirmed seq.
@@ -128,75 +131,22 @@ impl Store {
         // One view of the database for the whole list.
         let tx = self.db.unchecked_transaction()?;
         let counts = all_counts(&tx)?;
+        let mut fresh = Vec::new();
         for (tenant, journal) in Journal::all(&tx)? {
             if tenant.as_str().starts_with('_') {
                 continue;
             }
-            let mut summary = self.summary(&tenant, &journal)?;
-            summary.outbox = counts.get(&tenant).copied().unwrap_or_default();
-            out.push(summary);
+            let (facts, is_fresh) = self.facts(&tenant, journal.version)?;
+            if is_fresh {
+                fresh.push((tenant.clone(), journal.version, Arc::clone(&facts)));
+            }
+            let outbox = counts.get(&tenant).copied().unwrap_or_default();
+            out.push(TenantSummary::new(tenant, &journal, &facts, outbox));
         }
         drop(tx);
+        self.keep_summaries(&fresh);
         out.sort_by(|a, b| (&a.slug, &a.id).cmp(&(&b.slug, &b.id)));
         Ok(out)
-    }
-
-    fn summary(&self, tenant: &TenantId, journal: &Journal) -> Result<TenantSummary, StoreError> {
-        let known = self
-            .summaries
-            .borrow()
-            .get(tenant)
-            .filter(|(v, _)| *v == journal.version)
-            .map(|(_, s)| s.clone());
-        let mut summary = match known {
-            Some(summary) => summary,
-            None => {
-                let fresh = self.summarise(tenant, journal)?;
-                self.summaries.borrow_mut().insert(tenant.clone(), (journal.version, fresh.clone()));
-                fresh
-            }
-        };
-        summary.as_of = journal.as_of;
-        summary.rebuilding = journal.rebuild;
-        Ok(summary)
-    }
-
-    fn summarise(&self, tenant: &TenantId, journal: &Journal) -> Result<TenantSummary, StoreError> {
-        let cells = self.cells(tenant)?;
-        let text = |name| {
-            let shown = checklist::shown(&cells, &Entity::Tenant, name);
-            shown.and_then(|s| s.kept.value.as_str()).unwrap_or(tenant.as_str()).to_owned()
-        };
-        let project = checklist::current_project(&cells);
-        let playbook = match &project {
-            Some(p) => self.playbook(tenant, &p.playbook.digest)?,
-            None => None,
-        };
-        let progress = match (&project, &playbook) {
-            (Some(project), Some(playbook)) => {
-                checklist::progress(&checklist::items(&cells, project, playbook))
-            }
-            _ => Progress::default(),
-        };
-        Ok(TenantSummary {
-            id: tenant.clone(),
-            slug: text(field::SLUG),
-            name: text(field::NAME),
-            playbook: project.as_ref().map(|p| p.playbook.clone()),
-            mode: project.as_ref().and_then(|p| p.mode.clone()),
-            status: project.as_ref().map_or_else(|| "not_started".to_owned(), |p| p.status.clone()),
-            go_live: project.as_ref().and_then(|p| p.go_live.clone()),
-            project,
-            progress,
-            conflicts: cells.values().filter(|c| c.is_conflict()).count() as u64,
-            seq: journal.seen.seq,
-            head: journal.seen.head,
-            digest: journal.digest(),
-            audience: journal.audience,
-            as_of: journal.as_of,
-            rebuilding: journal.rebuild,
-            outbox: Counts::default(),
-        })
     }
 
     /// A playbook that came with one of the tenant's projects.

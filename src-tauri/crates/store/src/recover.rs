@@ -206,7 +206,7 @@ impl Store {
             tx.execute("DELETE FROM numbers WHERE tenant = ?1", [tenant.as_str()])?;
         }
         tx.commit()?;
-        self.summaries.borrow_mut().remove(tenant);
+        self.summaries.forget(tenant);
         self.empty_log()?;
         Ok(Dropped { destroyed, held: uint(held) })
     }
@@ -257,7 +257,7 @@ impl Store {
 
 /// Every table with a tenant's data. The last number given out stays: should the service come back
 /// from a backup, the same number must not be given to other bytes.
-const TENANT_TABLES: [&str; 13] = [
+const TENANT_TABLES: [&str; 14] = [
     "journals",
     "entries",
     "proofs",
@@ -271,6 +271,7 @@ const TENANT_TABLES: [&str; 13] = [
     "held",
     "notices",
     "noticed",
+    "summaries",
 ];
 
 fn log(

@@ -8,6 +8,7 @@ use crate::StoreError;
 const MIGRATIONS: &[&str] = &[
     include_str!("../../../../migrations/client/0001_journal.sql"),
     include_str!("../../../../migrations/client/0002_notices.sql"),
+    include_str!("../../../../migrations/client/0003_history_and_summaries.sql"),
 ];
 
 /// The newest schema this code knows.

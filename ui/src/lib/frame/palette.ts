@@ -8,7 +8,17 @@ export type Action = {
   label: string;
   hint: string;
   keys: string[];
-  icon: "screen" | "checklist" | "sync" | "lock" | "key" | "out" | "bell" | "upgrade";
+  icon:
+    | "today"
+    | "history"
+    | "screen"
+    | "checklist"
+    | "sync"
+    | "lock"
+    | "key"
+    | "out"
+    | "bell"
+    | "upgrade";
   run: () => void;
 };
 

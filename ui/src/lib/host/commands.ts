@@ -6,15 +6,19 @@ import type {
   ChecklistView,
   Exported,
   Failure,
+  HistoryFilter,
+  HistoryPage,
   HistoryRow,
   InboxView,
   ItemDetail,
   PlaybookCheck,
+  RevertView,
   Session,
   StatusLine,
   SyncReport,
   SyncView,
   TenantRow,
+  TodayView,
   UpgradePlan,
   Written,
 } from "./types";
@@ -77,6 +81,11 @@ export type Commands = {
   /** Upgrades as a plan said; `keep` lets items that go but hold something stay. */
   upgrade_project: [{ tenant: string; source?: string; seen: string; keep: boolean }, Written];
   history: [{ tenant: string }, { ops: HistoryRow[] }];
+  /** `day` is the local date, `YYYY-MM-DD`; each list holds at most `limit` rows. */
+  today: [{ day: string; limit: number }, TodayView];
+  changes: [HistoryFilter, HistoryPage];
+  /** With `keep` false nothing is written: the answer says what would happen. */
+  revert: [{ ops: string[]; keep: boolean }, RevertView];
   sync_now: [None, SyncReport];
   sync_view: [None, SyncView];
   resolve: [{ conflict: string; take: string }, Written];

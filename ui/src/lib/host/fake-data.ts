@@ -595,6 +595,33 @@ export function plainPhases(now: Date, done: number, total: number): FakePhase[]
   return phases;
 }
 
+/** A checklist of 22 items, 9 of them done and one blocked by a vendor. */
+export function riverPhases(now: Date): FakePhase[] {
+  const phases = plainPhases(now, 9, 22);
+  const item = phases[1]?.items[2];
+  if (item) {
+    const reason = "The vendor has not turned on the nightly export.";
+    Object.assign(item, {
+      title: "Connect rostering",
+      status: "blocked",
+      reason,
+      blocker: {
+        id: "blocker/3",
+        tenant: "t-river",
+        item: item.key,
+        severity: "P2",
+        reason,
+        owner: "priya.nair",
+        waiting_on: "vendor",
+        opened_at: at(now, -5, 9, 0),
+        level: 0,
+        due_at: null,
+      },
+    });
+  }
+  return phases;
+}
+
 /** A tenant with everything but its progress. */
 export function tenantRow(now: Date, id: string, slug: string, name: string): TenantRow {
   return {
@@ -606,6 +633,7 @@ export function tenantRow(now: Date, id: string, slug: string, name: string): Te
     status: "configuration",
     go_live: date(now, 40),
     progress: { done: 0, total: 0, blocked: 0 },
+    trail: "",
     seq: 120,
     head: "9f".repeat(32),
     digest: "3c".repeat(32),

@@ -21,12 +21,15 @@ import {
   PLAYBOOKS,
   plainPhases,
   refused,
+  riverPhases,
   tenantRow,
   upgradePlan,
   waiting,
   workshopPhases,
 } from "./fake-data";
+import { fakeChanges, fakePage, fakeRevert, fakeToday, longHistory, trailOf } from "./fake-today";
 import type {
+  ChangeRow,
   ChecklistView,
   CommentRow,
   ConflictRow,
@@ -56,6 +59,10 @@ export type FakeOptions = {
   workshop?: boolean;
   /** The version of the pictures' playbook that ships. */
   ships?: number;
+  /** Tenants beside the usual ones. */
+  more?: number;
+  /** Changes in a long history, in place of the usual ones. */
+  changes?: number;
   readOnly?: boolean;
   manager?: boolean;
 };
@@ -101,6 +108,7 @@ export class FakeHost implements Host {
   held: QueueRow[] = [];
   notices: InboxRow[] = [];
   log: Array<[string, string]> = [];
+  changes: ChangeRow[] = [];
   /** The next call of a command fails with this. */
   readonly failNext = new Map<keyof Commands, Failure>();
   readonly #listeners = new Set<() => void>();
@@ -137,7 +145,7 @@ export class FakeHost implements Host {
       },
       hillPhases(now),
     );
-    add({ id: "t-river", slug: "riverside", name: "Riverside Unified" }, plainPhases(now, 9, 22));
+    add({ id: "t-river", slug: "riverside", name: "Riverside Unified" }, riverPhases(now));
     add(
       {
         id: "t-north",
@@ -177,6 +185,13 @@ export class FakeHost implements Host {
         workshopPhases(now),
       );
     }
+    for (let n = 1; n <= (this.#options.more ?? 0); n += 1) {
+      const phases = plainPhases(now, n % 23, 22);
+      add({ id: `t-more-${n}`, slug: `school-${n}`, name: `School ${n}` }, phases);
+    }
+    this.changes = this.#options.changes
+      ? longHistory(now, this.#options.changes)
+      : fakeChanges(now);
     if (this.#options.large) {
       add(
         { id: "t-large", slug: "large", name: "Metro District" },
@@ -377,7 +392,9 @@ export class FakeHost implements Host {
       return this.#written(tenant, row.id, `Comment on ${item.title}`, null);
     },
     undo: ({ op }) => {
-      const restore = this.#before.get(op);
+      const restore =
+        this.#before.get(op) ??
+        (this.changes.some((row) => row.id === op && row.cannot === null) ? () => undefined : null);
       if (!restore)
         throw fail("built_on", "Others have built on this change.", { ops: ["t-hill/d2/19"] });
       const summary = this.waiting.find((row) => row.op === op)?.summary ?? "Change";
@@ -411,6 +428,26 @@ export class FakeHost implements Host {
     history: ({ tenant }) => ({
       ops: this.#items(tenant).flatMap((item) => historyOf(this.now, item)),
     }),
+    today: ({ day, limit }) =>
+      fakeToday(
+        {
+          now: this.now,
+          tenants: this.tenants.map((row) => this.#tenant(row)),
+          phases: this.phases,
+          conflicts: this.conflicts,
+          refused: this.refused,
+        },
+        day,
+        limit,
+      ),
+    changes: (filter) => fakePage(this.changes, filter, PEOPLE),
+    revert: ({ ops, keep }) => {
+      const done = fakeRevert(this.changes, ops, () => this.#op("t-hill"));
+      if (!keep) return done;
+      for (const op of ops) this.#before.get(op)?.();
+      for (const op of done.writes) this.#before.set(op, () => undefined);
+      return done;
+    },
     sync_now: () => {
       if (this.network === "offline")
         throw fail(
@@ -496,6 +533,7 @@ export class FakeHost implements Host {
     return {
       ...row,
       progress: progressOf(this.#items(row.id)),
+      trail: trailOf(this.phases.get(row.id) ?? []),
       pending: this.waiting.filter((one) => one.tenant === row.id).length,
       conflicts: this.conflicts.filter((one) => one.tenant === row.id).length,
     };
@@ -694,6 +732,8 @@ export function fakeFromAddress(search: string): FakeHost {
     large: scene === "large" ? 1_000 : 0,
     workshop: scene === "workshop",
     ships: scene === "newer" ? 2 : 1,
+    more: scene === "many" ? 1_000 : 0,
+    changes: scene === "many" ? 100_000 : 0,
     readOnly: scene === "reader",
     manager: scene === "manager",
   });

@@ -143,6 +143,11 @@ go_live: string | null,
  */
 progress: Progress,
 /**
+ * The trail: one letter per item that applies, phases apart by a space. `c`omplete, in
+ * `p`rogress, waiting to `v`erify, `o`pen, `b`locked.
+ */
+trail: string,
+/**
  * Last confirmed seq.
  */
 seq: number,
@@ -1124,6 +1129,404 @@ ops: number,
  * Slugs of their tenants, or ids where this computer knows no slug.
  */
 tenants: Array<string>, };
+
+/**
+ * What the day begins with, across all tenants.
+ */
+export type TodayView = {
+/**
+ * Where to go on; none where nothing is open anywhere.
+ */
+front: FrontRow | null,
+/**
+ * Tasks whose day has passed.
+ */
+late: number,
+/**
+ * Tasks that are due today.
+ */
+due_today: number,
+/**
+ * The first task due after today.
+ */
+upcoming: TaskRow | null,
+/**
+ * What is late, due today or within a week, by day; without what is next in front.
+ */
+due: Array<TaskRow>,
+/**
+ * How many there are in all.
+ */
+due_total: number,
+/**
+ * What is blocked in other tenants, the most pressing first.
+ */
+blocked: Array<TaskRow>,
+/**
+ * How many there are in all.
+ */
+blocked_total: number,
+/**
+ * What needs the signed-in person's decision.
+ */
+decisions: Array<DecisionRow>,
+/**
+ * How many changes and conflicts those stand for in all.
+ */
+decisions_total: number,
+/**
+ * What waits to be verified once there is a connection, the oldest claim first.
+ */
+unverified: Array<TaskRow>,
+/**
+ * How many there are in all.
+ */
+unverified_total: number, };
+
+/**
+ * The tenant that Today opens on.
+ */
+export type FrontRow = {
+/**
+ * Tenant id.
+ */
+tenant: string,
+/**
+ * Tenant name.
+ */
+tenant_name: string,
+/**
+ * Counts.
+ */
+progress: Progress,
+/**
+ * `YYYY-MM-DD`.
+ */
+go_live: string | null,
+/**
+ * The trail.
+ */
+phases: Array<TrailPhase>,
+/**
+ * RFC 3339: when the signed-in person wrote there last; none where it is merely the most urgent.
+ */
+left_at: string | null,
+/**
+ * What to do next there.
+ */
+next: TaskRow | null,
+/**
+ * What is blocked there, the most pressing first.
+ */
+blocked: Array<TaskRow>, };
+
+/**
+ * A phase of a trail.
+ */
+export type TrailPhase = {
+/**
+ * Key; empty for items no longer in the playbook.
+ */
+key: string,
+/**
+ * Title.
+ */
+title: string,
+/**
+ * One letter per item that applies, as in [`TenantRow::trail`].
+ */
+stones: string,
+/**
+ * Counts.
+ */
+progress: Progress, };
+
+/**
+ * An open item of some tenant.
+ */
+export type TaskRow = {
+/**
+ * Tenant id.
+ */
+tenant: string,
+/**
+ * Tenant name.
+ */
+tenant_name: string,
+/**
+ * The item, to open it.
+ */
+entity: string,
+/**
+ * Title.
+ */
+title: string,
+/**
+ * Status.
+ */
+status: string,
+/**
+ * `YYYY-MM-DD`.
+ */
+due: string | null,
+/**
+ * Shown owner: a person's name or a role.
+ */
+owner: string | null,
+/**
+ * Whether the signed-in person owns it.
+ */
+mine: boolean,
+/**
+ * Name of who changed it last.
+ */
+updated_by: string | null,
+/**
+ * RFC 3339, the author's clock.
+ */
+updated_at: string | null,
+/**
+ * What stands in its way; present exactly for blocked.
+ */
+block: BlockRow | null, };
+
+/**
+ * What stands in the way of a task.
+ */
+export type BlockRow = {
+/**
+ * Why.
+ */
+reason: string,
+/**
+ * Shown owner of the blocker, else of the item.
+ */
+owner: string | null,
+/**
+ * `us`, `client` or `vendor`.
+ */
+waiting_on: string | null,
+/**
+ * `P0` to `P3`.
+ */
+severity: string,
+/**
+ * RFC 3339.
+ */
+opened_at: string | null, };
+
+/**
+ * Something only the signed-in person can decide; the Sync screen is where.
+ */
+export type DecisionRow = {
+/**
+ * `conflict` or `refused`.
+ */
+kind: string,
+/**
+ * Tenant id.
+ */
+tenant: string,
+/**
+ * Tenant name.
+ */
+tenant_name: string,
+/**
+ * What it is about: the title of an item, or the change in one sentence. None where no title
+ * is at hand.
+ */
+title: string | null,
+/**
+ * Why it was refused.
+ */
+problem: string | null,
+/**
+ * How many it stands for.
+ */
+count: number, };
+
+/**
+ * What the History screen asks for; what is left out does not narrow it.
+ */
+export type HistoryFilter = {
+/**
+ * Tenant id.
+ */
+tenant?: string,
+/**
+ * Only what wrote to this entity.
+ */
+entity?: string,
+/**
+ * Account id.
+ */
+person?: string,
+/**
+ * `status`, `field`, `comment`, `blocker`, `project` or `other`.
+ */
+kind?: string,
+/**
+ * RFC 3339: not earlier than this, by the authors' clocks.
+ */
+from?: string,
+/**
+ * RFC 3339: earlier than this.
+ */
+until?: string,
+/**
+ * Words that must all occur in what a row shows.
+ */
+text?: string,
+/**
+ * Where the page before ended.
+ */
+after?: string,
+/**
+ * At most so many rows; 200 where it is left out.
+ */
+limit?: number, };
+
+/**
+ * A page of changes, newest first.
+ */
+export type HistoryPage = {
+/**
+ * The changes.
+ */
+ops: Array<ChangeRow>,
+/**
+ * Where the next page goes on; none at the end.
+ */
+next: string | null,
+/**
+ * How many there are in all; only on the first page and where no words are searched.
+ */
+total: number | null,
+/**
+ * RFC 3339: how far back a search for words has looked.
+ */
+searched_to: string | null,
+/**
+ * The seq from which this laptop holds the tenant's journal; 1 where it is complete, and where
+ * no tenant was named.
+ */
+complete_from: number,
+/**
+ * Whom one can ask for; only on the first page.
+ */
+people: Array<Person>,
+/**
+ * The title of the entity that was asked for.
+ */
+entity_title: string | null, };
+
+/**
+ * One change as the History screen shows it.
+ */
+export type ChangeRow = {
+/**
+ * Op id.
+ */
+id: string,
+/**
+ * Tenant id.
+ */
+tenant: string,
+/**
+ * Tenant name.
+ */
+tenant_name: string,
+/**
+ * RFC 3339, the author's clock; when the service received it where that is not for this reader.
+ */
+at: string,
+/**
+ * Author's name; none where that is not for this reader.
+ */
+actor: string | null,
+/**
+ * Whether the signed-in person wrote it.
+ */
+mine: boolean,
+/**
+ * As in [`HistoryFilter::kind`].
+ */
+kind: string,
+/**
+ * What it is about: the title of an item, or a sentence where there is no before and after.
+ */
+title: string,
+/**
+ * The field that changed, in words; none where there is no before and after.
+ */
+field: string | null,
+/**
+ * The value before, in words.
+ */
+before: string | null,
+/**
+ * The value after, in words.
+ */
+after: string | null,
+/**
+ * Why.
+ */
+reason: string | null,
+/**
+ * The item it is about, to open it.
+ */
+entity: string | null,
+/**
+ * `pending`, `accepted`, `refused`, `held` or `discarded`.
+ */
+outcome: string,
+/**
+ * Why it cannot be taken back, as a code: `built_on`, `nothing_to_undo`, `replaced_several`,
+ * `not_in_force`; none where it can.
+ */
+cannot: string | null, };
+
+/**
+ * What taking several changes back did, or would do.
+ */
+export type RevertView = {
+/**
+ * Changes taken back.
+ */
+reverted: number,
+/**
+ * The ops that were written for it, newest first: taking them back restores everything.
+ */
+writes: Array<string>,
+/**
+ * Changes that stay, each with its reason.
+ */
+refused: Array<RefusedRow>, };
+
+/**
+ * A change that could not be taken back.
+ */
+export type RefusedRow = {
+/**
+ * Op id.
+ */
+id: string,
+/**
+ * Tenant name.
+ */
+tenant_name: string,
+/**
+ * The change in one sentence.
+ */
+summary: string,
+/**
+ * `built_on`, `nothing_to_undo`, `replaced_several`, `not_allowed`, `unknown_op` and others.
+ */
+code: string,
+/**
+ * Why, in plain words.
+ */
+message: string, };
 
 /**
  * An error as the window gets it.

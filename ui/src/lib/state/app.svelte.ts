@@ -20,7 +20,7 @@ class App {
   tenants = $state.raw<TenantRow[]>([]);
   /** False until the list has been read once, so that "no tenants" is never said too early. */
   tenantsRead = $state(false);
-  route = $state.raw<Route>({ screen: "tenants" });
+  route = $state.raw<Route>({ screen: "today" });
   /** The clock of the window; moves every half minute. */
   now = $state.raw(new Date());
   /** Counts up whenever the local database changed; screens reload on it. */
@@ -36,7 +36,7 @@ class App {
   /** The tenant the window stands in. */
   tenant = $derived.by(() => {
     const route = this.route;
-    if (route.screen !== "checklist") return null;
+    if (route.screen !== "checklist" && route.screen !== "history") return null;
     return this.tenants.find((row) => row.id === route.tenant) ?? null;
   });
 
@@ -172,6 +172,11 @@ class App {
     this.upgradeOpen = true;
   }
 
+  /** Opens the history of the tenant the window stands in, or of all. */
+  openHistory(): void {
+    this.go({ screen: "history", tenant: this.tenant?.id ?? null, item: null });
+  }
+
   /** Opens an item's panel, or closes it with null, without a new step in Back. */
   openItem(item: string | null): void {
     if (this.route.screen !== "checklist") return;
@@ -200,9 +205,28 @@ class App {
     }
   }
 
-  /** Undoes an op; the undo itself can be undone. */
-  async undo(op: string): Promise<boolean> {
-    return this.write(() => call("undo", { op }));
+  /** Undoes an op, or several that were written together; the undo itself can be undone. */
+  async undo(ops: string | readonly string[]): Promise<boolean> {
+    const list = typeof ops === "string" ? [ops] : [...ops];
+    const [only] = list;
+    if (list.length === 1 && only !== undefined)
+      return this.write(() => call("undo", { op: only }));
+    return this.#undoMany(list);
+  }
+
+  async #undoMany(ops: string[]): Promise<boolean> {
+    try {
+      const done = await call("revert", { ops, keep: true });
+      if (done.reverted === 0) {
+        const [first] = done.refused;
+        toasts.fail({ code: first?.code ?? "", message: first?.message ?? "", details: null });
+      } else toasts.say(texts.history.restored(done.reverted), done.writes);
+      await this.refresh();
+      return done.reverted > 0;
+    } catch (error) {
+      toasts.fail(asFailure(error));
+      return false;
+    }
   }
 
   /** One sync attempt; its outcome is a toast, its state is in the sync line. */
@@ -249,7 +273,7 @@ class App {
     this.status = null;
     this.tenants = [];
     this.tenantsRead = false;
-    this.route = { screen: "tenants" };
+    this.route = { screen: "today" };
     this.syncing = false;
     this.recent = [];
     this.#closeDialogs();

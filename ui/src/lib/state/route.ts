@@ -1,22 +1,26 @@
 /** Where the window stands. The address keeps it, so that Back works. */
 export type Route =
+  | { screen: "today" }
   | { screen: "tenants" }
   | { screen: "sync" }
+  | { screen: "history"; tenant: string | null; item: string | null }
   | { screen: "checklist"; tenant: string; item: string | null };
 
-/** Reads the part of the address after `#`; anything unknown is Tenants. */
+/** Reads the part of the address after `#`; anything unknown is Today. */
 export function parseRoute(hash: string): Route {
   const [screen, tenant, item] = hash.replace(/^#\/?/, "").split("/").map(safeDecode);
-  if (screen === "sync") return { screen: "sync" };
-  if (screen === "checklist" && tenant) return { screen: "checklist", tenant, item: item || null };
-  return { screen: "tenants" };
+  if (screen === "tenants" || screen === "sync") return { screen };
+  if (screen === "history") return { screen, tenant: tenant || null, item: item || null };
+  if (screen === "checklist" && tenant) return { screen, tenant, item: item || null };
+  return { screen: "today" };
 }
 
 /** The address of a place. */
 export function routeHash(route: Route): string {
-  if (route.screen !== "checklist") return `#/${route.screen}`;
-  const tail = route.item === null ? "" : `/${encodeURIComponent(route.item)}`;
-  return `#/checklist/${encodeURIComponent(route.tenant)}${tail}`;
+  if (route.screen !== "checklist" && route.screen !== "history") return `#/${route.screen}`;
+  const parts = [route.tenant, route.tenant === null ? null : route.item];
+  const tail = parts.filter((part) => part !== null).map((part) => `/${encodeURIComponent(part)}`);
+  return `#/${route.screen}${tail.join("")}`;
 }
 
 function safeDecode(text: string): string {

@@ -4,8 +4,8 @@ import type { Failure } from "../host/types";
 export type Toast = {
   id: number;
   text: string;
-  /** The op that Undo would undo. */
-  undo: string | null;
+  /** The ops that Undo would undo; empty where there is nothing to undo. */
+  undo: readonly string[];
   /** Errors stay until dismissed and are announced at once. */
   error: boolean;
 };
@@ -15,19 +15,20 @@ export const TOAST_STAYS = 10_000;
 
 class Toasts {
   current = $state.raw<Toast | null>(null);
-  /** The op of the newest write, for Ctrl+Z after the toast is gone. */
-  lastOp: string | null = null;
+  /** The ops of the newest write, for Ctrl+Z after the toast is gone. */
+  lastOps: readonly string[] = [];
   #next = 1;
 
   /** Says what was done. */
-  say(text: string, undo: string | null = null): void {
-    if (undo !== null) this.lastOp = undo;
-    this.current = { id: this.#next++, text, undo, error: false };
+  say(text: string, undo: string | readonly string[] = []): void {
+    const ops = typeof undo === "string" ? [undo] : undo;
+    if (ops.length > 0) this.lastOps = ops;
+    this.current = { id: this.#next++, text, undo: ops, error: false };
   }
 
   /** Says why something did not work. */
   fail(failure: Failure): void {
-    this.current = { id: this.#next++, text: failure.message, undo: null, error: true };
+    this.current = { id: this.#next++, text: failure.message, undo: [], error: true };
   }
 
   dismiss(): void {
@@ -36,7 +37,7 @@ class Toasts {
 
   reset(): void {
     this.current = null;
-    this.lastOp = null;
+    this.lastOps = [];
   }
 }
 
