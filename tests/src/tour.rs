@@ -351,8 +351,8 @@ impl Tour {
         other.ok(&["held", "adopt", op])?;
         other.ok(&["sync"])?;
         self.window = Window::open(&self.desk, &self.profile()).await?;
-        self.window.sync().await?;
         self.window.click("nav-sync").await?;
+        self.window.click("sync-now").await?;
         self.window.find("refused-row").await.map(drop)
     }
 
