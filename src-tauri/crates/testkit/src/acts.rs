@@ -261,7 +261,11 @@ impl World<'_> {
     fn note(&mut self, at: usize, verb: &str, written: Result<Written, StoreError>) -> Result<(), Failure> {
         match written {
             Ok(Written { op, hash, .. }) => {
-                self.devices[at].acked.push(Acked { op: op.clone(), hash, excused: false, unseen: false });
+                let device = &mut self.devices[at];
+                if !device.hashes()?.contains(&(op.clone(), hash)) {
+                    return Err(Failure::new(format!("{op} was saved but is not in the outbox")));
+                }
+                device.acked.push(Acked { op: op.clone(), hash, excused: false, unseen: false });
                 self.ops += 1;
                 self.trace(&("saved", at, verb, op.to_string(), hash));
                 Ok(())
