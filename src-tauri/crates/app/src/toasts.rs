@@ -162,7 +162,7 @@ mod tests {
 
     fn news(n: usize, kind: Kind) -> News {
         let on: Entity = format!("item/small/0/i{n}").parse().unwrap();
-        let (tenant, name) = if n % 2 == 0 { ("t1", "North") } else { ("t2", "South") };
+        let (tenant, name) = if n.is_multiple_of(2) { ("t1", "North") } else { ("t2", "South") };
         News {
             tenant: tenant.parse().unwrap(),
             name: name.to_owned(),
