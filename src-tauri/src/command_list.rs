@@ -28,4 +28,11 @@ commands! {
     held_adopt,
     held_discard,
     audit_verify,
+    settings,
+    change_settings,
+    computer,
+    about,
+    backups,
+    back_up,
+    restore,
 }

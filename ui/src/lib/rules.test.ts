@@ -26,6 +26,7 @@ describe("routes", () => {
     for (const route of [
       { screen: "tenants" as const },
       { screen: "sync" as const },
+      { screen: "settings" as const },
       { screen: "checklist" as const, tenant: "t/1", item: null },
       { screen: "checklist" as const, tenant: "t-1", item },
     ]) {

@@ -1,6 +1,8 @@
 //! Use cases shared by the window and the command line. Neither Tauri nor a terminal is known here.
 
 pub mod api;
+pub mod backup;
+pub mod computer;
 pub mod conflicts;
 pub mod desk;
 pub mod error;
@@ -10,6 +12,7 @@ pub mod keyring;
 pub mod projects;
 pub mod queue;
 pub mod session;
+pub mod settings;
 pub mod views;
 
 pub use desk::Desk;

@@ -48,6 +48,16 @@ fn types() -> String {
         SyncView,
         SyncReport,
         Exported,
+        Theme,
+        SettingsView,
+        SettingsEdit,
+        DeviceRow,
+        ComputerView,
+        About,
+        BackupState,
+        BackupRow,
+        BackupList,
+        Restored,
         Failure,
     ];
     out.lines().map(|line| format!("{}\n", line.trim_end())).collect()

@@ -9,6 +9,7 @@
 //! back, newest first, projects the page, and decides the pending ops again, oldest first.
 
 mod audit;
+mod backup;
 mod cells;
 mod entropy;
 mod error;
@@ -30,6 +31,7 @@ mod sql;
 mod write;
 
 pub use audit::AuditReport;
+pub use backup::{BACKUP_EXTENSION, Backup, Staged};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use error::{PullError, StoreError};
 pub use export::Export;

@@ -8,7 +8,7 @@ export type Action = {
   label: string;
   hint: string;
   keys: string[];
-  icon: "screen" | "checklist" | "sync" | "lock" | "key" | "out";
+  icon: "screen" | "checklist" | "sync" | "settings" | "lock" | "key" | "out";
   run: () => void;
 };
 

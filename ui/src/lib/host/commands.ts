@@ -3,12 +3,19 @@
  * gives, and the event that says something changed. Only this folder imports `@tauri-apps/*`.
  */
 import type {
+  About,
+  BackupList,
+  BackupRow,
   ChecklistView,
+  ComputerView,
   Exported,
   Failure,
   HistoryRow,
   ItemDetail,
+  Restored,
   Session,
+  SettingsEdit,
+  SettingsView,
   StatusLine,
   SyncReport,
   SyncView,
@@ -33,6 +40,14 @@ export type AuditReport = {
   head: string;
   first_bad_seq: number | null;
   reason: string | null;
+};
+
+/** Which backup to restore, and what was typed to confirm it. */
+export type RestoreRequest = {
+  file: string;
+  confirm: string;
+  passphrase?: string;
+  leave_unsent?: boolean;
 };
 
 /** Every command as `[request, response]`. */
@@ -65,6 +80,15 @@ export type Commands = {
   held_adopt: [{ op: string }, Written];
   held_discard: [{ op: string }, Written];
   audit_verify: [{ tenant: string }, AuditReport];
+  /** The preferences of this computer; there before anybody signed in. */
+  settings: [None, SettingsView];
+  change_settings: [SettingsEdit, SettingsView];
+  computer: [None, ComputerView];
+  about: [None, About];
+  /** The backups in the folder that the settings name. */
+  backups: [None, BackupList];
+  back_up: [None, BackupRow];
+  restore: [RestoreRequest, Restored];
 };
 
 /** What stands behind the seam: the desktop shell, or the fake used in tests and the browser. */

@@ -2,12 +2,13 @@
 export type Route =
   | { screen: "tenants" }
   | { screen: "sync" }
+  | { screen: "settings" }
   | { screen: "checklist"; tenant: string; item: string | null };
 
 /** Reads the part of the address after `#`; anything unknown is Tenants. */
 export function parseRoute(hash: string): Route {
   const [screen, tenant, item] = hash.replace(/^#\/?/, "").split("/").map(safeDecode);
-  if (screen === "sync") return { screen: "sync" };
+  if (screen === "sync" || screen === "settings") return { screen };
   if (screen === "checklist" && tenant) return { screen: "checklist", tenant, item: item || null };
   return { screen: "tenants" };
 }
