@@ -266,9 +266,10 @@ impl SettingsFile {
         }
         let mut hours = self.settings().quiet_hours;
         hours.on = edit.quiet_on.unwrap_or(hours.on);
-        for (name, given, kept) in
-            [("quiet_from", &edit.quiet_from, &mut hours.from), ("quiet_to", &edit.quiet_to, &mut hours.to)]
-        {
+        for (name, does, given, kept) in [
+            ("quiet_from", "begins", &edit.quiet_from, &mut hours.from),
+            ("quiet_to", "ends", &edit.quiet_to, &mut hours.to),
+        ] {
             match given.as_deref().map(str::parse) {
                 Some(Ok(time)) => *kept = time,
                 Some(Err(())) => {

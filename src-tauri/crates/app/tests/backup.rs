@@ -143,7 +143,8 @@ fn unsent_work_stops_a_restore_until_it_may_stay_behind_and_then_it_is_said_wher
     assert_eq!((refused.code.as_str(), &refused.details), ("unsent_work", &json!({ "count": 1 })));
     assert_eq!(desk.pending(), 2, "it is open and as it was");
 
-    let done = desk.session.restore(&RestoreRequest { leave_unsent: true, ..request(&file) }, at(20)).unwrap();
+    let done =
+        desk.session.restore(&RestoreRequest { leave_unsent: true, ..request(&file) }, at(20)).unwrap();
     assert_eq!((done.unsent, done.left, done.made), (1, Some(1), at(10)));
     let aside = Profile::at(done.aside.unwrap());
     let old = aside.open(&data_key(), SeededEntropy::new(1)).unwrap();
@@ -215,7 +216,11 @@ impl Fresh {
         Self { session, ring, dir }
     }
 
-    fn restore(&self, file: &Path, passphrase: &str) -> Result<cairn_app::backup::Done, cairn_protocol::ApiError> {
+    fn restore(
+        &self,
+        file: &Path,
+        passphrase: &str,
+    ) -> Result<cairn_app::backup::Done, cairn_protocol::ApiError> {
         let passphrase = Some(passphrase.to_owned());
         self.session.restore(&RestoreRequest { passphrase, ..request(file) }, at(20))
     }
