@@ -152,7 +152,7 @@ fn signing_out_closes_the_door_and_keeps_the_work() {
 fn the_devices_are_ones_own_this_one_first_and_the_retired_last() {
     let mut fake = Fake::new();
     let gone = Laptop::new(&mut fake, "a", 1).device();
-    fake.says(&TenantId::org(), Change::DeviceRetired { device: gone.clone(), why: "lost".into() });
+    fake.says_over(&TenantId::org(), Change::DeviceRetired { device: gone.clone(), why: "lost".into() });
     let other = Laptop::new(&mut fake, "a", 2).device();
     Laptop::new(&mut fake, "b", 3);
     let laptop = Laptop::new(&mut fake, "a", 4);
