@@ -38,4 +38,11 @@ commands! {
     mark_read,
     mark_all_read,
     in_front,
+    settings,
+    change_settings,
+    computer,
+    about,
+    backups,
+    back_up,
+    restore,
 }

@@ -3,9 +3,6 @@
 use cairn_domain::Time;
 use chrono::Duration;
 
-/// After this long without use the window locks itself, unless somebody wants it sooner.
-pub const LONGEST: Duration = Duration::minutes(15);
-
 /// Since when nobody used the window. Counts by the wall clock, so that time asleep counts too; a
 /// clock that is set back only makes it wait for longer.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +22,11 @@ impl Idle {
         self.since = now;
     }
 
+    /// Somebody wants another limit; it counts from the last use on.
+    pub fn set_limit(&mut self, limit: Duration) {
+        self.limit = limit;
+    }
+
     /// Whether it is time to lock.
     pub fn is_over(&self, now: Time) -> bool {
         now - self.since >= self.limit
@@ -41,12 +43,15 @@ mod tests {
     fn it_locks_after_a_quarter_of_an_hour_without_use() {
         let start: Time = "2026-03-02T12:00:00Z".parse().unwrap();
         let at = |minutes| start + Duration::minutes(minutes);
-        let mut idle = Idle::since(start, LONGEST);
+        let mut idle = Idle::since(start, Duration::minutes(15));
         assert!(!idle.is_over(at(14)));
         assert!(idle.is_over(at(15)));
         idle.used(at(14));
         assert!(!idle.is_over(at(28)));
         assert!(idle.is_over(at(29)));
         assert!(!idle.is_over(at(-60)), "a clock set back locks nobody out");
+        idle.set_limit(Duration::minutes(1));
+        assert!(!idle.is_over(at(14)));
+        assert!(idle.is_over(at(15)), "from the last use on");
     }
 }

@@ -5,10 +5,11 @@
 use std::sync::Arc;
 
 use cairn_app::api::{
-    ChecklistView, Exported, Failure, HistoryFilter, HistoryPage, HistoryRow, InboxView, ItemDetail,
-    PlaybookCheck, RevertView, Session, StatusLine, SyncReport, SyncView, TenantRow, TodayView, UpgradePlan,
-    Written,
+    About, BackupList, BackupRow, ChecklistView, ComputerView, Exported, Failure, HistoryFilter, HistoryPage,
+    HistoryRow, InboxView, ItemDetail, PlaybookCheck, Restored, RevertView, Session, SettingsEdit,
+    SettingsView, StatusLine, SyncReport, SyncView, TenantRow, TodayView, UpgradePlan, Written,
 };
+use cairn_app::backup::RestoreRequest;
 use cairn_app::error::fault;
 use cairn_app::projects::built_in_source;
 use cairn_app::upgrades::Worked;
@@ -439,6 +440,46 @@ async fn in_front(shell: Host<'_>, request: InFront) -> Answer<Nothing> {
     let place = request.place.and_then(|at| Some((at.tenant.parse().ok()?, at.entity.parse().ok()?)));
     shell.set_in_front(place);
     Ok(Nothing {})
+}
+
+#[tauri::command]
+async fn settings(shell: Host<'_>, request: Nothing) -> Answer<SettingsView> {
+    let Nothing {} = request;
+    Ok(shell.settings_view())
+}
+
+#[tauri::command]
+async fn change_settings(shell: Host<'_>, request: SettingsEdit) -> Answer<SettingsView> {
+    shell.blocking(move |shell| shell.change_settings(&request)).await.map_err(failure)
+}
+
+#[tauri::command]
+async fn computer(shell: Host<'_>, request: Nothing) -> Answer<ComputerView> {
+    let Nothing {} = request;
+    shell.blocking(|shell| shell.session().computer(crate::now())).await.map_err(failure)
+}
+
+#[tauri::command]
+async fn about(shell: Host<'_>, request: Nothing) -> Answer<About> {
+    let Nothing {} = request;
+    shell.blocking(|shell| crate::about::of(shell.session())).await.map_err(failure)
+}
+
+#[tauri::command]
+async fn backups(shell: Host<'_>, request: Nothing) -> Answer<BackupList> {
+    let Nothing {} = request;
+    shell.blocking(Shell::backups).await.map_err(failure)
+}
+
+#[tauri::command]
+async fn back_up(shell: Host<'_>, request: Nothing) -> Answer<BackupRow> {
+    let Nothing {} = request;
+    shell.blocking(Shell::back_up).await.map_err(failure)
+}
+
+#[tauri::command]
+async fn restore(shell: Host<'_>, request: RestoreRequest) -> Answer<Restored> {
+    shell.restore(request).await.map_err(failure)
 }
 
 #[cfg(test)]

@@ -4,26 +4,31 @@
 //! holds no authority of its own (see `tauri.conf.json`: each command is listed per window, the
 //! content policy is strict and nothing is loaded from the network).
 
+mod about;
 mod background;
 mod idle;
 mod ipc;
 mod news;
 mod notify;
 mod profile;
+mod settings;
 mod shell;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use cairn_app::api::Theme;
+use cairn_app::computer::WEB_DATA;
 use cairn_app::toasts::Opens;
 use cairn_app::{KeyPlace, Session};
 use cairn_domain::Time;
 use chrono::Duration;
+use tauri::window::Color;
 use tauri::{AppHandle, Emitter as _, Manager as _, WebviewWindowBuilder, async_runtime};
 
 use crate::profile::{OneWindow, Profile};
-use crate::shell::Shell;
+use crate::shell::{Shell, Start};
 
 /// Label of the one window, as `tauri.conf.json` and its capabilities name it.
 const MAIN_WINDOW: &str = "main";
@@ -47,14 +52,14 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
 
-    /// Lock after this long without use: 5 to 900 seconds, 900 unless told otherwise.
+    /// Lock after this long without use, whatever the settings say: 5 to 900 seconds.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(5..=900))]
     pub lock_after: Option<u16>,
 }
 
 impl Options {
-    fn lock_after(&self) -> Duration {
-        self.lock_after.map_or(idle::LONGEST, |seconds| Duration::seconds(seconds.into()))
+    fn lock_after(&self) -> Option<Duration> {
+        self.lock_after.map(|seconds| Duration::seconds(seconds.into()))
     }
 }
 
@@ -89,26 +94,27 @@ fn now() -> Time {
     chrono::Utc::now()
 }
 
-/// The date where this computer is, for what is due.
+/// The time on this computer's clock face: for what is due, and for quiet hours.
 #[allow(clippy::disallowed_methods, reason = "beside `now`, the only place that asks the clock")]
-fn today() -> chrono::NaiveDate {
-    chrono::Local::now().date_naive()
+fn local_now() -> chrono::NaiveDateTime {
+    chrono::Local::now().naive_local()
 }
 
 /// Hands the profile to the commands, shows the window and starts what runs beside it.
 fn open(
     app: &mut tauri::App,
     profile: &Profile,
-    lock_after: Duration,
+    lock_after: Option<Duration>,
     mine: OneWindow,
 ) -> anyhow::Result<()> {
     let keys = profile.key_file.clone().map_or(KeyPlace::Keyring, KeyPlace::File);
     let session = Session::new(&profile.directory, keys);
     let handle = app.handle().clone();
-    let shell = Arc::new(Shell::new(session, now, lock_after, move || tell(&handle)));
+    let start = Start { lock_after, documents: dirs::document_dir() };
+    let shell = Arc::new(Shell::new(session, now, start, move || tell(&handle)));
     app.manage(Arc::clone(&shell));
     // Cookies, caches and storage of the web view belong to the profile: two profiles share nothing.
-    show(app, profile.directory.join("webview"))?;
+    show(app, profile.directory.join(WEB_DATA), shell.settings().theme)?;
     async_runtime::spawn(background::keep_in_sync(Arc::clone(&shell)));
     let handle = app.handle().clone();
     let desktop = notify::Desktop::new(move |opens| {
@@ -125,12 +131,35 @@ fn open(
     Ok(())
 }
 
-fn show(app: &tauri::App, web_data: PathBuf) -> anyhow::Result<()> {
+fn show(app: &tauri::App, web_data: PathBuf, theme: Theme) -> anyhow::Result<()> {
     let windows = &app.config().app.windows;
     let window = windows.iter().find(|window| window.label == MAIN_WINDOW);
     let window = window.context("tauri.conf.json names no main window")?.clone();
-    WebviewWindowBuilder::from_config(app, &window)?.data_directory(web_data).build()?;
+    let window = WebviewWindowBuilder::from_config(app, &window)?
+        .data_directory(web_data)
+        .initialization_script(first_theme(theme))
+        .build()?;
+    let dark = match theme {
+        Theme::Light => false,
+        Theme::Dark => true,
+        Theme::System => window.theme().is_ok_and(|theme| theme == tauri::Theme::Dark),
+    };
+    // What shows until the page has painted: its canvas, not a white sheet (tokens.css).
+    let canvas = if dark { Color(0x11, 0x15, 0x16, 0xff) } else { Color(0xf1, 0xf3, 0xf1, 0xff) };
+    if let Err(error) = window.set_background_color(Some(canvas)) {
+        tracing::debug!(%error, "the window keeps its own background");
+    }
     Ok(())
+}
+
+/// Runs before the page is built, so that a chosen theme is there with the first paint. From then on
+/// the page itself follows the settings.
+fn first_theme(theme: Theme) -> &'static str {
+    match theme {
+        Theme::System => "",
+        Theme::Light => "document.documentElement?.setAttribute('data-theme', 'light');",
+        Theme::Dark => "document.documentElement?.setAttribute('data-theme', 'dark');",
+    }
 }
 
 fn tell(app: &AppHandle) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use cairn_app::Desk;
 use cairn_app::error::Result;
+use cairn_app::settings::Notifications;
 use cairn_app::toasts::{Budget, Moment, Plan, plan};
 use cairn_domain::Time;
 use chrono::NaiveDate;
@@ -20,6 +21,26 @@ const REGULARLY: Duration = Duration::from_secs(60);
 
 /// How long to wait for more, so that what one sync brings is told together.
 const GATHER: Duration = Duration::from_millis(500);
+
+/// What counts on this computer at the moment of a look.
+struct Here {
+    today: NaiveDate,
+    /// Whether nothing may be shown now: switched off, or within the quiet hours.
+    quiet: bool,
+    focus: Option<Place>,
+}
+
+impl Here {
+    fn of(shell: &Shell) -> Self {
+        let (local, settings) = (crate::local_now(), shell.settings());
+        let off = settings.notifications == Notifications::Off;
+        Self {
+            today: local.date(),
+            quiet: off || settings.quiet_hours.covers(local.time()),
+            focus: shell.in_front(),
+        }
+    }
+}
 
 /// What a look at the inbox found.
 struct Look {
@@ -35,8 +56,8 @@ pub async fn keep_telling(shell: Arc<Shell>, desktop: Desktop) {
     let mut budget = Budget::default();
     loop {
         if shell.is_open().await.unwrap_or(false) {
-            let (today, focus, mine) = (crate::today(), shell.in_front(), budget.clone());
-            let looked = shell.read(move |desk, now| look(desk, today, now, focus, mine)).await;
+            let (here, mine) = (Here::of(&shell), budget.clone());
+            let looked = shell.read(move |desk, now| look(desk, now, here, mine)).await;
             if let Ok(found) = looked {
                 budget = found.budget;
                 desktop.withdraw(&found.unread);
@@ -59,16 +80,10 @@ pub async fn keep_telling(shell: Arc<Shell>, desktop: Desktop) {
 
 /// Brings the inbox up to date and decides what to tell. What is told is noted before it is shown: a
 /// toast that fails is not repeated, since the inbox has it.
-fn look(
-    desk: &mut Desk,
-    today: NaiveDate,
-    now: Time,
-    focus: Option<Place>,
-    mut budget: Budget,
-) -> Result<Look> {
-    let changed = desk.refresh_inbox(today, now)?;
+fn look(desk: &mut Desk, now: Time, here: Here, mut budget: Budget) -> Result<Look> {
+    let changed = desk.refresh_inbox(here.today, now)?;
     let news = desk.news()?;
-    let plan = plan(&news, &Moment { now, quiet: false, focus }, &mut budget);
+    let plan = plan(&news, &Moment { now, quiet: here.quiet, focus: here.focus }, &mut budget);
     desk.mark_told(&plan.told)?;
     Ok(Look { changed, unread: desk.unread_names()?, plan, budget })
 }

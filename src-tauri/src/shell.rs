@@ -3,11 +3,12 @@
 //! Nothing here knows Tauri. Work on the database runs on threads that may block; commands are
 //! answered on them, so the window itself never waits.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cairn_app::api::{self, Exported, StatusLine, SyncReport};
 use cairn_app::error::{Result, fault, store};
+use cairn_app::settings::SettingsFile;
 use cairn_app::{Desk, Session};
 use cairn_domain::{Entity, TenantId, Time};
 use cairn_protocol::code;
@@ -19,25 +20,36 @@ use crate::idle::Idle;
 /// Reads the clock; passed in, so that tests choose the time.
 pub type Clock = fn() -> Time;
 
+/// What the start of the program says, and nobody can change while it runs.
+#[derive(Clone, Debug, Default)]
+pub struct Start {
+    /// After how long without use to lock, where the command line names it: it wins over the settings.
+    pub lock_after: Option<Duration>,
+    /// The user's folder for documents, where the system names one.
+    pub documents: Option<PathBuf>,
+}
+
 /// One profile behind one window.
 pub struct Shell {
-    session: Session,
+    pub(crate) session: Session,
+    pub(crate) start: Start,
     clock: Clock,
     state: Mutex<State>,
     /// Held by whoever syncs: a second attempt waits instead of failing.
-    turn: tokio::sync::Mutex<()>,
+    pub(crate) turn: tokio::sync::Mutex<()>,
     /// Rings when the background has a reason to sync soon.
     nudge: Notify,
     /// Rings when something may have become news.
     news: Notify,
     /// Tells the window to read again.
-    changed: Box<dyn Fn() + Send + Sync>,
+    pub(crate) changed: Box<dyn Fn() + Send + Sync>,
 }
 
-struct State {
+pub(crate) struct State {
     locked: Option<Locked>,
-    network: Network,
-    idle: Idle,
+    pub(crate) network: Network,
+    pub(crate) idle: Idle,
+    pub(crate) settings: SettingsFile,
     in_front: Option<Place>,
 }
 
@@ -51,7 +63,7 @@ struct Locked {
 
 /// How the last attempt to sync ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Network {
+pub(crate) enum Network {
     /// None was made yet.
     Unknown,
     Online,
@@ -63,17 +75,20 @@ enum Network {
 
 impl Shell {
     /// The shell over `session`; `changed` is called after everything the window should show.
-    /// It locks itself after `lock_after` without use.
+    /// The settings are those in the session's profile.
     pub fn new(
         session: Session,
         clock: Clock,
-        lock_after: Duration,
+        start: Start,
         changed: impl Fn() + Send + Sync + 'static,
     ) -> Self {
-        let idle = Idle::since(clock(), lock_after);
-        let state = State { locked: None, network: Network::Unknown, idle, in_front: None };
+        let settings = SettingsFile::read(session.profile().dir());
+        let limit = start.lock_after.unwrap_or_else(|| settings.settings().lock_after.duration());
+        let idle = Idle::since(clock(), limit);
+        let state = State { locked: None, network: Network::Unknown, idle, settings, in_front: None };
         Self {
             session,
+            start,
             clock,
             state: Mutex::new(state),
             turn: tokio::sync::Mutex::new(()),
@@ -83,12 +98,12 @@ impl Shell {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         // The state is valid after every statement; a panic elsewhere does not spoil it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn now(&self) -> Time {
+    pub(crate) fn now(&self) -> Time {
         (self.clock)()
     }
 
@@ -388,7 +403,6 @@ mod tests {
     use cairn_store::{KeySource, KeyTrouble};
 
     use super::*;
-    use crate::idle::LONGEST;
 
     fn noon() -> Time {
         "2026-03-02T12:00:00Z".parse().unwrap()
@@ -396,7 +410,7 @@ mod tests {
 
     fn shell(folder: &Path) -> Shell {
         let keys = KeyPlace::File(folder.join("key"));
-        Shell::new(Session::new(&folder.join("profile"), keys), noon, LONGEST, || {})
+        Shell::new(Session::new(&folder.join("profile"), keys), noon, Start::default(), || {})
     }
 
     #[test]
@@ -451,7 +465,7 @@ mod tests {
         fs::write(folder.path().join("keys.json"), br#"{"v": 1, "fingerprint": "00"}"#).unwrap();
         let keyring = Arc::new(LockedKeyring::default());
         let session = Session::with_keyring(folder.path(), KeyPlace::Keyring, keyring.clone());
-        let shell = Shell::new(session, noon, LONGEST, || {});
+        let shell = Shell::new(session, noon, Start::default(), || {});
         shell.state().locked = Some(Locked { why: "asked", name: None });
         let standing = shell.unlock(None).unwrap();
         assert!(matches!(standing, api::Session::Recovery { code, .. } if code == "key_locked"));

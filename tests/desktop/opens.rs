@@ -65,3 +65,23 @@ async fn the_window_follows_the_theme_of_the_desk() {
         window.close().await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_chosen_theme_is_there_from_the_first_screen_and_changes_at_once() {
+    let desk = Desk::start_with(Theme::Light).unwrap();
+    let profile = desk.home().join("profile");
+    std::fs::create_dir(&profile).unwrap();
+    std::fs::write(profile.join("settings.json"), br#"{"theme": "dark", "of_tomorrow": 1}"#).unwrap();
+    let window = Window::open(&desk, &profile).await.unwrap();
+    window.find("sign-in-submit").await.unwrap();
+    let canvas = "return getComputedStyle(document.body).backgroundColor";
+    assert_eq!(window.client.execute(canvas, vec![]).await.unwrap(), json!("rgb(17, 21, 22)"));
+    window.ask("change_settings", json!({ "theme": "system" })).await.unwrap();
+    window.client.refresh().await.unwrap();
+    window.find("sign-in-submit").await.unwrap();
+    let light = "getComputedStyle(document.body).backgroundColor === 'rgb(241, 243, 241)'";
+    window.until("the theme of the desk again", light).await.unwrap();
+    window.close().await.unwrap();
+    let kept = std::fs::read_to_string(profile.join("settings.json")).unwrap();
+    assert!(kept.contains("of_tomorrow"), "{kept}");
+}

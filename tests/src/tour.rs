@@ -59,6 +59,9 @@ stops! {
     "history-screen" open_history,
     "revert" try_to_revert,
     "sync" open_sync,
+    "settings" open_settings,
+    "settings-problem" set_wrong_hours,
+    "restore" open_restore,
     "sign-out" sign_out_with_changes_waiting,
     // It is back, and a colleague was there before.
     "conflicts" meet_the_other_value,
@@ -73,10 +76,18 @@ stops! {
     "recovery" lose_the_key,
     "unusable-newer" meet_a_newer_database,
     "unusable" damage_the_database,
+    "restore-damaged" choose_a_backup,
+    "restored" restore_it,
+    "tenants-restored" sign_in_after_the_restore,
 }
 
 /// Tenants in the demo data.
 const TENANTS: usize = 6;
+
+/// Whether Settings says that there is a recovery passphrase.
+const PASSPHRASE_IS_SET: &str =
+    "document.querySelector('[data-testid=passphrase-state]')?.textContent.includes('is set')
+     && !document.querySelector('[data-testid=backup-warning]')";
 
 const PHRASE: &str = "granite lichen morning";
 
@@ -292,7 +303,30 @@ impl Tour {
         self.window.find("queue-row").await.map(drop)
     }
 
+    async fn open_settings(&mut self) -> Result<()> {
+        self.window.click("nav-settings").await?;
+        self.window.find("about-version").await?;
+        self.window.until("the passphrase is set", PASSPHRASE_IS_SET).await?;
+        self.window.click("back-up").await?;
+        self.window.find("backup-restore").await?;
+        let top = self.window.find("settings-title").await?;
+        self.window.show(&top).await
+    }
+
+    async fn set_wrong_hours(&mut self) -> Result<()> {
+        self.window.fill("quiet-from", "8 pm").await?;
+        self.window.click("quiet-save").await?;
+        self.window.until("the fault", "document.querySelector('[role=alert] a')").await
+    }
+
+    async fn open_restore(&mut self) -> Result<()> {
+        self.window.click("backup-restore").await?;
+        self.window.find("restore-confirm").await.map(drop)
+    }
+
     async fn sign_out_with_changes_waiting(&mut self) -> Result<()> {
+        self.close_overlay("restore-confirm").await?;
+        self.window.click("nav-sync").await?;
         self.window.from_account_menu("menu-sign-out").await?;
         self.window.find("sign-out-anyway").await.map(drop)
     }
@@ -381,5 +415,22 @@ impl Tour {
     async fn damage_the_database(&mut self) -> Result<()> {
         self.reopen(kept::damage).await?;
         self.window.find("unusable").await.map(drop)
+    }
+
+    async fn choose_a_backup(&mut self) -> Result<()> {
+        self.window.click("restore-open").await?;
+        self.window.find("restore-choice").await.map(drop)
+    }
+
+    async fn restore_it(&mut self) -> Result<()> {
+        self.window.fill("restore-confirm", "restore").await?;
+        self.window.click("restore-submit").await?;
+        self.window.find("restored").await.map(drop)
+    }
+
+    async fn sign_in_after_the_restore(&mut self) -> Result<()> {
+        self.service.start()?;
+        self.window.sign_in_to_tenants(&self.service.url(), &self.mia).await?;
+        self.window.sync().await
     }
 }

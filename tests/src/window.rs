@@ -23,6 +23,9 @@ const DRIVER_LIMIT: Duration = Duration::from_secs(20);
 /// How long the window may take to show what it is asked for.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// How long the page may be in the way of a click while it changes by itself.
+const SETTLES: Duration = Duration::from_secs(3);
+
 /// Runs axe and gives `{faults: [line]}` or `{error}`.
 const RUN_AXE: &str = "const done = arguments[0]; \
      const line = rule => rule.id + ': ' + rule.help + ' at ' + rule.nodes.map(node => node.target.join(' ')).join(', '); \
@@ -152,9 +155,17 @@ impl Window {
     /// # Errors
     /// It does not appear, or cannot be clicked.
     pub async fn click(&self, id: &str) -> Result<()> {
-        self.still().await?;
-        let element = self.find(id).await?;
-        self.click_on(&element).await.with_context(|| format!("`{id}` cannot be clicked"))
+        let start = Instant::now();
+        loop {
+            self.still().await?;
+            let clicked = self.click_on(&self.find(id).await?).await;
+            match clicked {
+                // News may come between the look and the click and build the element anew, or let
+                // something slide away over it. What stays in the way longer is a fault.
+                Err(_) if start.elapsed() < SETTLES => pause().await,
+                _ => return clicked.with_context(|| format!("`{id}` cannot be clicked")),
+            }
+        }
     }
 
     /// Clicks an element.

@@ -5,6 +5,7 @@ import { mount } from "svelte";
 import App from "./App.svelte";
 import { useHost } from "./lib/host/commands";
 import { inShell, shell } from "./lib/host/tauri";
+import { preferences } from "./lib/state/preferences.svelte";
 
 async function chooseHost(): Promise<void> {
   // The fake is for the browser only; this branch is removed from the bundle that ships.
@@ -17,4 +18,9 @@ async function chooseHost(): Promise<void> {
 }
 
 const target = document.getElementById("app");
-if (target) void chooseHost().then(() => mount(App, { target }));
+// The chosen theme is there before the first screen; one that cannot be read is the system's.
+if (target) {
+  void chooseHost()
+    .then(() => preferences.load())
+    .then(() => mount(App, { target }));
+}

@@ -115,6 +115,18 @@ const SCREENS = [
   { name: "switcher", hash: checklist, act: (page) => page.click(id("tenant-switcher")) },
   { name: "account", hash: "#/tenants", act: (page) => page.click(id("account-menu")) },
   { name: "passphrase", hash: "#/tenants", act: openPassphrase },
+  { name: "unusable-damaged", scene: "damaged" },
+  { name: "settings", hash: "#/settings" },
+  { name: "settings-end", hash: "#/settings", act: toTheEnd },
+  { name: "settings-problem", hash: "#/settings", act: setWrongHours },
+  { name: "settings-empty", scene: "empty", hash: "#/settings" },
+  { name: "restore", hash: "#/settings", act: openRestore },
+  { name: "restore-left", hash: "#/settings", act: meetUnsent },
+  { name: "restore-damaged", scene: "damaged", act: (page) => page.click(id("restore-open")) },
+  { name: "restored", hash: "#/settings", act: restoreAll },
+  { name: "zoom-settings", hash: "#/settings", width: 640, height: 400 },
+  { name: "zoom-settings-end", hash: "#/settings", act: toTheEnd, width: 640, height: 400 },
+  { name: "zoom-restore", hash: "#/settings", act: meetUnsent, width: 640, height: 400 },
   { name: "zoom-checklist", hash: checklist, width: 640, height: 400 },
   { name: "zoom-start", hash: "#/checklist/t-lake", width: 640, height: 400 },
   {
@@ -196,6 +208,34 @@ async function openPalette(page) {
 async function openPassphrase(page) {
   await page.click(id("account-menu"));
   await page.click(id("menu-passphrase"));
+}
+
+async function toTheEnd(page) {
+  await page.locator(id("copy-diagnostics")).scrollIntoViewIfNeeded();
+}
+
+async function setWrongHours(page) {
+  await page.fill(id("quiet-from"), "8 pm");
+  await page.click(id("quiet-save"));
+}
+
+async function openRestore(page) {
+  await page.locator(id("backup-restore")).nth(1).click();
+  await page.waitForSelector(id("restore-confirm"));
+}
+
+async function meetUnsent(page) {
+  await page.locator(id("backup-restore")).first().click();
+  await page.fill(id("restore-confirm"), "restore");
+  await page.click(id("restore-submit"));
+  await page.waitForSelector(id("restore-leave"));
+}
+
+async function restoreAll(page) {
+  await meetUnsent(page);
+  await page.check(id("restore-leave"));
+  await page.click(id("restore-submit"));
+  await page.waitForSelector(id("restored"));
 }
 
 function serve() {

@@ -1,5 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { age, dayName, distance, due, initials, moment, momentInside } from "./format";
+import {
+  age,
+  dayName,
+  deadline,
+  distance,
+  due,
+  initials,
+  moment,
+  momentInside,
+  size,
+} from "./format";
 
 const NOW = new Date(2026, 2, 12, 8, 0);
 const at = (day: number, hour: number, minute = 0) =>
@@ -12,6 +22,19 @@ describe("dates", () => {
     expect(dayName(new Date(2026, 2, 13), NOW)).toBe("Tomorrow");
     expect(dayName(new Date(2026, 2, 16), NOW)).toContain("16");
     expect(dayName(new Date(2027, 0, 2), NOW)).toContain("2027");
+  });
+
+  it("says a deadline with date, time and zone", () => {
+    const text = deadline("2026-03-14T17:42:00Z");
+    for (const part of ["14", "2026", "42", "UTC"]) expect(text).toContain(part);
+    expect(deadline("never")).toBe("never");
+  });
+
+  it("says a size in the unit that fits", () => {
+    expect(size(0)).toMatch(/^0 /);
+    expect(size(999)).toMatch(/^999 /);
+    expect(size(12_841_984)).toMatch(/^12[.,]8 MB/);
+    expect(size(5e12)).toMatch(/GB/);
   });
 
   it("says a moment alone and inside a sentence", () => {

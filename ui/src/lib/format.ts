@@ -95,6 +95,33 @@ export function momentInside(text: string, now: Date): string {
   return near ? `${dayName(at, now).toLowerCase()} ${clock(at)}` : moment(text, now);
 }
 
+/** A deadline with date, time and zone: "Saturday 14 March 2026, 17:42 CET". */
+export function deadline(text: string): string {
+  const at = new Date(text);
+  if (Number.isNaN(at.getTime())) return text;
+  return parts(at, {
+    weekday: "short",
+    day: "numeric",
+    month: "long",
+    year: "numeric",
+    hour: "2-digit",
+    minute: "2-digit",
+    timeZoneName: "short",
+  });
+}
+
+/** "12.4 MB": a size in decimal units, as file managers show it. */
+export function size(bytes: number): string {
+  const units = ["byte", "kilobyte", "megabyte", "gigabyte"] as const;
+  const step = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
+  return new Intl.NumberFormat(undefined, {
+    style: "unit",
+    unit: units[step],
+    unitDisplay: "short",
+    maximumFractionDigits: step > 1 ? 1 : 0,
+  }).format(bytes / 1000 ** step);
+}
+
 /** A due date and whether it has passed. */
 export function due(date: string, now: Date): { text: string; late: boolean; near: boolean } {
   const at = dayOf(date);

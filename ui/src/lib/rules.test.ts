@@ -30,6 +30,7 @@ describe("routes", () => {
       { screen: "history" as const, tenant: null, item: null },
       { screen: "history" as const, tenant: "t/1", item: null },
       { screen: "history" as const, tenant: "t-1", item },
+      { screen: "settings" as const },
       { screen: "checklist" as const, tenant: "t/1", item: null },
       { screen: "checklist" as const, tenant: "t-1", item },
     ]) {

@@ -2,6 +2,7 @@
  * Every word the window shows that does not come from the data. Plain, short English; statuses in
  * sentence case; the words of the specification.
  */
+import type { About, BackupState } from "./host/types";
 import type { Status } from "./status";
 
 const n = (value: number) => new Intl.NumberFormat().format(value);
@@ -80,6 +81,8 @@ export const texts = {
     dismiss: "Dismiss",
     loadFailed: "This could not be read from the local database.",
     none: "None",
+    copied: "Copied",
+    copyByHand: "To copy by hand",
   },
 
   frame: {
@@ -97,6 +100,7 @@ export const texts = {
     tenants: "Tenants",
     sync: "Sync",
     history: "History",
+    settings: "Settings",
     checklist: "Checklist",
     syncCount: (decisions: number) => plural(decisions, "decision", "decisions"),
     switcher: "Change tenant:",
@@ -754,6 +758,133 @@ export const texts = {
     confirmDiscardHeld:
       "It never counts. The record keeps who wrote it and who discarded it. This cannot be undone.",
     keepChange: "Keep it",
+  },
+
+  settings: {
+    title: "Settings",
+    hint: "Theme, lock, backups, computers",
+    answer: (lockSeconds: number, backup: string | null | undefined) => {
+      const after =
+        lockSeconds % 60 === 0
+          ? plural(lockSeconds / 60, "minute", "minutes")
+          : plural(lockSeconds, "second", "seconds");
+      const locks = `This computer locks after ${after} without use`;
+      if (backup === undefined) return `${locks}.`;
+      return backup === null
+        ? `${locks} and has no backup yet.`
+        : `${locks}. Its last backup was made ${backup}.`;
+    },
+    setAside: (file: string) =>
+      `The settings of this computer could not be read, so the defaults hold. The file was moved to ${file}`,
+    theme: "Theme",
+    themes: { system: "As the system", light: "Light", dark: "Dark" },
+    notifications: "Notifications",
+    notify: "Show notifications of this system",
+    quietNone: "No quiet hours are set",
+    quietIs: (from: string, to: string) => `No notifications from ${from} to ${to}`,
+    quietFrom: "Quiet from",
+    quietTo: "to",
+    quietSave: "Set quiet hours",
+    quietStop: "Switch off",
+    quietSaved: (from: string, to: string) => `Quiet hours set: ${from} to ${to}`,
+    quietOff: "Quiet hours switched off",
+    lock: "Lock",
+    lockAfter: "Lock after this long without use",
+    lockHint: "Locking closes the database. 15 minutes is the longest allowed.",
+    lockFixed: (seconds: number) =>
+      `Cairn was started to lock after ${plural(seconds, "second", "seconds")}. That holds until it is closed.`,
+    passphraseSet: "A recovery passphrase is set",
+    passphraseNone: "No recovery passphrase is set",
+    passphraseChange: "Change recovery passphrase",
+    data: "Data",
+    copyPath: "Copy path",
+    database: "Database",
+    tenants: (count: number) => plural(count, "tenant", "tenants"),
+    webData: "Web view",
+    computers: "Your computers",
+    lease: (until: string) => `Without a network you can work here until ${until}`,
+    colComputer: "Computer",
+    colSince: "Enrolled",
+    colState: "State",
+    thisComputer: "This computer",
+    sinceUnknown: "Not received yet",
+    active: "Enrolled",
+    contact: (when: string) => `Last contact ${when}`,
+    retired: (when: string | null) => (when ? `Retired ${when}` : "Retired"),
+    whoRetires:
+      "Is one of them lost? Only whoever runs the service can retire it. Ask them, and change your password.",
+    about: "About",
+    protocol: "Protocol",
+    schema: "Database schema",
+    engine: "Database engine",
+    webView: "Web view",
+    system: "System",
+    unknown: "not known",
+    copyDiagnostics: "Copy for a report",
+    diagnostics: (about: About) =>
+      [
+        `Cairn ${about.version}`,
+        `protocol ${about.protocol}`,
+        `schema ${about.schema}`,
+        `SQLite ${about.sqlite}`,
+        `SQLCipher ${about.sqlcipher}`,
+        `web view ${about.web_view ?? "not known"}`,
+        about.system,
+      ].join("; "),
+    licences:
+      "Cairn is under the Apache License 2.0. It contains SQLite (public domain), SQLCipher (BSD), Public Sans (OFL) and Lucide (ISC).",
+  },
+
+  backup: {
+    title: "Backups",
+    lead: "A backup is one file, encrypted as the database is. It holds your work and the tenants on this computer, not the settings.",
+    noPassphrase:
+      "No recovery passphrase is set: a backup made now can only be opened on this computer.",
+    folder: "Folder for backups",
+    useFolder: "Use this folder",
+    usualFolder: "Use the usual folder",
+    now: "Back up now",
+    busy: "Backing up",
+    done: (name: string) => `Backed up to ${name}`,
+    none: "There is no backup in this folder yet",
+    restore: "Restore",
+    restoreLabel: (when: string) => `Restore the backup of ${when}`,
+    state: {
+      here: "Opens on this computer",
+      passphrase: "Opens with its recovery passphrase",
+      elsewhere: "Made under another key, without a passphrase",
+      incomplete: "Not whole: cut off or changed",
+      newer: "Made by a newer version of Cairn",
+      unreadable: "Not a backup of Cairn",
+    } satisfies Record<BackupState, string>,
+    opens: (state: BackupState) => state === "here" || state === "passphrase",
+  },
+
+  restore: {
+    title: "Restore a backup",
+    lead: "The database on this computer is moved aside, not deleted, and the backup takes its place. You then sign in again with a network, and what was waiting in the backup is sent.",
+    which: "Which backup",
+    from: (when: string) => `The backup of ${when}`,
+    none: (folder: string) => `There is no backup in ${folder} that can be opened here.`,
+    passphrase: "Recovery passphrase of the backup",
+    confirm: "Type the word restore to go on",
+    submit: "Restore",
+    busy: "Restoring",
+    left: (count: number) =>
+      `${plural(count, "change", "changes")} made after this backup ${count === 1 ? "has" : "have"} not left this computer`,
+    leftLead:
+      "The backup does not have them. Close this and sync first, or export them for your manager, or leave them where they are.",
+    leave: "Leave them in the database that is moved aside",
+    exported: (file: string) => `Exported to ${file}`,
+  },
+
+  restored: {
+    done: (when: string) =>
+      `The backup of ${when} is restored. Sign in to go on: this computer enrols anew and sends what was waiting.`,
+    aside: "The database from before was moved to",
+    left: (count: number) =>
+      `${plural(count, "change that was", "changes that were")} not sent ${count === 1 ? "is" : "are"} only in that one.`,
+    leftUnknown: "It could not be read. What it held and had not sent is only in there.",
   },
 
   palette: {

@@ -921,6 +921,190 @@ pub struct RefusedRow {
     pub message: String,
 }
 
+/// Which theme the window has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Theme {
+    /// That of the system, live.
+    #[default]
+    System,
+    /// Always light.
+    Light,
+    /// Always dark.
+    Dark,
+}
+
+/// The preferences of this computer, as the Settings screen shows them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct SettingsView {
+    /// Theme.
+    pub theme: Theme,
+    /// Whether quiet hours count.
+    pub quiet_on: bool,
+    /// `HH:MM`, local.
+    pub quiet_from: String,
+    /// `HH:MM`, local; before `quiet_from` where the hours go over midnight.
+    pub quiet_to: String,
+    /// Whether native notifications show.
+    pub notifications: bool,
+    /// Minutes without use until the window locks, 1 to 15.
+    pub lock_after_minutes: u8,
+    /// Seconds that `--lock-after` named instead, for this run.
+    pub lock_fixed_seconds: Option<u32>,
+    /// Whether Cairn goes on without its window.
+    pub keep_running: bool,
+    /// Where backups go.
+    pub backup_folder: String,
+    /// Whether somebody chose that folder.
+    pub backup_folder_chosen: bool,
+    /// Where a broken settings file was moved to at this start.
+    pub set_aside: Option<String>,
+}
+
+/// What to change of [`SettingsView`]; what is not named stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(default)]
+#[ts(optional_fields)]
+pub struct SettingsEdit {
+    /// Theme.
+    pub theme: Option<Theme>,
+    /// Whether quiet hours count.
+    pub quiet_on: Option<bool>,
+    /// `HH:MM`, local.
+    pub quiet_from: Option<String>,
+    /// `HH:MM`, local.
+    pub quiet_to: Option<String>,
+    /// Whether native notifications show.
+    pub notifications: Option<bool>,
+    /// 1 to 15.
+    #[ts(optional, type = "number")]
+    pub lock_after_minutes: Option<i64>,
+    /// Whether Cairn goes on without its window.
+    pub keep_running: Option<bool>,
+    /// The whole path of a folder; empty for the usual one.
+    pub backup_folder: Option<String>,
+}
+
+/// An enrolled device of the signed-in person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct DeviceRow {
+    /// Device id.
+    pub id: String,
+    /// Whether it is this one.
+    pub this: bool,
+    /// Whether the service still takes anything from it.
+    pub active: bool,
+    /// RFC 3339: when it was enrolled; none where this computer has not received that yet.
+    pub since: Option<String>,
+    /// RFC 3339: when it was retired.
+    pub retired: Option<String>,
+}
+
+/// This computer: its devices, its lease and its data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct ComputerView {
+    /// The signed-in person's devices, this one first, then the newest first.
+    pub devices: Vec<DeviceRow>,
+    /// RFC 3339: when the service last answered this one.
+    pub last_contact: String,
+    /// RFC 3339: until when work without contact is possible.
+    pub lease_until: String,
+    /// Whether a recovery passphrase is set.
+    pub passphrase: bool,
+    /// The profile directory.
+    pub folder: String,
+    /// Bytes of the database with its write-ahead log.
+    #[ts(type = "number")]
+    pub database_bytes: u64,
+    /// Bytes of what the web view keeps.
+    #[ts(type = "number")]
+    pub web_bytes: u64,
+    /// Tenants on this computer.
+    #[ts(type = "number")]
+    pub tenants: u64,
+}
+
+/// Which program this is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct About {
+    /// Version of Cairn.
+    pub version: String,
+    /// Version of the protocol it speaks.
+    pub protocol: u32,
+    /// Newest schema of the local database it knows.
+    pub schema: u32,
+    /// Version of SQLite.
+    pub sqlite: String,
+    /// Version of SQLCipher.
+    pub sqlcipher: String,
+    /// Version of the web view; none where the system does not tell.
+    pub web_view: Option<String>,
+    /// The operating system and the processor's architecture.
+    pub system: String,
+}
+
+/// What opens a backup, or why nothing does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum BackupState {
+    /// The key of this computer.
+    Here,
+    /// Only its recovery passphrase: it was made under another key.
+    Passphrase,
+    /// Neither: it was made under another key, before a passphrase was set there.
+    Elsewhere,
+    /// Nothing: it was cut off or changed.
+    Incomplete,
+    /// A newer Cairn.
+    Newer,
+    /// Nothing: it is no backup of Cairn.
+    Unreadable,
+}
+
+/// A file in the folder for backups.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct BackupRow {
+    /// Its whole path.
+    pub file: String,
+    /// Its name.
+    pub name: String,
+    /// RFC 3339: when it was made; none where it cannot be read.
+    pub made: Option<String>,
+    /// Its size.
+    #[ts(type = "number")]
+    pub bytes: u64,
+    /// What opens it.
+    pub state: BackupState,
+    /// Whether it has a recovery passphrase.
+    pub passphrase: bool,
+}
+
+/// The backups in a folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct BackupList {
+    /// The folder.
+    pub folder: String,
+    /// Newest first.
+    pub backups: Vec<BackupRow>,
+}
+
+/// What a restore left behind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Restored {
+    /// RFC 3339: when the backup was made.
+    pub made: String,
+    /// Where the database lies that was there before; none where there was none.
+    pub aside: Option<String>,
+    /// Changes in the restored outbox that wait to be sent.
+    #[ts(type = "number")]
+    pub unsent: u64,
+    /// Changes that only the database moved aside holds; none where it could not be read.
+    #[ts(type = "number | null")]
+    pub left: Option<u64>,
+    /// Where the window stands now.
+    pub session: Session,
+}
+
 /// An error as the window gets it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct Failure {

@@ -22,3 +22,32 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
     }
     written
 }
+
+/// Replaces a file by a new one with mode 0600 so that a power cut leaves the old or the new one.
+///
+/// # Errors
+/// What the system says; the old file is there then.
+pub(crate) fn replace_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    let fresh = Path::new(&name);
+    // One that a power cut left behind.
+    if fresh.exists() {
+        std::fs::remove_file(fresh)?;
+    }
+    write_private(fresh, bytes)?;
+    std::fs::rename(fresh, path)?;
+    sync_folder(path)
+}
+
+/// Makes the rename outlive a power cut; directories cannot be opened for that on Windows, where the
+/// file system journals renames itself.
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> Result<()> {
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> Result<()> {
+    Ok(())
+}

@@ -1,7 +1,9 @@
 //! Use cases shared by the window and the command line. Neither Tauri nor a terminal is known here.
 
 pub mod api;
+pub mod backup;
 pub mod changes;
+pub mod computer;
 pub mod conflicts;
 pub mod desk;
 pub mod error;
@@ -12,6 +14,7 @@ pub mod keyring;
 pub mod projects;
 pub mod queue;
 pub mod session;
+pub mod settings;
 pub mod toasts;
 mod today;
 pub mod upgrades;

@@ -80,15 +80,47 @@ impl Session {
         if self.shut.load(Ordering::SeqCst) {
             return Err(locked());
         }
+        // Before the keys are asked for: a restore that a power cut broke off brings its own.
+        self.profile.finish_restore().map_err(store)?;
         if !self.profile.exists() {
             return Err(fault("signed_out", "Nobody is signed in on this computer. Sign in first."));
         }
-        let key = match &self.keys {
-            KeyPlace::Keyring => self.profile.key_from_keyring(&self.keyring).map_err(store)?,
-            KeyPlace::File(path) => existing_key(path)?,
-        };
+        let key = self.present_key()?;
         *desk = Some(Desk { store: self.profile.open(&key, SystemEntropy).map_err(store)? });
         Ok(())
+    }
+
+    /// This profile's key, asked of where it is kept.
+    pub(crate) fn present_key(&self) -> Result<DataKey> {
+        match &self.keys {
+            KeyPlace::Keyring => self.profile.key_from_keyring(&self.keyring).map_err(store),
+            KeyPlace::File(path) => existing_key(path),
+        }
+    }
+
+    /// Where the key is kept.
+    pub(crate) fn keys(&self) -> &KeyPlace {
+        &self.keys
+    }
+
+    /// The system's keyring.
+    pub(crate) fn keyring(&self) -> &Arc<dyn KeySource> {
+        &self.keyring
+    }
+
+    /// Lets `check` look at the desk, if it is open; where it agrees, closes the database and lets
+    /// `swap` put another in its place. Nobody can open or write it in between.
+    pub(crate) fn replace<T>(
+        &self,
+        check: impl FnOnce(Option<&mut Desk>) -> Result<T>,
+        swap: impl FnOnce(T) -> Result<()>,
+    ) -> Result<()> {
+        let mut desk = self.lock();
+        let checked = check(desk.as_mut())?;
+        if let Some(desk) = desk.take() {
+            desk.store.lock().map_err(store)?;
+        }
+        swap(checked)
     }
 
     /// Opens the profile with the recovery passphrase and gives the key back to the keyring where
@@ -97,6 +129,7 @@ impl Session {
     /// # Errors
     /// `key_wrong`, `key_absent` where no passphrase was set.
     pub fn recover(&self, passphrase: &str) -> Result<()> {
+        self.profile.finish_restore().map_err(store)?;
         let key = self.profile.key_from_passphrase(passphrase).map_err(store)?;
         let opened = self.profile.open(&key, SystemEntropy).map_err(store)?;
         if matches!(self.keys, KeyPlace::Keyring) {
@@ -141,10 +174,7 @@ impl Session {
     /// # Errors
     /// `empty_passphrase`, and what keeps the key from being had.
     pub fn set_recovery_passphrase(&self, passphrase: &str) -> Result<()> {
-        let key = match &self.keys {
-            KeyPlace::Keyring => self.profile.key_from_keyring(&self.keyring).map_err(store)?,
-            KeyPlace::File(path) => existing_key(path)?,
-        };
+        let key = self.present_key()?;
         self.profile.keep_under_passphrase(&key, passphrase, &mut SystemEntropy).map_err(store)
     }
 
@@ -493,7 +523,8 @@ impl Drop for SyncLock {
     }
 }
 
-fn existing_key(path: &Path) -> Result<DataKey> {
+/// The key in a file that the user named.
+pub(crate) fn existing_key(path: &Path) -> Result<DataKey> {
     Profile::key_from_file(path).map_err(|error| {
         let why = match error.code() {
             "key_absent" => "is not there",

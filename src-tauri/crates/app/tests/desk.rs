@@ -7,9 +7,9 @@ mod fake;
 
 use cairn_app::desk::Desk;
 use cairn_app::upgrades::Worked;
-use cairn_domain::Change;
 use cairn_domain::change::{ItemField, Status};
 use cairn_domain::playbook;
+use cairn_domain::{Change, TenantId};
 use serde_json::json;
 
 use fake::{Fake, Laptop, at, item, tenant};
@@ -346,4 +346,22 @@ fn the_rows_carry_what_the_playbook_says() {
     assert_eq!(view.mode_title.as_deref(), Some("Standard"));
     assert_eq!(view.phases[0].days, Some(6));
     assert!(view.phases.iter().flat_map(|p| &p.items).all(|i| i.key != "form-steering-group"));
+}
+
+#[test]
+fn the_devices_are_ones_own_this_one_first_and_the_retired_last() {
+    let mut fake = Fake::new();
+    let gone = Laptop::new(&mut fake, "a", 1).device();
+    fake.says_over(&TenantId::org(), Change::DeviceRetired { device: gone.clone(), why: "lost".into() });
+    let other = Laptop::new(&mut fake, "a", 2).device();
+    Laptop::new(&mut fake, "b", 3);
+    let laptop = Laptop::new(&mut fake, "a", 4);
+    let here = laptop.device();
+    let (desk, _dir) = desk(laptop);
+    let rows = desk.devices().unwrap();
+    let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+    assert_eq!(ids, [here.as_str(), other.as_str(), gone.as_str()]);
+    let states: Vec<_> = rows.iter().map(|row| (row.this, row.active, row.retired.is_some())).collect();
+    assert_eq!(states, [(true, true, false), (false, true, false), (false, false, true)]);
+    assert!(rows.iter().all(|row| row.since.is_some()));
 }

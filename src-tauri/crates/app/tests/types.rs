@@ -70,6 +70,16 @@ fn types() -> String {
         ChangeRow,
         RevertView,
         RefusedRow,
+        Theme,
+        SettingsView,
+        SettingsEdit,
+        DeviceRow,
+        ComputerView,
+        About,
+        BackupState,
+        BackupRow,
+        BackupList,
+        Restored,
         Failure,
     ];
     out.lines().map(|line| format!("{}\n", line.trim_end())).collect()

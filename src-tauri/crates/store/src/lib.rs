@@ -9,6 +9,7 @@
 //! back, newest first, projects the page, and decides the pending ops again, oldest first.
 
 mod audit;
+mod backup;
 mod cells;
 mod changes;
 mod entropy;
@@ -34,6 +35,7 @@ mod summary;
 mod write;
 
 pub use audit::AuditReport;
+pub use backup::{BACKUP_EXTENSION, Backup, Staged};
 pub use changes::{Changes, ChangesQuery, Place};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use error::{PullError, StoreError};

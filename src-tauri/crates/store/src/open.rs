@@ -73,6 +73,10 @@ impl Store {
         create: OpenFlags,
     ) -> Result<Self, StoreError> {
         let in_use = UseMark::take(path)?;
+        if !in_use.alone {
+            // Whoever has it alone may be checking it or putting a restored copy in its place.
+            in_use.wait()?;
+        }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
         let db = Connection::open_with_flags(path, flags)?;
         unlock(&db, key, entropy.is_secret())?;
@@ -154,6 +158,15 @@ impl Store {
         copy.close().map_err(|(_, error)| error.into())
     }
 
+    /// The versions of SQLite and SQLCipher, e.g. `3.50.4` and `4.10.0 community`.
+    ///
+    /// # Errors
+    /// Whatever the database reports.
+    pub fn engine(&self) -> Result<(String, String), StoreError> {
+        let cipher: String = self.db.query_row("PRAGMA cipher_version", [], |row| row.get(0))?;
+        Ok((rusqlite::version().to_owned(), cipher))
+    }
+
     /// Reads every page of the database and its structure.
     ///
     /// # Errors
@@ -192,11 +205,15 @@ impl UseMark {
         Ok(Self { file, alone })
     }
 
+    fn wait(&self) -> Result<(), StoreError> {
+        Ok(self.file.lock_shared()?)
+    }
+
     fn share(self) -> Result<Option<File>, StoreError> {
         if self.alone {
             self.file.unlock()?;
+            self.wait()?;
         }
-        self.file.lock_shared()?;
         Ok(Some(self.file))
     }
 }

@@ -51,21 +51,28 @@ pub struct Profile {
 
 /// The contents of `keys.json`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct KeyFile {
+pub(crate) struct KeyFile {
     v: u32,
     /// Tells whether a key is the right one; betrays nothing about it.
-    fingerprint: String,
+    pub(crate) fingerprint: String,
     /// The kind of keyring that was given the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     keyring: Option<String>,
     /// The key under the recovery passphrase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    recovery: Option<Envelope>,
+    pub(crate) recovery: Option<Envelope>,
+}
+
+impl KeyFile {
+    /// The same, not given to any keyring yet.
+    pub(crate) fn without_keyring(self) -> Self {
+        Self { keyring: None, ..self }
+    }
 }
 
 /// A key wrapped by a passphrase: Argon2id, then XChaCha20-Poly1305.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Envelope {
+pub(crate) struct Envelope {
     memory_kib: u32,
     passes: u32,
     lanes: u32,
@@ -101,9 +108,10 @@ impl Profile {
         self.dir.join("keys.json")
     }
 
-    /// Whether there is a database.
+    /// Whether there is a database, or one is on its way to its place (see
+    /// [`Profile::finish_restore`]).
     pub fn exists(&self) -> bool {
-        self.database().exists()
+        self.database().exists() || self.is_restoring()
     }
 
     /// Whether a recovery passphrase was set.
@@ -135,6 +143,7 @@ impl Profile {
     /// `database_missing`; `key_wrong` where it is another key, `database_damaged` where the right
     /// key cannot read the file; `database_newer`.
     pub fn open(&self, key: &DataKey, entropy: impl Entropy + 'static) -> Result<Store, StoreError> {
+        self.finish_restore()?;
         if !self.exists() {
             return Err(StoreError::Missing(self.database()));
         }
@@ -237,6 +246,14 @@ impl Profile {
         Ok(key)
     }
 
+    /// The key that the keyring has for this profile, whatever it opens; none where it has none.
+    ///
+    /// # Errors
+    /// `key_locked`, `key_hanging` and the like.
+    pub fn any_key_in_keyring(&self, source: &Arc<dyn KeySource>) -> Result<Option<DataKey>, StoreError> {
+        Ok(within(source, KEYRING_PATIENCE, |s| s.get())?.map(DataKey::new))
+    }
+
     /// The key from the recovery passphrase.
     ///
     /// # Errors
@@ -270,7 +287,7 @@ impl Profile {
         Ok(DataKey::new(*bytes))
     }
 
-    fn read_keys(&self) -> Result<KeyFile, StoreError> {
+    pub(crate) fn read_keys(&self) -> Result<KeyFile, StoreError> {
         let text = match fs::read_to_string(self.key_file()) {
             Ok(text) => text,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(KeyTrouble::Absent.into()),
@@ -307,26 +324,35 @@ impl Profile {
 }
 
 #[cfg(unix)]
-fn create_private_dir(dir: &Path) -> Result<(), StoreError> {
+pub(crate) fn create_private_dir(dir: &Path) -> Result<(), StoreError> {
     use std::os::unix::fs::DirBuilderExt;
     Ok(fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?)
 }
 
 #[cfg(not(unix))]
-fn create_private_dir(dir: &Path) -> Result<(), StoreError> {
+pub(crate) fn create_private_dir(dir: &Path) -> Result<(), StoreError> {
     Ok(fs::create_dir_all(dir)?)
 }
 
 /// Makes a rename outlive a power cut; directories cannot be opened for that on Windows, where the
 /// file system journals renames itself.
 #[cfg(unix)]
-fn sync_dir(dir: &Path) -> Result<(), StoreError> {
+pub(crate) fn sync_dir(dir: &Path) -> Result<(), StoreError> {
     Ok(File::open(dir)?.sync_all()?)
 }
 
 #[cfg(not(unix))]
-fn sync_dir(_: &Path) -> Result<(), StoreError> {
+pub(crate) fn sync_dir(_: &Path) -> Result<(), StoreError> {
     Ok(())
+}
+
+/// A new file that only its owner may read.
+pub(crate) fn write_new(path: &Path) -> Result<File, StoreError> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    Ok(options.open(path)?)
 }
 
 /// Asks the keyring on a thread of its own: a keyring that hangs must not hang the program.
@@ -345,11 +371,15 @@ fn within<T: Send + 'static>(
     wait.recv_timeout(patience).unwrap_or_else(|_| Err(late()))
 }
 
-fn fingerprint(key: &DataKey) -> String {
+pub(crate) fn fingerprint(key: &DataKey) -> String {
     Hash::of("cairn data key 1", &[key.bytes()]).to_string().chars().take(32).collect()
 }
 
-fn seal(key: &DataKey, passphrase: &str, entropy: &mut dyn Entropy) -> Result<Envelope, StoreError> {
+pub(crate) fn seal(
+    key: &DataKey,
+    passphrase: &str,
+    entropy: &mut dyn Entropy,
+) -> Result<Envelope, StoreError> {
     let (mut salt, mut nonce) = ([0; 16], [0; 24]);
     entropy.fill(&mut salt)?;
     entropy.fill(&mut nonce)?;
@@ -370,7 +400,7 @@ fn seal(key: &DataKey, passphrase: &str, entropy: &mut dyn Entropy) -> Result<En
     Ok(envelope)
 }
 
-fn unseal(envelope: &Envelope, passphrase: &str, print: &str) -> Result<DataKey, StoreError> {
+pub(crate) fn unseal(envelope: &Envelope, passphrase: &str, print: &str) -> Result<DataKey, StoreError> {
     let bad = |_| StoreError::Damaged("keys.json is not readable".into());
     let mut nonce = [0; 24];
     hex::decode_to_slice(&envelope.nonce, &mut nonce).map_err(bad)?;

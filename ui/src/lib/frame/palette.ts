@@ -14,6 +14,7 @@ export type Action = {
     | "screen"
     | "checklist"
     | "sync"
+    | "settings"
     | "lock"
     | "key"
     | "out"

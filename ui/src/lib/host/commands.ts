@@ -3,7 +3,11 @@
  * gives, and the event that says something changed. Only this folder imports `@tauri-apps/*`.
  */
 import type {
+  About,
+  BackupList,
+  BackupRow,
   ChecklistView,
+  ComputerView,
   Exported,
   Failure,
   HistoryFilter,
@@ -12,8 +16,11 @@ import type {
   InboxView,
   ItemDetail,
   PlaybookCheck,
+  Restored,
   RevertView,
   Session,
+  SettingsEdit,
+  SettingsView,
   StatusLine,
   SyncReport,
   SyncView,
@@ -43,6 +50,14 @@ export type AuditReport = {
   head: string;
   first_bad_seq: number | null;
   reason: string | null;
+};
+
+/** Which backup to restore, and what was typed to confirm it. */
+export type RestoreRequest = {
+  file: string;
+  confirm: string;
+  passphrase?: string;
+  leave_unsent?: boolean;
 };
 
 /** Every command as `[request, response]`. */
@@ -99,6 +114,15 @@ export type Commands = {
   mark_all_read: [None, None];
   /** What is in front of the person, so that it raises no native notification. */
   in_front: [{ place: Place | null }, None];
+  /** The preferences of this computer; there before anybody signed in. */
+  settings: [None, SettingsView];
+  change_settings: [SettingsEdit, SettingsView];
+  computer: [None, ComputerView];
+  about: [None, About];
+  /** The backups in the folder that the settings name. */
+  backups: [None, BackupList];
+  back_up: [None, BackupRow];
+  restore: [RestoreRequest, Restored];
 };
 
 /** What stands behind the seam: the desktop shell, or the fake used in tests and the browser. */

@@ -1,5 +1,8 @@
 /** What the fake host starts with: four tenants in different states, seen on one morning. */
 import type {
+  About,
+  BackupRow,
+  ComputerView,
   ConflictRow,
   HistoryRow,
   InboxRow,
@@ -8,6 +11,7 @@ import type {
   PlaybookCheck,
   PlaybookChoice,
   QueueRow,
+  SettingsView,
   TenantRow,
   UpgradeLine,
   UpgradePlan,
@@ -851,4 +855,76 @@ export function historyOf(now: Date, item: ItemRow): HistoryRow[] {
     can_undo: true,
   };
   return [last, first];
+}
+
+const FOLDER = "/home/mara/Documents/Cairn/backups";
+
+/** The preferences of a fresh computer. */
+export function mySettings(): SettingsView {
+  return {
+    theme: "system",
+    quiet_on: false,
+    quiet_from: "20:00",
+    quiet_to: "07:00",
+    notifications: true,
+    lock_after_minutes: 15,
+    lock_fixed_seconds: null,
+    keep_running: false,
+    backup_folder: FOLDER,
+    backup_folder_chosen: false,
+    set_aside: null,
+  };
+}
+
+/** A computer with a predecessor that was retired and one that may be lost. */
+export function myComputer(now: Date): ComputerView {
+  const device = (id: string, days: number) => ({
+    id,
+    this: false,
+    active: true,
+    since: at(now, days, 9, 5),
+    retired: null,
+  });
+  return {
+    devices: [
+      { ...device("d-6c1f0e9a4b7d2835a1c0", -40), this: true },
+      device("d-b02e71c49d8f35a6e417", -190),
+      { ...device("d-19fa53d0c87b26e4f08d", -420), active: false, retired: at(now, -40, 9, 12) },
+    ],
+    last_contact: at(now, -1, 17, 42),
+    lease_until: at(now, 13, 17, 42),
+    passphrase: false,
+    folder: "/home/mara/.local/share/org.cairn.desk",
+    database_bytes: 12_841_984,
+    web_bytes: 3_214_336,
+    tenants: 5,
+  };
+}
+
+/** What the program says of itself. */
+export const ABOUT: About = {
+  version: "0.1.0",
+  protocol: 1,
+  schema: 1,
+  sqlite: "3.50.4",
+  sqlcipher: "4.10.0 community",
+  web_view: "2.50.1",
+  system: "Debian GNU/Linux 13 (trixie), x86_64",
+};
+
+/** One of each kind that a folder may hold. */
+export function backups(now: Date): BackupRow[] {
+  const row = (name: string, days: number, state: BackupRow["state"]): BackupRow => ({
+    file: `${FOLDER}/${name}.cairn-backup`,
+    name: `${name}.cairn-backup`,
+    made: at(now, days, 17, 30),
+    bytes: 12_640_000,
+    state,
+    passphrase: state === "passphrase",
+  });
+  return [
+    row("cairn-20260309T173000Z", -3, "here"),
+    row("cairn-20260201T090000Z", -39, "passphrase"),
+    { ...row("cairn-20260115T101500Z", -56, "incomplete"), made: null, bytes: 4_000_000 },
+  ];
 }

@@ -7,7 +7,9 @@ import { asStatus, needsReason, STATUSES } from "../status";
 import { texts } from "../texts";
 import type { Commands, Host, Place } from "./commands";
 import {
+  ABOUT,
   at,
+  backups,
   checkOf,
   conflicts,
   date,
@@ -16,6 +18,8 @@ import {
   held,
   hillPhases,
   historyOf,
+  myComputer,
+  mySettings,
   notices,
   PEOPLE,
   PLAYBOOKS,
@@ -29,9 +33,11 @@ import {
 } from "./fake-data";
 import { fakeChanges, fakePage, fakeRevert, fakeToday, longHistory, trailOf } from "./fake-today";
 import type {
+  BackupRow,
   ChangeRow,
   ChecklistView,
   CommentRow,
+  ComputerView,
   ConflictRow,
   Failure,
   HistoryRow,
@@ -41,6 +47,7 @@ import type {
   Progress,
   QueueRow,
   Session,
+  SettingsView,
   TenantRow,
   UpgradePlan,
   Written,
@@ -109,6 +116,9 @@ export class FakeHost implements Host {
   notices: InboxRow[] = [];
   log: Array<[string, string]> = [];
   changes: ChangeRow[] = [];
+  settings: SettingsView;
+  computer: ComputerView;
+  backups: BackupRow[] = [];
   /** The next call of a command fails with this. */
   readonly failNext = new Map<keyof Commands, Failure>();
   readonly #listeners = new Set<() => void>();
@@ -122,6 +132,9 @@ export class FakeHost implements Host {
     this.now = options.now ?? new Date();
     this.session = options.session ?? SIGNED_IN;
     this.network = options.network ?? "offline";
+    this.settings = mySettings();
+    this.computer = myComputer(this.now);
+    if (options.data !== "empty") this.backups = backups(this.now);
     if (options.data !== "empty") this.#fill(options.data !== "clean");
   }
 
@@ -334,7 +347,10 @@ export class FakeHost implements Host {
       return {};
     },
     in_front: () => ({}),
-    set_recovery_passphrase: () => ({}),
+    set_recovery_passphrase: () => {
+      this.computer.passphrase = true;
+      return {};
+    },
     status: () => ({
       pending: this.waiting.length,
       conflicts: this.conflicts.length,
@@ -503,6 +519,74 @@ export class FakeHost implements Host {
       first_bad_seq: null,
       reason: null,
     }),
+    settings: () => this.settings,
+    change_settings: (edit) => {
+      const fields: Record<string, string> = {};
+      const time = /^([01]\d|2[0-3]):[0-5]\d$/;
+      for (const name of ["quiet_from", "quiet_to"] as const) {
+        const given = edit[name];
+        if (given !== undefined && !time.test(given))
+          fields[name] =
+            `Enter when the quiet ${name === "quiet_to" ? "ends" : "begins"}, for example 07:00`;
+      }
+      const folder = edit.backup_folder;
+      if (folder && !folder.startsWith("/"))
+        fields.backup_folder = "Enter the whole path of a folder";
+      if (Object.keys(fields).length > 0) throw fail("bad_settings", "Not taken over.", { fields });
+      Object.assign(this.settings, edit);
+      if (folder !== undefined) {
+        this.settings.backup_folder = folder || mySettings().backup_folder;
+        this.settings.backup_folder_chosen = folder !== "";
+      }
+      return this.settings;
+    },
+    computer: () => this.computer,
+    about: () => ABOUT,
+    backups: () => ({ folder: this.settings.backup_folder, backups: this.backups }),
+    back_up: () => {
+      const name = "cairn-20260312T080000Z.cairn-backup";
+      const made: BackupRow = {
+        file: `${this.settings.backup_folder}/${name}`,
+        name,
+        made: this.now.toISOString(),
+        bytes: 12_800_000,
+        state: "here",
+        passphrase: this.computer.passphrase,
+      };
+      this.backups = [made, ...this.backups];
+      return made;
+    },
+    restore: ({ file, confirm, passphrase, leave_unsent }) => {
+      const row = this.backups.find((one) => one.file === file);
+      if (!row) throw fail("backup_unreadable", "The backup cannot be read.");
+      const wrong = (field: string, message: string) =>
+        fail("bad_restore", message, { fields: { [field]: message } });
+      if (confirm !== "restore") throw wrong("confirm", "Type the word restore to go on");
+      if (row.state === "passphrase" && passphrase === undefined)
+        throw wrong(
+          "passphrase",
+          "Enter the recovery passphrase that was set when this backup was made",
+        );
+      if (passphrase === "wrong")
+        throw wrong("passphrase", "This passphrase does not open the backup");
+      const readable = this.session.state === "signed_in";
+      const count = readable ? this.waiting.length : 0;
+      if (count > 0 && !leave_unsent)
+        throw fail("unsent_work", "Changes would stay behind.", { count });
+      this.session = {
+        state: "signed_out",
+        server: "https://cairn.example.org",
+        name: "mara.okafor",
+        unsent: 1,
+      };
+      return {
+        made: row.made ?? "",
+        aside: `${this.computer.folder}/before-restore-20260312T080000Z`,
+        unsent: 1,
+        left: readable ? count : null,
+        session: this.session,
+      };
+    },
   };
 
   #row(tenant: string): TenantRow {
@@ -711,9 +795,15 @@ const SESSIONS: Record<string, Session> = {
     message: "The keyring is locked. Unlock it, then try again.",
     passphrase: true,
   },
+  damaged: {
+    state: "unusable",
+    code: "database_damaged",
+    message:
+      "The database is damaged: the right key cannot read its first page. Restore a backup of it, or move its folder aside and start again: what the service has comes back after signing in.",
+  },
   unusable: {
     state: "unusable",
-    code: "newer_database",
+    code: "database_newer",
     message: "A newer version of Cairn wrote this database. Install that version to open it.",
   },
 };

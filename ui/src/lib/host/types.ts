@@ -1529,6 +1529,264 @@ code: string,
 message: string, };
 
 /**
+ * Which theme the window has.
+ */
+export type Theme = "system" | "light" | "dark";
+
+/**
+ * The preferences of this computer, as the Settings screen shows them.
+ */
+export type SettingsView = {
+/**
+ * Theme.
+ */
+theme: Theme,
+/**
+ * Whether quiet hours count.
+ */
+quiet_on: boolean,
+/**
+ * `HH:MM`, local.
+ */
+quiet_from: string,
+/**
+ * `HH:MM`, local; before `quiet_from` where the hours go over midnight.
+ */
+quiet_to: string,
+/**
+ * Whether native notifications show.
+ */
+notifications: boolean,
+/**
+ * Minutes without use until the window locks, 1 to 15.
+ */
+lock_after_minutes: number,
+/**
+ * Seconds that `--lock-after` named instead, for this run.
+ */
+lock_fixed_seconds: number | null,
+/**
+ * Whether Cairn goes on without its window.
+ */
+keep_running: boolean,
+/**
+ * Where backups go.
+ */
+backup_folder: string,
+/**
+ * Whether somebody chose that folder.
+ */
+backup_folder_chosen: boolean,
+/**
+ * Where a broken settings file was moved to at this start.
+ */
+set_aside: string | null, };
+
+/**
+ * What to change of [`SettingsView`]; what is not named stays.
+ */
+export type SettingsEdit = {
+/**
+ * Theme.
+ */
+theme?: Theme,
+/**
+ * Whether quiet hours count.
+ */
+quiet_on?: boolean,
+/**
+ * `HH:MM`, local.
+ */
+quiet_from?: string,
+/**
+ * `HH:MM`, local.
+ */
+quiet_to?: string,
+/**
+ * Whether native notifications show.
+ */
+notifications?: boolean,
+/**
+ * 1 to 15.
+ */
+lock_after_minutes?: number,
+/**
+ * Whether Cairn goes on without its window.
+ */
+keep_running?: boolean,
+/**
+ * The whole path of a folder; empty for the usual one.
+ */
+backup_folder?: string, };
+
+/**
+ * An enrolled device of the signed-in person.
+ */
+export type DeviceRow = {
+/**
+ * Device id.
+ */
+id: string,
+/**
+ * Whether it is this one.
+ */
+this: boolean,
+/**
+ * Whether the service still takes anything from it.
+ */
+active: boolean,
+/**
+ * RFC 3339: when it was enrolled; none where this computer has not received that yet.
+ */
+since: string | null,
+/**
+ * RFC 3339: when it was retired.
+ */
+retired: string | null, };
+
+/**
+ * This computer: its devices, its lease and its data.
+ */
+export type ComputerView = {
+/**
+ * The signed-in person's devices, this one first, then the newest first.
+ */
+devices: Array<DeviceRow>,
+/**
+ * RFC 3339: when the service last answered this one.
+ */
+last_contact: string,
+/**
+ * RFC 3339: until when work without contact is possible.
+ */
+lease_until: string,
+/**
+ * Whether a recovery passphrase is set.
+ */
+passphrase: boolean,
+/**
+ * The profile directory.
+ */
+folder: string,
+/**
+ * Bytes of the database with its write-ahead log.
+ */
+database_bytes: number,
+/**
+ * Bytes of what the web view keeps.
+ */
+web_bytes: number,
+/**
+ * Tenants on this computer.
+ */
+tenants: number, };
+
+/**
+ * Which program this is.
+ */
+export type About = {
+/**
+ * Version of Cairn.
+ */
+version: string,
+/**
+ * Version of the protocol it speaks.
+ */
+protocol: number,
+/**
+ * Newest schema of the local database it knows.
+ */
+schema: number,
+/**
+ * Version of SQLite.
+ */
+sqlite: string,
+/**
+ * Version of SQLCipher.
+ */
+sqlcipher: string,
+/**
+ * Version of the web view; none where the system does not tell.
+ */
+web_view: string | null,
+/**
+ * The operating system and the processor's architecture.
+ */
+system: string, };
+
+/**
+ * What opens a backup, or why nothing does.
+ */
+export type BackupState = "here" | "passphrase" | "elsewhere" | "incomplete" | "newer" | "unreadable";
+
+/**
+ * A file in the folder for backups.
+ */
+export type BackupRow = {
+/**
+ * Its whole path.
+ */
+file: string,
+/**
+ * Its name.
+ */
+name: string,
+/**
+ * RFC 3339: when it was made; none where it cannot be read.
+ */
+made: string | null,
+/**
+ * Its size.
+ */
+bytes: number,
+/**
+ * What opens it.
+ */
+state: BackupState,
+/**
+ * Whether it has a recovery passphrase.
+ */
+passphrase: boolean, };
+
+/**
+ * The backups in a folder.
+ */
+export type BackupList = {
+/**
+ * The folder.
+ */
+folder: string,
+/**
+ * Newest first.
+ */
+backups: Array<BackupRow>, };
+
+/**
+ * What a restore left behind.
+ */
+export type Restored = {
+/**
+ * RFC 3339: when the backup was made.
+ */
+made: string,
+/**
+ * Where the database lies that was there before; none where there was none.
+ */
+aside: string | null,
+/**
+ * Changes in the restored outbox that wait to be sent.
+ */
+unsent: number,
+/**
+ * Changes that only the database moved aside holds; none where it could not be read.
+ */
+left: number | null,
+/**
+ * Where the window stands now.
+ */
+session: Session, };
+
+/**
  * An error as the window gets it.
  */
 export type Failure = {

@@ -4,12 +4,13 @@ export type Route =
   | { screen: "tenants" }
   | { screen: "sync" }
   | { screen: "history"; tenant: string | null; item: string | null }
+  | { screen: "settings" }
   | { screen: "checklist"; tenant: string; item: string | null };
 
 /** Reads the part of the address after `#`; anything unknown is Today. */
 export function parseRoute(hash: string): Route {
   const [screen, tenant, item] = hash.replace(/^#\/?/, "").split("/").map(safeDecode);
-  if (screen === "tenants" || screen === "sync") return { screen };
+  if (screen === "tenants" || screen === "sync" || screen === "settings") return { screen };
   if (screen === "history") return { screen, tenant: tenant || null, item: item || null };
   if (screen === "checklist" && tenant) return { screen, tenant, item: item || null };
   return { screen: "today" };

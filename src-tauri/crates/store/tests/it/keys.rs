@@ -143,7 +143,7 @@ fn wrong_key_missing_file_damage_and_newer_schema_are_told_apart() {
     assert_eq!(told.details, json!({ "found": SCHEMA_VERSION + 1, "known": SCHEMA_VERSION }));
 }
 
-fn raw(path: &std::path::Path) -> rusqlite::Connection {
+pub(crate) fn raw(path: &std::path::Path) -> rusqlite::Connection {
     let db = rusqlite::Connection::open(path).unwrap();
     db.execute_batch(&format!("PRAGMA key = \"x'{}'\"", hex::encode(data_key().bytes()))).unwrap();
     db
