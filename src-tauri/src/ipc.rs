@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use cairn_app::api::{
     About, BackupList, BackupRow, ChecklistView, ComputerView, Exported, Failure, HistoryFilter, HistoryPage,
-    HistoryRow, InboxView, ItemDetail, PlaybookCheck, Restored, RevertView, Session, SettingsEdit,
-    SettingsView, StatusLine, SyncReport, SyncView, TenantRow, TodayView, UpgradePlan, Written,
+    HistoryRow, InboxView, ItemDetail, OpenedPlaybook, PlaybookCheck, Restored, RevertView, Session,
+    SettingsEdit, SettingsView, StatusLine, SyncReport, SyncView, TenantRow, TodayView, UpdateView,
+    UpgradePlan, Written,
 };
 use cairn_app::backup::RestoreRequest;
 use cairn_app::error::fault;
@@ -20,6 +21,8 @@ use tauri::State;
 use tauri::ipc::Invoke;
 
 use crate::shell::Shell;
+use crate::tray::Tray;
+use crate::updates::Updates;
 
 /// Entries of a tenant's history that the window is given.
 const HISTORY_LENGTH: usize = 1_000;
@@ -40,6 +43,7 @@ include!("command_list.rs");
 
 type Answer<T> = Result<T, Failure>;
 type Host<'a> = State<'a, Arc<Shell>>;
+type Newer<'a> = State<'a, Arc<Updates>>;
 
 /// A request or an answer without content: `{}`.
 #[derive(Debug, Deserialize, Serialize)]
@@ -326,6 +330,12 @@ async fn check_playbook(shell: Host<'_>, request: OfSource) -> Answer<PlaybookCh
 }
 
 #[tauri::command]
+async fn take_playbook(shell: Host<'_>, request: Nothing) -> Answer<Option<OpenedPlaybook>> {
+    let Nothing {} = request;
+    shell.blocking(Shell::take_playbook).await.map_err(failure)
+}
+
+#[tauri::command]
 async fn plan_upgrade(shell: Host<'_>, request: PlanUpgrade) -> Answer<UpgradePlan> {
     let PlanUpgrade { tenant, source } = request;
     shell.read(move |desk, _| desk.plan_upgrade(&tenant, source.as_deref(), None)).await.map_err(failure)
@@ -449,8 +459,24 @@ async fn settings(shell: Host<'_>, request: Nothing) -> Answer<SettingsView> {
 }
 
 #[tauri::command]
-async fn change_settings(shell: Host<'_>, request: SettingsEdit) -> Answer<SettingsView> {
-    shell.blocking(move |shell| shell.change_settings(&request)).await.map_err(failure)
+async fn change_settings(
+    shell: Host<'_>,
+    tray: State<'_, Arc<Tray>>,
+    window: tauri::WebviewWindow,
+    request: SettingsEdit,
+) -> Answer<SettingsView> {
+    if let Some(wanted) = request.keep_running
+        && !tray.follow(wanted).await
+    {
+        let message = "This desktop has no tray, so closing the window ends Cairn.";
+        return Err(failure(fault("no_tray", message)));
+    }
+    let sized = request.zoom_percent.is_some();
+    let view = shell.blocking(move |shell| shell.change_settings(&request)).await.map_err(failure)?;
+    if sized && let Err(error) = window.set_zoom(shell.settings().zoom.factor()) {
+        tracing::warn!(%error, "the window keeps its size");
+    }
+    Ok(view)
 }
 
 #[tauri::command]
@@ -463,6 +489,38 @@ async fn computer(shell: Host<'_>, request: Nothing) -> Answer<ComputerView> {
 async fn about(shell: Host<'_>, request: Nothing) -> Answer<About> {
     let Nothing {} = request;
     shell.blocking(|shell| crate::about::of(shell.session())).await.map_err(failure)
+}
+
+#[tauri::command]
+async fn update(updates: Newer<'_>, request: Nothing) -> Answer<UpdateView> {
+    let Nothing {} = request;
+    Ok(updates.view())
+}
+
+#[tauri::command]
+async fn check_update(updates: Newer<'_>, request: Nothing) -> Answer<UpdateView> {
+    let Nothing {} = request;
+    Ok(updates.check().await)
+}
+
+/// Fetches and installs what [`check_update`] found; answers when that is over, one way or another.
+#[tauri::command]
+async fn install_update(updates: Newer<'_>, request: Nothing) -> Answer<UpdateView> {
+    let Nothing {} = request;
+    Ok(updates.install().await)
+}
+
+#[tauri::command]
+async fn cancel_update(updates: Newer<'_>, request: Nothing) -> Answer<Nothing> {
+    updates.cancel();
+    Ok(request)
+}
+
+/// Starts again, so that what was installed runs.
+#[tauri::command]
+async fn restart(app: tauri::AppHandle, request: Nothing) -> Answer<Nothing> {
+    app.request_restart();
+    Ok(request)
 }
 
 #[tauri::command]

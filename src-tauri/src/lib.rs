@@ -7,12 +7,15 @@
 mod about;
 mod background;
 mod idle;
+mod installer;
 mod ipc;
 mod news;
 mod notify;
 mod profile;
 mod settings;
 mod shell;
+mod tray;
+mod updates;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,21 +23,27 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use cairn_app::api::Theme;
 use cairn_app::computer::WEB_DATA;
+use cairn_app::settings::Settings;
 use cairn_app::toasts::Opens;
 use cairn_app::{KeyPlace, Session};
 use cairn_domain::Time;
 use chrono::Duration;
 use tauri::window::Color;
-use tauri::{AppHandle, Emitter as _, Manager as _, WebviewWindowBuilder, async_runtime};
+use tauri::{AppHandle, Emitter as _, Manager as _, WebviewWindowBuilder, WindowEvent, async_runtime};
 
 use crate::profile::{OneWindow, Profile};
 use crate::shell::{Shell, Start};
+use crate::tray::Tray;
+use crate::updates::Updates;
 
 /// Label of the one window, as `tauri.conf.json` and its capabilities name it.
 const MAIN_WINDOW: &str = "main";
 
 /// The event that tells the window to read again; `ui/src/lib/host/tauri.ts` listens to it.
 const CHANGED: &str = "changed";
+
+/// The event that tells the window that a playbook was opened from outside.
+const PLAYBOOK: &str = "playbook";
 
 /// The event that tells the window what a native notification opened; null for the inbox.
 const OPEN: &str = "open";
@@ -51,6 +60,10 @@ pub struct Options {
     /// File that holds the data key, for use without a system keyring.
     #[arg(long, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
+
+    /// A playbook file to open.
+    #[arg(value_name = "PLAYBOOK")]
+    pub playbook: Option<PathBuf>,
 
     /// Lock after this long without use, whatever the settings say: 5 to 900 seconds.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(5..=900))]
@@ -79,11 +92,22 @@ pub enum Ended {
 #[allow(clippy::disallowed_methods, reason = "generate_context! expands to code that may exit")]
 pub fn run(options: Options) -> anyhow::Result<Ended> {
     let lock_after = options.lock_after();
+    let playbook = options.playbook.as_deref().map(std::path::absolute).transpose()?;
     let profile = Profile::prepare(options)?;
-    let Some(mine) = profile.take()? else { return Ok(Ended::OpenAlready) };
+    let Some(mine) = profile.take(playbook.as_deref())? else { return Ok(Ended::OpenAlready) };
+    let start = Start { lock_after, documents: dirs::document_dir(), playbook };
     tauri::Builder::default()
-        .setup(move |app| Ok(open(app, &profile, lock_after, mine)?))
+        .plugin(tauri_plugin_updater::Builder::new().build())
+        .setup(move |app| Ok(open(app, &profile, start, mine)?))
         .invoke_handler(ipc::handler())
+        .on_window_event(|window, event| {
+            if let WindowEvent::CloseRequested { api, .. } = event
+                && goes_on_in_tray(window.app_handle())
+                && window.hide().is_ok()
+            {
+                api.prevent_close();
+            }
+        })
         .run(tauri::generate_context!())
         .context("the window could not be opened")?;
     Ok(Ended::Closed)
@@ -100,21 +124,27 @@ fn local_now() -> chrono::NaiveDateTime {
     chrono::Local::now().naive_local()
 }
 
+/// Whether closing the window only hides it: the settings say so, and there is a way back.
+fn goes_on_in_tray(app: &AppHandle) -> bool {
+    app.state::<Arc<Shell>>().settings().keep_running && app.state::<Arc<Tray>>().is_there()
+}
+
 /// Hands the profile to the commands, shows the window and starts what runs beside it.
-fn open(
-    app: &mut tauri::App,
-    profile: &Profile,
-    lock_after: Option<Duration>,
-    mine: OneWindow,
-) -> anyhow::Result<()> {
+fn open(app: &mut tauri::App, profile: &Profile, start: Start, mine: OneWindow) -> anyhow::Result<()> {
     let keys = profile.key_file.clone().map_or(KeyPlace::Keyring, KeyPlace::File);
     let session = Session::new(&profile.directory, keys);
     let handle = app.handle().clone();
-    let start = Start { lock_after, documents: dirs::document_dir() };
     let shell = Arc::new(Shell::new(session, now, start, move || tell(&handle)));
     app.manage(Arc::clone(&shell));
     // Cookies, caches and storage of the web view belong to the profile: two profiles share nothing.
-    show(app, profile.directory.join(WEB_DATA), shell.settings().theme)?;
+    show(app, profile.directory.join(WEB_DATA), &shell.settings())?;
+    let running = app.package_info().version.to_string();
+    let updates = Arc::new(Updates::new(Arc::clone(&shell), running, installer::way(app.handle())));
+    app.manage(Arc::clone(&updates));
+    async_runtime::spawn(updates::keep_looking(updates));
+    let (tray, wanted) = (Arc::new(Tray::new(app.handle().clone())), shell.settings().keep_running);
+    app.manage(Arc::clone(&tray));
+    async_runtime::spawn(async move { tray.follow(wanted).await });
     async_runtime::spawn(background::keep_in_sync(Arc::clone(&shell)));
     let handle = app.handle().clone();
     let desktop = notify::Desktop::new(move |opens| {
@@ -124,14 +154,19 @@ fn open(
     async_runtime::spawn(news::keep_telling(Arc::clone(&shell), desktop));
     let (handle, mine) = (app.handle().clone(), Arc::new(mine));
     async_runtime::spawn(background::keep_watch(shell, move || {
-        if mine.is_wanted() {
+        if let Some(wish) = mine.wish() {
             raise(&handle);
+            if let Some(file) = wish.file {
+                handle.state::<Arc<Shell>>().open_playbook(file);
+                tell_playbook(&handle);
+            }
         }
     }));
     Ok(())
 }
 
-fn show(app: &tauri::App, web_data: PathBuf, theme: Theme) -> anyhow::Result<()> {
+fn show(app: &tauri::App, web_data: PathBuf, settings: &Settings) -> anyhow::Result<()> {
+    let theme = settings.theme;
     let windows = &app.config().app.windows;
     let window = windows.iter().find(|window| window.label == MAIN_WINDOW);
     let window = window.context("tauri.conf.json names no main window")?.clone();
@@ -139,6 +174,7 @@ fn show(app: &tauri::App, web_data: PathBuf, theme: Theme) -> anyhow::Result<()>
         .data_directory(web_data)
         .initialization_script(first_theme(theme))
         .build()?;
+    window.set_zoom(settings.zoom.factor())?;
     let dark = match theme {
         Theme::Light => false,
         Theme::Dark => true,
@@ -166,6 +202,12 @@ fn tell(app: &AppHandle) {
     if let Err(error) = app.emit(CHANGED, ()) {
         // The window is closing; there is nobody to tell.
         tracing::debug!(%error, "the window was not told");
+    }
+}
+
+fn tell_playbook(app: &AppHandle) {
+    if let Err(error) = app.emit(PLAYBOOK, ()) {
+        tracing::debug!(%error, "the window was not told of a playbook");
     }
 }
 

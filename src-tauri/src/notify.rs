@@ -11,8 +11,11 @@ use notify_rust::{Hint, Notification, NotificationHandle, NotificationResponse, 
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-/// How the desktop knows this program: the name of its desktop entry, and its bundle identifier.
-const DESKTOP_ENTRY: &str = "org.cairn.desk";
+/// How the desktop knows this program: the name of the desktop entry in its package.
+const DESKTOP_ENTRY: &str = "Cairn";
+
+/// Name of its icon in the desktop's theme.
+const ICON: &str = "cairn";
 
 /// A daemon that takes longer than this hangs; the toast is given up.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -71,7 +74,7 @@ impl Desktop {
 async fn show(toast: &Toast) -> notify_rust::error::Result<NotificationHandle> {
     Notification::new()
         .appname("Cairn")
-        .icon(DESKTOP_ENTRY)
+        .icon(ICON)
         .summary(&toast.title)
         .body(&toast.body)
         .action("default", "Open")

@@ -1,7 +1,7 @@
 //! The profile directory of this run, and that one window opens on it.
 
 use std::fs::{self, File, TryLockError};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
@@ -27,6 +27,13 @@ pub struct OneWindow {
     wish: PathBuf,
 }
 
+/// What a second start asks of the first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// The file to open; without one, the window only comes to the front.
+    pub file: Option<PathBuf>,
+}
+
 impl Profile {
     /// The profile directory the user named, or the default one, made if it is missing.
     ///
@@ -43,11 +50,11 @@ impl Profile {
     }
 
     /// Takes the profile for this window; `None` where another has it, which is then asked to come
-    /// to the front.
+    /// to the front and to open `file`.
     ///
     /// # Errors
     /// The directory cannot be written.
-    pub fn take(&self) -> Result<Option<OneWindow>> {
+    pub fn take(&self, file: Option<&Path>) -> Result<Option<OneWindow>> {
         let wish = self.directory.join("window.wish");
         let lock = File::create(self.directory.join("window.lock"))?;
         match lock.try_lock() {
@@ -56,7 +63,10 @@ impl Profile {
                 Ok(Some(OneWindow { _lock: lock, wish }))
             }
             Err(TryLockError::WouldBlock) => {
-                File::create(wish)?;
+                // Whole or not at all: the other window may be reading.
+                let fresh = self.directory.join(format!("window.wish.{}", std::process::id()));
+                fs::write(&fresh, file.map(|file| file.as_os_str().as_encoded_bytes()).unwrap_or_default())?;
+                fs::rename(&fresh, &wish)?;
                 Ok(None)
             }
             Err(TryLockError::Error(error)) => Err(error).context("the profile cannot be locked"),
@@ -65,10 +75,13 @@ impl Profile {
 }
 
 impl OneWindow {
-    /// Whether a second start asked for this window since the last time.
+    /// Whether a second start asked for this window since the last time, and which file it named.
     #[must_use]
-    pub fn is_wanted(&self) -> bool {
-        fs::remove_file(&self.wish).is_ok()
+    pub fn wish(&self) -> Option<Wish> {
+        let said = fs::read(&self.wish).ok()?;
+        forget(&self.wish);
+        let file = String::from_utf8(said).ok().filter(|file| !file.is_empty());
+        Some(Wish { file: file.map(PathBuf::from) })
     }
 }
 
@@ -88,12 +101,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let options = || Options { profile: Some(folder.path().join("new")), ..Options::default() };
         let (first, second) = (Profile::prepare(options()).unwrap(), Profile::prepare(options()).unwrap());
-        let window = first.take().unwrap().unwrap();
-        assert!(!window.is_wanted());
-        assert!(second.take().unwrap().is_none());
-        assert!(window.is_wanted());
-        assert!(!window.is_wanted());
+        let window = first.take(None).unwrap().unwrap();
+        assert_eq!(window.wish(), None);
+        assert!(second.take(None).unwrap().is_none());
+        assert_eq!(window.wish(), Some(Wish { file: None }));
+        assert_eq!(window.wish(), None);
+        let file = PathBuf::from("/home/ana/own.playbook.toml");
+        assert!(second.take(Some(&file)).unwrap().is_none());
+        assert_eq!(window.wish(), Some(Wish { file: Some(file) }));
         drop(window);
-        assert!(second.take().unwrap().is_some());
+        assert!(second.take(None).unwrap().is_some());
     }
 }

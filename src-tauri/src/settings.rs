@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cairn_app::api::{BackupList, BackupRow, Restored, SettingsEdit, SettingsView};
 use cairn_app::backup::{RestoreRequest, usual_folder};
 use cairn_app::error::Result;
-use cairn_app::settings::{Notifications, Settings, Trouble};
+use cairn_app::settings::{Notifications, Settings, Trouble, ZOOMS};
 
 use crate::shell::{Network, Shell};
 
@@ -25,6 +25,8 @@ impl Shell {
         let fixed = self.start.lock_after.map(|fixed| fixed.num_seconds());
         SettingsView {
             theme: settings.theme,
+            zoom_percent: settings.zoom.as_percent(),
+            zooms: ZOOMS.to_vec(),
             quiet_on: settings.quiet_hours.on,
             quiet_from: settings.quiet_hours.from.to_string(),
             quiet_to: settings.quiet_hours.to.to_string(),

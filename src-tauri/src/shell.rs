@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cairn_app::api::{self, Exported, StatusLine, SyncReport};
+use cairn_app::api::{self, Exported, OpenedPlaybook, StatusLine, SyncReport};
 use cairn_app::error::{Result, fault, store};
 use cairn_app::settings::SettingsFile;
 use cairn_app::{Desk, Session};
@@ -27,6 +27,8 @@ pub struct Start {
     pub lock_after: Option<Duration>,
     /// The user's folder for documents, where the system names one.
     pub documents: Option<PathBuf>,
+    /// The playbook that the start was asked to open.
+    pub playbook: Option<PathBuf>,
 }
 
 /// One profile behind one window.
@@ -51,6 +53,8 @@ pub(crate) struct State {
     pub(crate) idle: Idle,
     pub(crate) settings: SettingsFile,
     in_front: Option<Place>,
+    /// A playbook that was opened from outside and that the window has not taken yet.
+    playbook: Option<PathBuf>,
 }
 
 /// An item, a step or the like of a tenant.
@@ -85,7 +89,14 @@ impl Shell {
         let settings = SettingsFile::read(session.profile().dir());
         let limit = start.lock_after.unwrap_or_else(|| settings.settings().lock_after.duration());
         let idle = Idle::since(clock(), limit);
-        let state = State { locked: None, network: Network::Unknown, idle, settings, in_front: None };
+        let state = State {
+            locked: None,
+            network: Network::Unknown,
+            idle,
+            settings,
+            in_front: None,
+            playbook: start.playbook.clone(),
+        };
         Self {
             session,
             start,
@@ -260,6 +271,20 @@ impl Shell {
         let file = folder.join(format!("cairn-unsent-{}.json", now.format("%Y%m%dT%H%M%SZ")));
         self.session.open()?;
         self.session.with(|desk| desk.export_unsent(&file, now))
+    }
+
+    /// Notes a playbook file that was opened from outside.
+    pub fn open_playbook(&self, file: PathBuf) {
+        self.state().playbook = Some(file);
+    }
+
+    /// The playbook that was opened from outside, once.
+    ///
+    /// # Errors
+    /// `playbook_unreadable`.
+    pub fn take_playbook(&self) -> Result<Option<OpenedPlaybook>> {
+        let taken = self.state().playbook.take();
+        taken.map(|file| cairn_app::projects::open_file(&file)).transpose()
     }
 
     /// The sync line.

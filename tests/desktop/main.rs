@@ -6,6 +6,8 @@ mod keyring;
 mod locks;
 mod notices;
 mod opens;
+mod package;
 mod screens;
 mod story;
 mod together;
+mod tray;

@@ -49,6 +49,8 @@ pub(crate) struct Settings {
     display: String,
     bus: String,
     theme: Theme,
+    /// Programs of this desk that stand before those of the machine.
+    programs: PathBuf,
 }
 
 impl Desk {
@@ -66,13 +68,14 @@ impl Desk {
     /// One of Xvfb, dbus-daemon, gnome-keyring-daemon, dunst or gdbus is missing or does not start.
     pub fn start_with(theme: Theme) -> Result<Self> {
         let home = tempfile::Builder::new().prefix("cairn-desk-").tempdir()?;
-        for folder in ["run", "data", "config", "cache", "services"] {
+        for folder in ["run", "data", "config", "cache", "services", "programs"] {
             fs::create_dir(home.path().join(folder))?;
         }
         // The bus and the keyring refuse a runtime directory that others can read.
         fs::set_permissions(home.path().join("run"), fs::Permissions::from_mode(0o700))?;
         let (screen, display) = start_screen()?;
-        let mut settings = Settings { home: home.path().to_owned(), display, bus: String::new(), theme };
+        let (home_path, programs) = (home.path().to_owned(), home.path().join("programs"));
+        let mut settings = Settings { home: home_path, display, bus: String::new(), theme, programs };
         let (bus, address) = start_bus(&settings)?;
         settings.bus = address;
         let keyring = Keyring::start(&settings)?;
@@ -90,6 +93,28 @@ impl Desk {
     #[must_use]
     pub fn home(&self) -> &Path {
         self.home.path()
+    }
+
+    /// Address of its session bus.
+    #[must_use]
+    pub fn bus(&self) -> &str {
+        &self.settings.bus
+    }
+
+    /// Name of its display.
+    #[must_use]
+    pub fn display(&self) -> &str {
+        &self.settings.display
+    }
+
+    /// Puts a shell script before the machine's program of that name, for whatever starts from now on.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn put_program(&self, name: &str, script: &str) -> Result<()> {
+        let file = self.settings.programs.join(name);
+        fs::write(&file, format!("#!/bin/sh\n{script}\n"))?;
+        Ok(fs::set_permissions(&file, fs::Permissions::from_mode(0o755))?)
     }
 
     /// The notifications that are up now.
@@ -140,6 +165,9 @@ impl Theme {
 impl Settings {
     pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
+        if let Some(path) = self.path() {
+            command.env("PATH", path);
+        }
         command
             .env("HOME", &self.home)
             .env("XDG_RUNTIME_DIR", self.home.join("run"))
@@ -155,6 +183,14 @@ impl Settings {
             .env("GTK_A11Y", "none")
             .env_remove("WAYLAND_DISPLAY");
         command
+    }
+
+    /// The machine's programs behind those of this desk.
+    #[allow(clippy::disallowed_methods, reason = "a desk stands on the machine it finds")]
+    fn path(&self) -> Option<std::ffi::OsString> {
+        let machine = std::env::var_os("PATH")?;
+        let folders = std::iter::once(self.programs.clone()).chain(std::env::split_paths(&machine));
+        std::env::join_paths(folders).ok()
     }
 
     /// Waits until somebody serves `name` on the session bus.

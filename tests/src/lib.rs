@@ -14,4 +14,5 @@ pub mod rows;
 pub mod service;
 pub mod story;
 pub mod tour;
+pub mod tray;
 pub mod window;

@@ -16,6 +16,7 @@ use crate::process::{Running, built, run};
 pub struct Service {
     data: PathBuf,
     port: u16,
+    releases: Option<PathBuf>,
     running: Option<Running>,
 }
 
@@ -43,7 +44,12 @@ impl Service {
     /// No port is free.
     pub fn at(data: &Path) -> Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        Ok(Self { data: data.to_owned(), port, running: None })
+        Ok(Self { data: data.to_owned(), port, releases: None, running: None })
+    }
+
+    /// Offers the releases in a folder, from the next start on.
+    pub fn offer_releases(&mut self, folder: &Path) {
+        self.releases = Some(folder.to_owned());
     }
 
     /// The port it listens on.
@@ -73,7 +79,11 @@ impl Service {
     /// # Errors
     /// The program was not built.
     pub fn serving(&self) -> Result<Command> {
-        self.command(&["serve", "--listen", &format!("127.0.0.1:{}", self.port)])
+        let mut command = self.command(&["serve", "--listen", &format!("127.0.0.1:{}", self.port)])?;
+        if let Some(releases) = &self.releases {
+            command.arg("--releases").arg(releases);
+        }
+        Ok(command)
     }
 
     /// Makes the demo data.

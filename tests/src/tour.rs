@@ -1,5 +1,5 @@
 //! Every screen and overlay of the window, one after the other, in both themes: each is saved as a
-//! picture under its name, and axe looks at each. The demo makes the pictures, the desktop tests
+//! picture under its name, and axe looks at each, as it is and at twice the size. The demo makes the pictures, the desktop tests
 //! hold every screen to WCAG 2.2 A and AA.
 //!
 //! To add a screen, add a line to [`STOPS`] and the step that leads to it.
@@ -147,8 +147,17 @@ impl Look {
         Ok(name)
     }
 
-    /// Saves the screen and gives what axe finds there.
+    /// Saves the screen and gives what is wrong there, as it is and at twice the size.
     async fn at(&self, window: &Window, screen: &str) -> Result<Vec<String>> {
+        let mut faults = self.faults(window, screen).await?;
+        window.zoom(200).await?;
+        faults.extend(self.faults(window, &format!("{screen}-200")).await?);
+        faults.extend(window.lost_sideways().await?.map(|what| format!("{screen}-200: {what}")));
+        window.zoom(100).await?;
+        Ok(faults)
+    }
+
+    async fn faults(&self, window: &Window, screen: &str) -> Result<Vec<String>> {
         let name = self.picture(window, screen).await?;
         let found = window.accessibility_faults().await.with_context(|| name.clone())?;
         Ok(found.into_iter().map(|fault| format!("{name}: {fault}")).collect())

@@ -32,6 +32,16 @@ const RUN_AXE: &str = "const done = arguments[0]; \
      axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']}) \
          .then(found => done({faults: found.violations.map(line)}), error => done({error: String(error)}));";
 
+/// Gives the first element that reaches over an edge of the window where nothing scrolls to it.
+/// What is only for readers or only for the eye does not count.
+const LOST_SIDEWAYS: &str = "const unseen = e => e.closest('[aria-hidden=true], .hidden-text, .skip'); \
+     const scrolls = e => e && (/auto|scroll/.test(getComputedStyle(e).overflowX) && e !== document.body \
+         && e.scrollWidth > e.clientWidth || scrolls(e.parentElement)); \
+     const over = e => { const r = e.getBoundingClientRect(); \
+         return r.width > 0 && r.height > 0 && (r.right > innerWidth + 1 || r.left < -1) }; \
+     const lost = [...document.querySelectorAll('body *')].find(e => over(e) && !unseen(e) && !scrolls(e.parentElement)); \
+     return lost ? lost.outerHTML.slice(0, 160) : null";
+
 /// Asks the shell and gives `{ok}` or `{refused}`.
 const ASK: &str = "const [command, request, done] = arguments; \
      window.__TAURI_INTERNALS__.invoke(command, {request}) \
@@ -41,6 +51,9 @@ const ASK: &str = "const [command, request, done] = arguments; \
 /// has been painted: the callback after the next frame's.
 const PAINTED: &str = "const done = arguments[0]; document.documentElement.style.caretColor = 'transparent'; \
      requestAnimationFrame(() => requestAnimationFrame(() => done(true)))";
+
+/// Width of the window in pixels, as `tauri.conf.json` says.
+const WIDTH: u32 = 1280;
 
 /// Pictures taken at most until two are equal.
 const PICTURES: usize = 3;
@@ -70,12 +83,20 @@ impl Window {
     /// # Errors
     /// As [`Window::open`].
     pub async fn open_with(desk: &Desk, profile: &Path, more: &[&str]) -> Result<Self> {
+        Self::open_program(desk, &built("cairn")?, profile, more).await
+    }
+
+    /// The same with another copy of `cairn`, such as one from a package.
+    ///
+    /// # Errors
+    /// As [`Window::open`].
+    pub async fn open_program(desk: &Desk, program: &Path, profile: &Path, more: &[&str]) -> Result<Self> {
         wait_for("the profile is free", DRIVER_LIMIT, || is_free(profile))?;
         let (driver, port) = start_driver(desk)?;
         let profile = profile.to_str().context("the profile's name is not text")?;
         let arguments = [&["--profile", profile], more].concat();
         let capabilities = json!({
-            "tauri:options": { "application": built("cairn")?, "args": arguments },
+            "tauri:options": { "application": program, "args": arguments },
         });
         let Value::Object(capabilities) = capabilities else { bail!("capabilities are an object") };
         let client = ClientBuilder::new(HttpConnector::new())
@@ -232,6 +253,25 @@ impl Window {
         let gone = format!("!document.querySelector('[data-testid=\"{id}\"]')");
         self.until(&format!("`{id}` is gone"), &gone).await?;
         self.still().await
+    }
+
+    /// Makes everything so many percent of its size; returns when the page has been laid out so.
+    ///
+    /// # Errors
+    /// The shell refuses.
+    pub async fn zoom(&self, percent: u16) -> Result<()> {
+        self.ask("change_settings", json!({ "zoom_percent": percent })).await?;
+        let width = WIDTH * 100 / u32::from(percent);
+        self.until("the new size", &format!("Math.abs(innerWidth - {width}) <= 2")).await
+    }
+
+    /// What lies over an edge of the window, if anything.
+    ///
+    /// # Errors
+    /// The session is gone.
+    pub async fn lost_sideways(&self) -> Result<Option<String>> {
+        let lost = self.client.execute(LOST_SIDEWAYS, vec![]).await?;
+        Ok(lost.as_str().map(str::to_owned))
     }
 
     /// Asks a command of the shell, as the page does, and gives its answer.

@@ -506,6 +506,13 @@ export const texts = {
     },
   },
 
+  openedPlaybook: {
+    tenant: "Tenant to start it in",
+    nowhere:
+      "Every tenant on this computer has a project already, so there is none to start it in.",
+    go: "Go on to its start",
+  },
+
   upgrade: {
     version: (version: number) => `version ${n(version)}`,
     open: "Change version",
@@ -760,6 +767,31 @@ export const texts = {
     keepChange: "Keep it",
   },
 
+  updates: {
+    title: "Updates",
+    notPackaged:
+      "This copy was not installed from a package, so it does not update itself. Whoever put it here updates it.",
+    noReleaseKey:
+      "This package was built without its makers' key, so it does not update itself. Install a newer package by hand.",
+    current: "This is the newest version",
+    none: "The service offers no updates",
+    unknown: "Not looked for since the start",
+    checked: (when: string) => `Last looked for ${when}; once a day by itself`,
+    check: "Look for updates",
+    checking: "Looking",
+    offered: (version: string) => `Cairn ${version} is there`,
+    signed: (day: string, size: string) => `Signed ${day}, ${size}`,
+    install: "Fetch and install",
+    again: "Try again",
+    asks: "The system asks for an administrator's password. Your work stays where it is.",
+    fetching: (version: string) => `Fetching Cairn ${version}`,
+    progress: (done: string, size: string) => `${done} of ${size}`,
+    installing: (version: string) =>
+      `The system installs Cairn ${version}. You can go on working; it may ask for a password.`,
+    installed: (version: string) => `Cairn ${version} is installed and runs after the next start`,
+    restart: "Restart now",
+    waits: "Update",
+  },
   settings: {
     title: "Settings",
     hint: "Theme, lock, backups, computers",
@@ -779,6 +811,9 @@ export const texts = {
     theme: "Theme",
     themes: { system: "As the system", light: "Light", dark: "Dark" },
     notifications: "Notifications",
+    zoom: "Size of everything",
+    percent: (percent: number) => `${n(percent)} %`,
+    keepRunning: "Go on in the tray when the window is closed, so that notifications still come",
     notify: "Show notifications of this system",
     quietNone: "No quiet hours are set",
     quietIs: (from: string, to: string) => `No notifications from ${from} to ${to}`,

@@ -339,6 +339,15 @@ pub struct PlaybookCheck {
     pub playbook: Option<PlaybookFacts>,
 }
 
+/// A playbook file that was opened from outside, for example by a double click.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct OpenedPlaybook {
+    /// Its file name.
+    pub name: String,
+    /// What it holds.
+    pub source: String,
+}
+
 /// One fault of a playbook file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct PlaybookProblem {
@@ -939,6 +948,10 @@ pub enum Theme {
 pub struct SettingsView {
     /// Theme.
     pub theme: Theme,
+    /// How large everything in the window is, in percent.
+    pub zoom_percent: u16,
+    /// The sizes there are.
+    pub zooms: Vec<u16>,
     /// Whether quiet hours count.
     pub quiet_on: bool,
     /// `HH:MM`, local.
@@ -968,6 +981,9 @@ pub struct SettingsView {
 pub struct SettingsEdit {
     /// Theme.
     pub theme: Option<Theme>,
+    /// One of [`SettingsView::zooms`].
+    #[ts(optional, type = "number")]
+    pub zoom_percent: Option<i64>,
     /// Whether quiet hours count.
     pub quiet_on: Option<bool>,
     /// `HH:MM`, local.
@@ -1041,6 +1057,81 @@ pub struct About {
     pub web_view: Option<String>,
     /// The operating system and the processor's architecture.
     pub system: String,
+}
+
+/// Whether there is a newer Cairn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct UpdateView {
+    /// The version that runs.
+    pub running: String,
+    /// RFC 3339: when the service last showed a list of releases that counts.
+    pub checked: Option<String>,
+    /// Where the update stands.
+    pub update: Update,
+}
+
+/// Where an update stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Update {
+    /// This copy does not update itself.
+    Off {
+        /// `not_packaged`: it was not installed from a package; `no_release_key`: its package was
+        /// built without the makers' key.
+        why: String,
+    },
+    /// Nobody has looked since the start.
+    Unknown,
+    /// What runs is the newest.
+    Current,
+    /// The service has no releases.
+    None,
+    /// There is a newer one.
+    Offered {
+        /// Which.
+        release: ReleaseRow,
+    },
+    /// It is on its way.
+    Fetching {
+        /// Which.
+        release: ReleaseRow,
+        /// Bytes that are here.
+        #[ts(type = "number")]
+        done: u64,
+    },
+    /// The system installs it.
+    Installing {
+        /// Which.
+        release: ReleaseRow,
+    },
+    /// It is installed and runs from the next start on.
+    Installed {
+        /// Which.
+        release: ReleaseRow,
+    },
+    /// What the service offered was refused, or did not arrive.
+    Failed {
+        /// Code.
+        code: String,
+        /// One plain sentence.
+        message: String,
+        /// Which, where it got that far: it can be tried again.
+        release: Option<ReleaseRow>,
+    },
+}
+
+/// A release as the window shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct ReleaseRow {
+    /// Version.
+    pub version: String,
+    /// What is new, in plain text.
+    pub notes: String,
+    /// RFC 3339: when it was signed.
+    pub published: String,
+    /// Bytes of its package.
+    #[ts(type = "number")]
+    pub size: u64,
 }
 
 /// What opens a backup, or why nothing does.

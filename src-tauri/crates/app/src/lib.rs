@@ -17,6 +17,7 @@ pub mod session;
 pub mod settings;
 pub mod toasts;
 mod today;
+pub mod updates;
 pub mod upgrades;
 pub mod views;
 

@@ -1,5 +1,8 @@
 //! Starting projects, and what a playbook contains.
 
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
 use std::sync::LazyLock;
 
 use cairn_domain::ProjectId;
@@ -11,10 +14,14 @@ use serde_json::json;
 
 use crate::Desk;
 use crate::api::{
-    DaySpan, ModeChoice, PlaybookCheck, PlaybookChoice, PlaybookFacts, PlaybookProblem, Written,
+    DaySpan, ModeChoice, OpenedPlaybook, PlaybookCheck, PlaybookChoice, PlaybookFacts, PlaybookProblem,
+    Written,
 };
 use crate::desk::id;
 use crate::error::{Result, fault};
+
+/// Larger files are not even read as playbooks, in bytes; the reader refuses less than that.
+const LARGEST_FILE: u64 = 4 << 20;
 
 impl Desk {
     /// Starts a project from a playbook: the key of a built-in one, or a file's source.
@@ -64,6 +71,24 @@ pub fn choices() -> Vec<PlaybookChoice> {
 pub(crate) fn newer_than(book: &Playbook) -> Option<u32> {
     let shipped = shipped().iter().find(|shipped| shipped.key == book.key)?;
     (shipped.version > book.version).then_some(shipped.version)
+}
+
+/// Reads a playbook file that was opened from outside; [`check`] says what it contains.
+///
+/// # Errors
+/// `playbook_unreadable`: it is not there, may not be read, is too large or not text.
+pub fn open_file(file: &Path) -> Result<OpenedPlaybook> {
+    let bad =
+        |why: &str| fault("playbook_unreadable", format!("{} cannot be opened: {why}.", file.display()));
+    let reader = File::open(file).map_err(|e| bad(&e.to_string()))?;
+    let mut bytes = Vec::new();
+    reader.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(|e| bad(&e.to_string()))?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        return Err(bad("it is too large to be a playbook"));
+    }
+    let source = String::from_utf8(bytes).map_err(|_| bad("it is not text in UTF-8"))?;
+    let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
+    Ok(OpenedPlaybook { name, source })
 }
 
 /// Reads a playbook's source and says what it contains, or everything that is wrong with it.

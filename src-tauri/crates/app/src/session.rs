@@ -324,6 +324,15 @@ impl Session {
         Ok(())
     }
 
+    /// The service of whoever is signed in, for what it gives to everybody: nothing is signed.
+    ///
+    /// # Errors
+    /// `signed_out`; what the store reports.
+    pub fn public_client(&self) -> Result<Client> {
+        let server = self.signed_in(|desk| Ok(desk.identity()?.server.clone()))?;
+        Client::new(&server, None, None)
+    }
+
     fn client(&self) -> Result<Client> {
         let (server, signer) = self.signed_in(|desk| {
             let identity = desk.identity()?.clone();

@@ -134,11 +134,44 @@ impl Default for LockAfter {
     }
 }
 
+/// The sizes of everything in the window, in percent. Twice the size is the most at which nothing is
+/// lost in the smallest window (UX rule 6).
+pub const ZOOMS: [u16; 7] = [80, 90, 100, 110, 125, 150, 200];
+
+/// One of [`ZOOMS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Zoom(u16);
+
+impl Zoom {
+    /// That size; none where it is not one of [`ZOOMS`].
+    pub fn percent(percent: i64) -> Option<Self> {
+        ZOOMS.into_iter().find(|one| i64::from(*one) == percent).map(Self)
+    }
+
+    /// The percent.
+    pub fn as_percent(self) -> u16 {
+        self.0
+    }
+
+    /// The same as a factor.
+    pub fn factor(self) -> f64 {
+        f64::from(self.0) / 100.0
+    }
+}
+
+impl Default for Zoom {
+    fn default() -> Self {
+        Self(100)
+    }
+}
+
 /// The preferences of this computer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     /// Which theme the window has.
     pub theme: Theme,
+    /// How large everything in the window is.
+    pub zoom: Zoom,
     /// When no native notification shows.
     pub quiet_hours: QuietHours,
     /// Whether native notifications show at all.
@@ -202,6 +235,7 @@ impl SettingsFile {
         let lock_after = field(&self.raw, "lock_after_minutes").and_then(LockAfter::minutes);
         Settings {
             theme: field(&self.raw, "theme").unwrap_or(usual.theme),
+            zoom: field(&self.raw, "zoom_percent").and_then(Zoom::percent).unwrap_or(usual.zoom),
             quiet_hours: QuietHours {
                 on: field(&quiet, "on").unwrap_or(usual.quiet_hours.on),
                 from: field(&quiet, "from").unwrap_or(usual.quiet_hours.from),
@@ -249,6 +283,7 @@ impl SettingsFile {
         set("theme", edit.theme.map(|theme| json!(theme)));
         set("notifications", edit.notifications.map(Value::from));
         set("keep_running", edit.keep_running.map(Value::from));
+        set("zoom_percent", zoom_percent(edit, &mut faults));
         set("lock_after_minutes", lock_minutes(edit, &mut faults));
         set("backup_folder", backup_folder(edit, &mut faults));
         set("quiet_hours", self.quiet_hours(edit, &mut faults));
@@ -303,6 +338,14 @@ fn lock_minutes(edit: &SettingsEdit, faults: &mut Map<String, Value>) -> Option<
         wrong(faults, "lock_after_minutes", "Choose 1 to 15 minutes");
     }
     Some(minutes.into())
+}
+
+fn zoom_percent(edit: &SettingsEdit, faults: &mut Map<String, Value>) -> Option<Value> {
+    let percent = edit.zoom_percent?;
+    if Zoom::percent(percent).is_none() {
+        wrong(faults, "zoom_percent", &format!("Choose one of {ZOOMS:?} percent"));
+    }
+    Some(percent.into())
 }
 
 /// An empty path means the usual folder.

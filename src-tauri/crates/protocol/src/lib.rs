@@ -5,6 +5,7 @@ pub mod auth;
 pub mod error;
 pub mod sealed;
 pub mod sync;
+pub mod updates;
 
 pub use error::{ApiError, code};
 

@@ -88,6 +88,9 @@ struct Serve {
     /// Private key, PEM
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// Folder of signed releases that laptops may update to (docs/updates.md)
+    #[arg(long, value_name = "DIR")]
+    releases: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -338,7 +341,7 @@ fn serve(service: Service, options: &Serve, as_json: bool) -> Result<()> {
         // Before anybody is told that we listen.
         let stop = told_to_stop()?;
         let app = http::App::new(service);
-        let router = http::router(app.clone());
+        let router = http::router(app.clone(), options.releases.clone());
         let stop = async move {
             stop.await;
             app.close();

@@ -5,6 +5,7 @@
 
 use std::convert::Infallible;
 use std::io::Read;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -71,8 +72,8 @@ impl App {
     }
 }
 
-/// All routes.
-pub fn router(app: App) -> Router {
+/// All routes; releases come from the folder `releases`.
+pub fn router(app: App, releases: Option<PathBuf>) -> Router {
     let timed = Router::new()
         .route("/v1/hello", get(hello))
         .route("/v1/sign-in", post(enter))
@@ -86,6 +87,7 @@ pub fn router(app: App) -> Router {
     Router::new()
         .merge(timed)
         .route("/v1/events", get(events))
+        .merge(crate::releases::router(releases))
         .fallback(|| async { refused(ApiError::new(code::NOT_FOUND, "There is no such address.")) })
         .layer(DefaultBodyLimit::max(MAX_WIRE))
         .layer(axum::middleware::from_fn(log))
@@ -121,7 +123,7 @@ fn status_of(code: &str) -> StatusCode {
     }
 }
 
-fn refused(error: ApiError) -> Response {
+pub(crate) fn refused(error: ApiError) -> Response {
     let mut response = (status_of(&error.code), Json(&error)).into_response();
     if let Some(seconds) = error.details.get("retry_after_s").and_then(serde_json::Value::as_i64) {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));

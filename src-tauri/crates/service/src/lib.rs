@@ -20,6 +20,7 @@ pub mod org;
 pub mod outside;
 pub mod password;
 pub mod playbooks;
+pub mod releases;
 pub mod seed;
 pub mod service;
 pub mod storage;

@@ -1,6 +1,7 @@
 //! HTTP between laptop and service: signs each request, compresses bodies, keeps the nonce.
 
 use std::io::Read;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use cairn_domain::op::sign_message;
@@ -10,7 +11,7 @@ use cairn_protocol::auth::{
     request_message,
 };
 use cairn_protocol::sync::{HeadsReply, SyncReply, SyncRequest};
-use cairn_protocol::{ApiError, code};
+use cairn_protocol::{ApiError, code, updates};
 use reqwest::{Method, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -21,6 +22,9 @@ const MAX_REPLY: u64 = 512 << 20;
 const COMPRESS_FROM: usize = 200;
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(5);
+/// How long the manifest of releases may take, and a package on a slow line.
+const MANIFEST_TIME: Duration = Duration::from_secs(20);
+const PACKAGE_TIME: Duration = Duration::from_secs(60 * 60);
 
 /// Who signs requests.
 pub struct Signer {
@@ -149,6 +153,36 @@ impl Client {
             .map_or_else(|e| e, |_| ApiError::new(code::INTERNAL, "The service sent no stream.")))
     }
 
+    /// The signed manifest of releases for `target`; none where the service offers none. Nobody
+    /// needs to be signed in.
+    ///
+    /// # Errors
+    /// `unreachable`, `too_large`.
+    pub async fn release_manifest(&self, target: &str) -> Result<Option<Vec<u8>>, ApiError> {
+        let reply = self.http.get(self.url(&format!("/v1/releases/{target}.json"))?);
+        let reply = reply.timeout(MANIFEST_TIME).send().await.map_err(unreachable)?;
+        if reply.status() == reqwest::StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        capped(reply, updates::MAX_MANIFEST, |_| ControlFlow::Continue(())).await.map(Some)
+    }
+
+    /// A package of `size` bytes from the folder of releases. `progress` hears how many bytes are
+    /// there and may break off. No more than `size` bytes are ever kept.
+    ///
+    /// # Errors
+    /// `unreachable`, `too_large`, `cancelled`.
+    pub async fn package(
+        &self,
+        file: &str,
+        size: u64,
+        progress: impl FnMut(u64) -> ControlFlow<()>,
+    ) -> Result<Vec<u8>, ApiError> {
+        let reply = self.http.get(self.url(&format!("/v1/releases/{file}"))?);
+        let reply = reply.timeout(PACKAGE_TIME).send().await.map_err(unreachable)?;
+        capped(reply, size.min(updates::MAX_PACKAGE), progress).await
+    }
+
     async fn signed<T: DeserializeOwned>(
         &mut self,
         method: Method,
@@ -213,6 +247,33 @@ fn pack(body: &[u8]) -> (Vec<u8>, bool) {
         Ok(packed) if packed.len() < body.len() => (packed, true),
         _ => (body.to_vec(), false),
     }
+}
+
+/// The body of a reply, as it came, while it has at most `most` bytes; the first byte more ends it.
+async fn capped(
+    mut reply: reqwest::Response,
+    most: u64,
+    mut progress: impl FnMut(u64) -> ControlFlow<()>,
+) -> Result<Vec<u8>, ApiError> {
+    let too_large = || ApiError::new(code::TOO_LARGE, "The reply is larger than what was announced.");
+    if !reply.status().is_success() {
+        let message = format!("The service does not give it (HTTP {}).", reply.status().as_u16());
+        return Err(ApiError::new(code::UNREACHABLE, message));
+    }
+    if reply.content_length().is_some_and(|length| length > most) {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::new();
+    while let Some(chunk) = reply.chunk().await.map_err(unreachable)? {
+        if (bytes.len() + chunk.len()) as u64 > most {
+            return Err(too_large());
+        }
+        bytes.extend_from_slice(&chunk);
+        if progress(bytes.len() as u64).is_break() {
+            return Err(ApiError::new("cancelled", "Cancelled. Nothing was kept."));
+        }
+    }
+    Ok(bytes)
 }
 
 async fn read(reply: reqwest::Response) -> Result<(reqwest::StatusCode, Vec<u8>), ApiError> {

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{demo, lint, sim, system, test};
+use xtask::{bundle, demo, lint, release, sim, system, test};
 
 /// The project's own commands.
 #[derive(Parser)]
@@ -24,6 +24,11 @@ enum Command {
     Demo(demo::Options),
     /// The many-device simulator.
     Sim(sim::Options),
+    /// Make the package that people install.
+    Bundle(bundle::Options),
+    /// Sign packages and lay them out for the service to offer (docs/updates.md).
+    #[command(subcommand)]
+    Release(release::Command),
     /// All benchmarks of the workspace.
     Bench,
 }
@@ -34,6 +39,8 @@ fn main() -> ExitCode {
         Command::Lint => lint::run(),
         Command::Demo(options) => demo::run(&options),
         Command::Sim(options) => sim::run(&options),
+        Command::Bundle(options) => bundle::run(&options),
+        Command::Release(command) => release::run(&command),
         Command::Bench => sim::bench(),
     };
     match done {

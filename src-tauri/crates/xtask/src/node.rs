@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use crate::stages::Outcome;
@@ -130,7 +130,22 @@ impl Interface {
         let program =
             std::env::split_paths(&node.path).map(|folder| folder.join("npm")).find(|file| file.exists());
         let program = program.context("npm is not there")?;
-        shell::run(Command::new(program).args(arguments).current_dir(&self.folder).env("PATH", &node.path))
+        shell::run(node.program(&program)?.args(arguments).current_dir(&self.folder))
+    }
+}
+
+impl Node {
+    /// A script that runs on this Node.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub fn program(&self, script: &Path) -> Result<Command> {
+        if !script.exists() {
+            bail!("{} is not there: npm ci has not run", script.display());
+        }
+        let mut command = Command::new(script);
+        command.env("PATH", &self.path);
+        Ok(command)
     }
 }
 

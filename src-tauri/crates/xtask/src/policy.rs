@@ -167,6 +167,8 @@ const OWNERS: &[(&str, &[&str], &str)] = &[
     ("reqwest", &["cairn-sync"], "one door to the network: the driver of the sync engine"),
     ("keyring", &["cairn-app", "cairn-tests"], "one door to the system keyring: the Host trait's adapter"),
     ("notify-rust", &["cairn"], "one door to the desktop's notifications"),
+    ("tauri-plugin-updater", &["cairn"], "one door to installing packages"),
+    ("minisign-verify", &["cairn-app"], "what may be installed is decided in one place"),
     (
         "clap",
         &["cairn", "cairnctl", "cairn-service", "cairn-testkit", "cairn-tests", "xtask"],

@@ -15,6 +15,7 @@ import type {
   HistoryRow,
   InboxView,
   ItemDetail,
+  OpenedPlaybook,
   PlaybookCheck,
   Restored,
   RevertView,
@@ -26,6 +27,7 @@ import type {
   SyncView,
   TenantRow,
   TodayView,
+  UpdateView,
   UpgradePlan,
   Written,
 } from "./types";
@@ -90,6 +92,8 @@ export type Commands = {
     Written,
   ];
   /** What a playbook's source contains, or everything that is wrong with it. */
+  /** The playbook file that was opened from outside, once. */
+  take_playbook: [None, OpenedPlaybook | null];
   check_playbook: [{ source: string }, PlaybookCheck];
   /** What an upgrade would change; without a source to the version that ships with Cairn. */
   plan_upgrade: [{ tenant: string; source?: string }, UpgradePlan];
@@ -119,6 +123,13 @@ export type Commands = {
   change_settings: [SettingsEdit, SettingsView];
   computer: [None, ComputerView];
   about: [None, About];
+  update: [None, UpdateView];
+  /** Asks the service for a newer Cairn. */
+  check_update: [None, UpdateView];
+  /** Answers when it is installed, cancelled or failed. */
+  install_update: [None, UpdateView];
+  cancel_update: [None, None];
+  restart: [None, None];
   /** The backups in the folder that the settings name. */
   backups: [None, BackupList];
   back_up: [None, BackupRow];
@@ -131,6 +142,8 @@ export type Host = {
   onChanged(callback: () => void): Promise<() => void>;
   /** Calls back when a native notification was clicked; null stands for the inbox. */
   onOpen(callback: (place: Place | null) => void): Promise<() => void>;
+  /** Calls back when a playbook file was opened from outside; `take_playbook` gives it. */
+  onPlaybook(callback: () => void): Promise<() => void>;
 };
 
 let host: Host | null = null;
@@ -163,6 +176,12 @@ export async function onChanged(callback: () => void): Promise<() => void> {
 export async function onOpen(callback: (place: Place | null) => void): Promise<() => void> {
   if (host === null) throw failure("no_host", "Cairn is still starting.");
   return host.onOpen(callback);
+}
+
+/** Calls back when a playbook file was opened from outside. */
+export async function onPlaybook(callback: () => void): Promise<() => void> {
+  if (host === null) throw failure("no_host", "Cairn is still starting.");
+  return host.onPlaybook(callback);
 }
 
 /** Whatever was thrown as the one error shape the screens know. */

@@ -867,6 +867,8 @@ export function mySettings(): SettingsView {
     quiet_from: "20:00",
     quiet_to: "07:00",
     notifications: true,
+    zoom_percent: 100,
+    zooms: [80, 90, 100, 110, 125, 150, 200],
     lock_after_minutes: 15,
     lock_fixed_seconds: null,
     keep_running: false,

@@ -43,12 +43,15 @@ import type {
   HistoryRow,
   InboxRow,
   ItemRow,
+  OpenedPlaybook,
   PhaseRow,
   Progress,
   QueueRow,
   Session,
   SettingsView,
   TenantRow,
+  Update,
+  UpdateView,
   UpgradePlan,
   Written,
 } from "./types";
@@ -116,11 +119,17 @@ export class FakeHost implements Host {
   notices: InboxRow[] = [];
   log: Array<[string, string]> = [];
   changes: ChangeRow[] = [];
+  update: UpdateView = { running: ABOUT.version, checked: null, update: { state: "unknown" } };
+  /** What the service says when it is asked for a newer Cairn. */
+  offer: Update = { state: "current" };
+  /** A playbook file that was opened from outside. */
+  opened: OpenedPlaybook | null = null;
   settings: SettingsView;
   computer: ComputerView;
   backups: BackupRow[] = [];
   /** The next call of a command fails with this. */
   readonly failNext = new Map<keyof Commands, Failure>();
+  readonly #playbookListeners = new Set<() => void>();
   readonly #listeners = new Set<() => void>();
   readonly #openers = new Set<(place: Place | null) => void>();
   readonly #before = new Map<string, () => void>();
@@ -259,6 +268,17 @@ export class FakeHost implements Host {
       visibility,
       pending: false,
     };
+  }
+
+  onPlaybook(callback: () => void): Promise<() => void> {
+    this.#playbookListeners.add(callback);
+    return Promise.resolve(() => this.#playbookListeners.delete(callback));
+  }
+
+  /** A playbook file was opened from outside. */
+  openFile(name: string, source: string): void {
+    this.opened = { name, source };
+    for (const listener of this.#playbookListeners) listener();
   }
 
   onOpen(callback: (place: Place | null) => void): Promise<() => void> {
@@ -418,6 +438,11 @@ export class FakeHost implements Host {
       this.waiting = this.waiting.filter((row) => row.op !== op);
       return this.#written("t-hill", this.#op("t-hill"), `Undone: ${summary}`, null);
     },
+    take_playbook: () => {
+      const opened = this.opened;
+      this.opened = null;
+      return opened;
+    },
     check_playbook: ({ source }) => checkOf(source),
     plan_upgrade: ({ tenant, source }) => this.#plan(tenant, source),
     upgrade_project: ({ tenant, source, seen, keep }) => {
@@ -542,6 +567,20 @@ export class FakeHost implements Host {
     },
     computer: () => this.computer,
     about: () => ABOUT,
+    update: () => this.update,
+    check_update: () => {
+      this.update = { ...this.update, checked: at(this.now, 0, 9, 30), update: this.offer };
+      return this.update;
+    },
+    install_update: () => {
+      if (this.update.update.state === "offered") {
+        const installed = { state: "installed" as const, release: this.update.update.release };
+        this.update = { ...this.update, update: installed };
+      }
+      return this.update;
+    },
+    cancel_update: () => ({}),
+    restart: () => ({}),
     backups: () => ({ folder: this.settings.backup_folder, backups: this.backups }),
     back_up: () => {
       const name = "cairn-20260312T080000Z.cairn-backup";

@@ -11,5 +11,6 @@ export function inShell(): boolean {
 export const shell: Host = {
   invoke: (command, request) => invoke(command, { request }),
   onChanged: (callback) => listen("changed", () => callback()),
+  onPlaybook: (callback) => listen("playbook", () => callback()),
   onOpen: (callback) => listen<Place | null>("open", (event) => callback(event.payload)),
 };

@@ -552,6 +552,19 @@ problems: Array<PlaybookProblem>,
 playbook: PlaybookFacts | null, };
 
 /**
+ * A playbook file that was opened from outside, for example by a double click.
+ */
+export type OpenedPlaybook = {
+/**
+ * Its file name.
+ */
+name: string,
+/**
+ * What it holds.
+ */
+source: string, };
+
+/**
  * One fault of a playbook file.
  */
 export type PlaybookProblem = {
@@ -1542,6 +1555,14 @@ export type SettingsView = {
  */
 theme: Theme,
 /**
+ * How large everything in the window is, in percent.
+ */
+zoom_percent: number,
+/**
+ * The sizes there are.
+ */
+zooms: Array<number>,
+/**
  * Whether quiet hours count.
  */
 quiet_on: boolean,
@@ -1590,6 +1611,10 @@ export type SettingsEdit = {
  * Theme.
  */
 theme?: Theme,
+/**
+ * One of [`SettingsView::zooms`].
+ */
+zoom_percent?: number,
 /**
  * Whether quiet hours count.
  */
@@ -1713,6 +1738,86 @@ web_view: string | null,
  * The operating system and the processor's architecture.
  */
 system: string, };
+
+/**
+ * Whether there is a newer Cairn.
+ */
+export type UpdateView = {
+/**
+ * The version that runs.
+ */
+running: string,
+/**
+ * RFC 3339: when the service last showed a list of releases that counts.
+ */
+checked: string | null,
+/**
+ * Where the update stands.
+ */
+update: Update, };
+
+/**
+ * Where an update stands.
+ */
+export type Update = { "state": "off",
+/**
+ * `not_packaged`: it was not installed from a package; `no_release_key`: its package was
+ * built without the makers' key.
+ */
+why: string, } | { "state": "unknown" } | { "state": "current" } | { "state": "none" } | { "state": "offered",
+/**
+ * Which.
+ */
+release: ReleaseRow, } | { "state": "fetching",
+/**
+ * Which.
+ */
+release: ReleaseRow,
+/**
+ * Bytes that are here.
+ */
+done: number, } | { "state": "installing",
+/**
+ * Which.
+ */
+release: ReleaseRow, } | { "state": "installed",
+/**
+ * Which.
+ */
+release: ReleaseRow, } | { "state": "failed",
+/**
+ * Code.
+ */
+code: string,
+/**
+ * One plain sentence.
+ */
+message: string,
+/**
+ * Which, where it got that far: it can be tried again.
+ */
+release: ReleaseRow | null, };
+
+/**
+ * A release as the window shows it.
+ */
+export type ReleaseRow = {
+/**
+ * Version.
+ */
+version: string,
+/**
+ * What is new, in plain text.
+ */
+notes: string,
+/**
+ * RFC 3339: when it was signed.
+ */
+published: string,
+/**
+ * Bytes of its package.
+ */
+size: number, };
 
 /**
  * What opens a backup, or why nothing does.

@@ -1,4 +1,4 @@
-import { asFailure, call, onChanged, onOpen, type Place } from "../host/commands";
+import { asFailure, call, onChanged, onOpen, onPlaybook, type Place } from "../host/commands";
 import type { Failure, Session, StatusLine, TenantRow, Written } from "../host/types";
 import { texts } from "../texts";
 import { parseRoute, type Route, routeHash } from "./route";
@@ -32,6 +32,10 @@ class App {
   signOutOpen = $state(false);
   upgradeOpen = $state(false);
   recent = $state.raw<string[]>(readRecent());
+  /** A playbook file that was opened from outside: to be asked about, then to be started somewhere. */
+  playbook = $state.raw<
+    { stage: "asked"; file: File } | { stage: "started"; file: File; tenant: string } | null
+  >(null);
 
   /** The tenant the window stands in. */
   tenant = $derived.by(() => {
@@ -60,6 +64,7 @@ class App {
     const stops = [
       listening(onChanged(() => void this.refresh())),
       listening(onOpen((place) => this.#openFromOutside(place))),
+      listening(onPlaybook(() => void this.#takePlaybook())),
     ];
     window.addEventListener("focus", this.#tellFront);
     window.addEventListener("blur", this.#tellFront);
@@ -99,6 +104,10 @@ class App {
     this.session = session;
     this.startFailure = null;
     if (session.state === "signed_in") await this.#readFrame();
+    if (session.state === "signed_in" && !this.#askedForPlaybook) {
+      this.#askedForPlaybook = true;
+      void this.#takePlaybook();
+    }
     this.now = new Date();
     this.revision += 1;
   }
@@ -130,6 +139,7 @@ class App {
     this.passphraseOpen = false;
     this.signOutOpen = false;
     this.upgradeOpen = false;
+    this.playbook = null;
   }
 
   go(route: Route): void {
@@ -154,6 +164,36 @@ class App {
   #openFromOutside(place: Place | null): void {
     if (place === null) this.inboxOpen = this.me !== null;
     else this.openPlace(place);
+  }
+
+  /** The start may have named a playbook; that is asked once, when somebody is signed in. */
+  #askedForPlaybook = false;
+
+  async #takePlaybook(): Promise<void> {
+    if (this.me === null) {
+      this.#askedForPlaybook = false;
+      return;
+    }
+    try {
+      const opened = await call("take_playbook", {});
+      if (opened) this.playbook = { stage: "asked", file: new File([opened.source], opened.name) };
+    } catch (error) {
+      toasts.fail(asFailure(error));
+    }
+  }
+
+  /** Goes on to the start of the opened playbook in a tenant. */
+  startPlaybook(tenant: string): void {
+    if (this.playbook) this.playbook = { stage: "started", file: this.playbook.file, tenant };
+    this.openTenant(tenant);
+  }
+
+  /** The file to start in this tenant, once. */
+  takeStarted(tenant: string): File | null {
+    const given = this.playbook;
+    if (given?.stage !== "started" || given.tenant !== tenant) return null;
+    this.playbook = null;
+    return given.file;
   }
 
   /** Tells the core what is in front, so that it raises no native notification about that. */
@@ -276,6 +316,7 @@ class App {
     this.route = { screen: "today" };
     this.syncing = false;
     this.recent = [];
+    this.#askedForPlaybook = false;
     this.#closeDialogs();
     toasts.reset();
   }

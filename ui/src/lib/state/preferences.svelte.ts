@@ -29,6 +29,15 @@ class Preferences {
     }
   }
 
+  /** One size larger or smaller, or the usual one for 0; at either end nothing happens. */
+  async zoom(step: -1 | 0 | 1): Promise<Failure | null> {
+    if (this.view === null) return null;
+    const { zooms, zoom_percent } = this.view;
+    const next = step === 0 ? 100 : zooms[zooms.indexOf(zoom_percent) + step];
+    if (next === undefined || next === zoom_percent) return null;
+    return this.change({ zoom_percent: next });
+  }
+
   #show(view: SettingsView): void {
     this.view = view;
     wear(view.theme);
