@@ -34,7 +34,8 @@ const RUN_AXE: &str = "const done = arguments[0]; \
 
 /// Gives the first element that reaches over an edge of the window where nothing scrolls to it.
 /// What is only for readers or only for the eye does not count.
-const LOST_SIDEWAYS: &str = "const unseen = e => e.closest('[aria-hidden=true], .hidden-text, .skip'); \
+const LOST_SIDEWAYS: &str = "const unseen = e => e && (e.matches('[aria-hidden=true]') \
+         || getComputedStyle(e).clipPath !== 'none' || unseen(e.parentElement)); \
      const scrolls = e => e && (/auto|scroll/.test(getComputedStyle(e).overflowX) && e !== document.body \
          && e.scrollWidth > e.clientWidth || scrolls(e.parentElement)); \
      const over = e => { const r = e.getBoundingClientRect(); \

@@ -11,6 +11,10 @@ use cairn_testkit::world::{self, Pace};
 use cairn_testkit::{Base, Seed};
 use clap::Parser;
 
+/// Thousands of small values live and die in each step, on all cores at once.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Seeds that found a fault once: they always run first.
 const FOUND: &str = include_str!("../../seeds.txt");
 /// Every so many seeds one is run twice and must give the same hash.
