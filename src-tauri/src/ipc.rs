@@ -5,10 +5,10 @@
 use std::sync::Arc;
 
 use cairn_app::api::{
-    About, BackupList, BackupRow, ChecklistView, ComputerView, Exported, Failure, HistoryFilter, HistoryPage,
-    HistoryRow, InboxView, ItemDetail, OpenedPlaybook, PlaybookCheck, Restored, RevertView, Session,
-    SettingsEdit, SettingsView, StatusLine, SyncReport, SyncView, TenantRow, TodayView, UpdateView,
-    UpgradePlan, Written,
+    About, BackupList, BackupRow, ChecklistView, Choice, ComputerView, Edit, Exported, Failure,
+    HistoryFilter, HistoryPage, HistoryRow, InboxView, ItemDetail, ManyWritten, OpenedPlaybook,
+    PlaybookCheck, Restored, RevertView, Session, SettingsEdit, SettingsView, StatusLine, SyncReport,
+    SyncView, TenantRow, TodayView, UpdateView, UpgradePlan, Written,
 };
 use cairn_app::backup::RestoreRequest;
 use cairn_app::error::fault;
@@ -92,6 +92,24 @@ pub struct SetField {
     field: String,
     #[serde(default)]
     value: Value,
+}
+
+#[derive(Deserialize)]
+pub struct ChangeMany {
+    tenant: String,
+    entities: Vec<String>,
+    edit: Edit,
+}
+
+#[derive(Deserialize)]
+pub struct EditRefused {
+    op: String,
+    edit: Edit,
+}
+
+#[derive(Deserialize)]
+pub struct ResolveMany {
+    choices: Vec<Choice>,
 }
 
 #[derive(Deserialize)]
@@ -299,6 +317,12 @@ async fn set_field(shell: Host<'_>, request: SetField) -> Answer<Written> {
 }
 
 #[tauri::command]
+async fn change_many(shell: Host<'_>, request: ChangeMany) -> Answer<ManyWritten> {
+    let ChangeMany { tenant, entities, edit } = request;
+    shell.write(move |desk, now| desk.change_many(&tenant, &entities, &edit, now)).await.map_err(failure)
+}
+
+#[tauri::command]
 async fn comment(shell: Host<'_>, request: Comment) -> Answer<Written> {
     let Comment { tenant, entity, text, visibility } = request;
     let client = visibility == "client";
@@ -395,6 +419,17 @@ async fn sync_view(shell: Host<'_>, request: Nothing) -> Answer<SyncView> {
 #[tauri::command]
 async fn resolve(shell: Host<'_>, request: Resolve) -> Answer<Written> {
     shell.write(move |desk, now| desk.resolve(&request.conflict, &request.take, now)).await.map_err(failure)
+}
+
+#[tauri::command]
+async fn resolve_many(shell: Host<'_>, request: ResolveMany) -> Answer<ManyWritten> {
+    shell.write(move |desk, now| desk.resolve_many(&request.choices, now)).await.map_err(failure)
+}
+
+#[tauri::command]
+async fn edit_refused(shell: Host<'_>, request: EditRefused) -> Answer<Written> {
+    let EditRefused { op, edit } = request;
+    shell.write(move |desk, now| desk.edit_refused(&op, &edit, now)).await.map_err(failure)
 }
 
 #[tauri::command]

@@ -45,6 +45,7 @@ stops! {
     "tenants" open_tenants,
     "start-project" open_tenant_without_project,
     "checklist" open_shared_tenant,
+    "selection" select_an_item,
     // The service is out of reach.
     "status-menu" open_status_menu,
     "reason" choose_blocked,
@@ -236,7 +237,14 @@ impl Tour {
         Ok(())
     }
 
+    async fn select_an_item(&mut self) -> Result<()> {
+        self.window.click("select").await?;
+        self.window.find("selection-bar").await.map(drop)
+    }
+
     async fn open_status_menu(&mut self) -> Result<()> {
+        self.window.click("selection-clear").await?;
+        self.window.gone("selection-bar").await?;
         self.service.stop()?;
         self.window.click(&format!("item-status-{}", self.item)).await?;
         self.window.find("status-option-blocked").await.map(drop)

@@ -8,26 +8,14 @@
  * Exits 1 when axe finds something, the content policy was broken or the page logged an error.
  */
 import { mkdirSync, readFileSync } from "node:fs";
-import { createServer } from "node:http";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
-import { extname, join, normalize } from "node:path";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { chromium } from "playwright-core";
-import { build } from "vite";
+import { openSite } from "./site.mjs";
 
 const { values } = parseArgs({ options: { out: { type: "string" }, only: { type: "string" } } });
 const out = values.out ?? "dist-look/pictures";
-const site = join(tmpdir(), `cairn-look-${process.pid}`);
 const NOW = "2026-03-12T08:00:00Z";
-const CSP =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'none'; base-uri 'none'; form-action 'none'";
-const TYPES = {
-  ".html": "text/html; charset=utf-8",
-  ".js": "text/javascript",
-  ".css": "text/css",
-  ".woff2": "font/woff2",
-};
 
 const checklist = "#/checklist/t-hill";
 const item = (key) => `${checklist}/${encodeURIComponent(`item/first-school-go-live/0/${key}`)}`;
@@ -69,6 +57,11 @@ const SCREENS = [
     act: (page) => page.click(id("filter-blocked")),
   },
   { name: "checklist-reader", scene: "reader", hash: checklist },
+  { name: "checklist-selected", hash: checklist, act: selectItems },
+  { name: "checklist-left", hash: checklist, act: leaveSome },
+  { name: "many-owner", hash: checklist, act: (page) => selectItems(page, "o") },
+  { name: "many-due", hash: checklist, act: (page) => selectItems(page, "d") },
+  { name: "many-status", hash: checklist, act: (page) => selectItems(page, "s") },
   { name: "checklist-large", scene: "large", hash: "#/checklist/t-large" },
   { name: "item", hash: item("configure-sso") },
   { name: "item-conflict", hash: item("test-staff-sign-in") },
@@ -109,6 +102,14 @@ const SCREENS = [
   },
   { name: "upgrade-none", hash: checklist, act: (page) => page.click(id("upgrade-open")) },
   { name: "sync", hash: "#/sync", act: (page) => page.focus(id("conflict-1")) },
+  { name: "sync-edit", hash: "#/sync", act: (page) => page.click(id("edit")) },
+  { name: "sync-many", scene: "disputed", hash: "#/sync" },
+  {
+    name: "sync-settle",
+    scene: "disputed",
+    hash: "#/sync",
+    act: (page) => page.click(id("settle-mine")),
+  },
   { name: "sync-manager", scene: "manager", hash: "#/sync" },
   { name: "sync-empty", scene: "clean", hash: "#/sync" },
   { name: "palette", hash: "#/tenants", act: openPalette },
@@ -128,6 +129,7 @@ const SCREENS = [
   { name: "zoom-settings-end", hash: "#/settings", act: toTheEnd, width: 640, height: 400 },
   { name: "zoom-restore", hash: "#/settings", act: meetUnsent, width: 640, height: 400 },
   { name: "zoom-checklist", hash: checklist, width: 640, height: 400 },
+  { name: "zoom-selected", hash: checklist, act: selectItems, width: 640, height: 400 },
   { name: "zoom-start", hash: "#/checklist/t-lake", width: 640, height: 400 },
   {
     name: "zoom-upgrade",
@@ -153,6 +155,18 @@ const SCREENS = [
   { name: "zoom-sign-in", scene: "sign-in", width: 640, height: 400 },
   { name: "zoom-sign-in-unsent", scene: "revoked", width: 640, height: 400 },
 ];
+
+/** Selects a few items, among them one with a check, and presses a key. */
+async function selectItems(page, key) {
+  await page.focus(id("item-row-check-room-codes"));
+  for (let step = 0; step < 2; step += 1) await page.keyboard.press("Shift+ArrowDown");
+  if (key) await page.keyboard.press(key);
+}
+
+async function leaveSome(page) {
+  await selectItems(page, "Space");
+  await page.waitForSelector(id("left"));
+}
 
 async function selectSome(page) {
   await page.focus(`${id("change-row")} >> nth=1`);
@@ -238,25 +252,6 @@ async function restoreAll(page) {
   await page.waitForSelector(id("restored"));
 }
 
-function serve() {
-  const server = createServer((request, response) => {
-    const path = normalize(new URL(request.url, "http://localhost").pathname);
-    const file = join(site, path === "/" ? "index.html" : path);
-    try {
-      const body = readFileSync(file);
-      response.writeHead(200, {
-        "content-type": TYPES[extname(file)] ?? "application/octet-stream",
-        "content-security-policy": CSP,
-      });
-      response.end(body);
-    } catch {
-      response.writeHead(404);
-      response.end();
-    }
-  });
-  return new Promise((done) => server.listen(0, "127.0.0.1", () => done(server)));
-}
-
 async function lookAt(browser, origin, screen, theme, axe) {
   const context = await browser.newContext({
     viewport: { width: screen.width ?? 1280, height: screen.height ?? 800 },
@@ -308,22 +303,8 @@ async function lookAt(browser, origin, screen, theme, axe) {
 
 async function main() {
   mkdirSync(out, { recursive: true });
-  await build({ mode: "look", logLevel: "error", build: { outDir: site, emptyOutDir: true } });
   const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-  const server = await serve();
-  const origin = `http://127.0.0.1:${server.address().port}`;
-  const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
+  const { origin, browser, close } = await openSite();
   const wanted = values.only?.split(",");
   let bad = 0;
   for (const screen of SCREENS) {
@@ -336,8 +317,7 @@ async function main() {
     });
     await Promise.all(looks);
   }
-  await browser.close();
-  server.close();
+  await close();
   process.exitCode = bad === 0 ? 0 : 1;
 }
 

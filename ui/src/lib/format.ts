@@ -22,15 +22,15 @@ export function dayOf(date: string): Date {
   return new Date(year, month - 1, day);
 }
 
-/** "Today", "Yesterday", "Tomorrow" or "Mon 16 Mar", with the year when it is another one. */
+/** "Today", "Yesterday", "Tomorrow" or "Mon 16 Mar"; "16 Mar 2027" when it is another year. */
 export function dayName(at: Date, now: Date): string {
   const distance = daysUntil(at, now);
   if (distance === 0) return texts.dates.today;
   if (distance === -1) return texts.dates.yesterday;
   if (distance === 1) return texts.dates.tomorrow;
   const sameYear = at.getFullYear() === now.getFullYear();
-  const options: Intl.DateTimeFormatOptions = { weekday: "short", day: "numeric", month: "short" };
-  return parts(at, sameYear ? options : { ...options, year: "numeric" });
+  const day: Intl.DateTimeFormatOptions = { day: "numeric", month: "short" };
+  return parts(at, sameYear ? { weekday: "short", ...day } : { ...day, year: "numeric" });
 }
 
 /** "Thursday 12 March, 08:00", the heading of a day. */

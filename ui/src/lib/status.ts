@@ -36,6 +36,12 @@ export function choices(hasCheck: boolean): Status[] {
   );
 }
 
+/** Statuses that can be chosen for at least one of several items. */
+export function choicesOf(items: ReadonlyArray<{ check: string | null }>): Status[] {
+  const kinds = [...new Set(items.map((item) => item.check !== null))].map(choices);
+  return STATUSES.filter((status) => kinds.some((kind) => kind.includes(status)));
+}
+
 /** What Space writes: the claim where a check confirms it, otherwise complete. */
 export function doneStatus(hasCheck: boolean): Status {
   return hasCheck ? "waiting_to_verify" : "complete";

@@ -364,7 +364,8 @@ export const texts = {
       count === 1 ? "1 stays as it is:" : `${n(count)} stay as they are:`,
     done: (count: number, refused: number) =>
       `${plural(count, "change", "changes")} reverted${refused > 0 ? `, ${n(refused)} stayed` : ""}`,
-    restored: (count: number) => `${plural(count, "change", "changes")} taken back`,
+    restored: (count: number, stayed: number) =>
+      `${plural(count, "change", "changes")} taken back${stayed > 0 ? `, ${n(stayed)} stayed` : ""}`,
     keys: { move: "move", select: "select", open: "open item", revert: "revert", find: "search" },
   },
 
@@ -465,6 +466,27 @@ export const texts = {
       comment: "comment",
       undo: "undo",
     },
+  },
+
+  many: {
+    select: "Select",
+    count: (count: number) => plural(count, "item", "items"),
+    selected: (count: number) => `${plural(count, "item", "items")} selected`,
+    group: "Change the selected items",
+    status: "Status",
+    owner: "Owner",
+    due: "Due date",
+    clear: "Clear selection",
+    setDue: "Set due date",
+    noDue: "No due date",
+    missingDue: "Enter a date",
+    left: (count: number) =>
+      count === 1
+        ? "1 item stays as it was and is still selected"
+        : `${n(count)} items stay as they were and are still selected`,
+    leftConflicts: (count: number) =>
+      count === 1 ? "1 conflict stays" : `${n(count)} conflicts stay`,
+    more: (titles: string, count: number) => `${titles} and ${n(count)} more`,
   },
 
   start: {
@@ -668,14 +690,18 @@ export const texts = {
 
   reason: {
     blockedTitle: (title: string) => `Block: ${title}`,
+    blockedMany: (count: number) => `Block ${plural(count, "item", "items")}`,
     naTitle: (title: string) => `Not applicable: ${title}`,
+    naMany: (count: number) => `Not applicable: ${plural(count, "item", "items")}`,
     blockedLead: "Say what it waits for and on whom. The client can read this.",
     naLead: "Say why it does not apply. The client can read this.",
     field: "Reason",
-    blockedSubmit: "Block item",
+    blockedSubmit: (count: number) => (count === 1 ? "Block item" : `Block ${n(count)} items`),
     naSubmit: "Set not applicable",
-    missingBlocked: "Enter a reason for blocking this item",
-    missingNa: "Enter a reason why it does not apply",
+    missingBlocked: (count: number) =>
+      `Enter a reason for blocking ${count === 1 ? "this item" : "these items"}`,
+    missingNa: (count: number) =>
+      `Enter a reason why ${count === 1 ? "it does" : "they do"} not apply`,
   },
 
   sync: {
@@ -726,13 +752,35 @@ export const texts = {
     refused: "Refused:",
     refusedLead: "The service did not take these. They stay here until you decide",
     written: (when: string) => `Written ${when}`,
+    settleMine: "Keep all mine",
+    settleTheirs: "Take all theirs",
+    settleScope: "Conflicts of",
+    settleAll: (count: number) => `All tenants (${n(count)})`,
+    settleOne: (tenant: string, count: number) => `${tenant} (${n(count)})`,
+    settleTitle: (mine: boolean, count: number) =>
+      mine
+        ? `Keep yours in ${plural(count, "conflict", "conflicts")}?`
+        : `Take theirs in ${plural(count, "conflict", "conflicts")}?`,
+    settleLead:
+      "This cannot be undone. Every value stays in History, and any of them can be written again.",
+    settleLoses: "This loses",
+    settleLeft: (count: number, mine: boolean) =>
+      `${plural(count, "more conflict", "more conflicts")} ${count === 1 ? "stays" : "stay"} for you to decide: ${mine ? "none of the values there is yours, or several are" : "others gave several values there"}.`,
+    settleHistory: "The other value stays in History",
     edit: "Edit",
+    editTitle: "Edit the refused change",
+    editComment: "Comment",
+    editSubmit: "Save and send",
+    openItem: "Open item",
+    notEditable: "A change of this kind cannot be edited.",
     retry: "Try again",
     discard: "Discard",
     discarded: "Change discarded",
     heldTitle: "Held",
-    heldLead: "Written by someone who may no longer write there. A manager decides",
-    heldLeadOwn: "You may no longer write there. A manager takes these over or discards them",
+    heldLead:
+      "Written by someone who may no longer write there. A manager takes them over or discards them as they are; what was taken over is edited on its item",
+    heldLeadOwn:
+      "You may no longer write there. A manager takes these over or discards them as they are, so they cannot be edited",
     adopt: "Take over",
     heldDiscard: "Discard",
     decided: (how: string) =>

@@ -281,6 +281,8 @@ pub struct ChecklistView {
     pub can_upgrade: bool,
     /// The version of this playbook that ships with Cairn, where it is newer than the project's.
     pub newer: Option<u32>,
+    /// Who may own items here.
+    pub people: Vec<Person>,
 }
 
 /// A playbook that can be started.
@@ -520,6 +522,78 @@ pub struct Written {
     pub summary: String,
 }
 
+/// A change of an item as people make it: of one or of many, and of one that was refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(tag = "field", rename_all = "snake_case")]
+pub enum Edit {
+    /// Its status.
+    Status {
+        /// One of the six statuses of SPEC.
+        status: String,
+        /// Required for blocked and not applicable.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        reason: Option<String>,
+    },
+    /// Who does it.
+    Owner {
+        /// A person, a role or nobody.
+        #[ts(type = "{ account: string } | { role: string } | null")]
+        value: serde_json::Value,
+    },
+    /// When it is due.
+    Due {
+        /// `YYYY-MM-DD`; none takes it away.
+        value: Option<String>,
+    },
+    /// Its note.
+    Note {
+        /// None takes it away.
+        value: Option<String>,
+    },
+    /// Its evidence.
+    Evidence {
+        /// None takes it away.
+        value: Option<String>,
+    },
+    /// A comment on it. Not for many at once: a comment cannot be taken back.
+    Comment {
+        /// What it says.
+        text: String,
+    },
+}
+
+/// What a write of many did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct ManyWritten {
+    /// What the toast says, e.g. `5 items: Complete`.
+    pub summary: String,
+    /// The ops. Of changed items, taking them back in one go restores everything.
+    pub ops: Vec<String>,
+    /// What stays as it was, each with its reason.
+    pub refused: Vec<LeftRow>,
+}
+
+/// An item that stays as it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct LeftRow {
+    /// The item.
+    pub entity: String,
+    /// Its title.
+    pub title: String,
+    /// Why, in plain words.
+    pub message: String,
+}
+
+/// Which value of a conflict to keep.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Choice {
+    /// The conflict.
+    pub conflict: String,
+    /// The op that wrote the value.
+    pub take: String,
+}
+
 /// A change that waits to be sent, was refused or is held.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct QueueRow {
@@ -539,8 +613,10 @@ pub struct QueueRow {
     pub problem: Option<String>,
     /// Code of the refusal.
     pub code: Option<String>,
-    /// What the change would have set, to edit it.
+    /// What the change is about, to open it.
     pub entity: Option<String>,
+    /// What a refused change wanted to set, where its kind can be edited.
+    pub edit: Option<Edit>,
     /// Held work that somebody has decided about on this computer, while the service does not know
     /// yet: `adopted` or `discarded`.
     pub decided: Option<String>,

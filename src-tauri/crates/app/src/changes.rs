@@ -14,6 +14,7 @@ use crate::api::{ChangeRow, HistoryFilter, HistoryPage, Person, RefusedRow, Reve
 use crate::desk::{Loaded, parse_op};
 use crate::error::{Result, fault, store};
 use crate::history;
+use crate::many::MOST_AT_ONCE;
 use crate::views::{Names, field_words, rfc3339, value_words};
 
 /// Rows of a page where nobody says how many.
@@ -25,9 +26,6 @@ const LARGEST_PAGE: u32 = 1_000;
 /// Entries that one call looks through for words; then it answers what it found, and the next call
 /// goes on. So no call keeps the desk for longer than about a tenth of a second.
 const SEARCHED: usize = 2_000;
-
-/// Changes taken back at once at most.
-pub const MOST_REVERTED: usize = 500;
 
 /// Verbs by what the filter calls them; what is not named here is `other`.
 const KINDS: &[(&str, &[&str])] = &[
@@ -182,12 +180,12 @@ impl Desk {
     /// another is one write. Taking `writes` back in the same way restores everything.
     ///
     /// # Errors
-    /// `too_many` above [`MOST_REVERTED`], `bad_id`, `lease_expired`, `signed_out`; whatever the store
+    /// `too_many` above [`MOST_AT_ONCE`], `bad_id`, `lease_expired`, `signed_out`; whatever the store
     /// reports, and the tenants after that one are left alone.
     pub fn revert(&mut self, ops: &[String], keep: bool, now: Time) -> Result<RevertView> {
         self.within_lease(now)?;
-        if ops.len() > MOST_REVERTED {
-            let message = format!("At most {MOST_REVERTED} changes can be taken back at once. Select fewer.");
+        if ops.len() > MOST_AT_ONCE {
+            let message = format!("At most {MOST_AT_ONCE} changes can be taken back at once. Select fewer.");
             return Err(fault("too_many", message));
         }
         let mut by_tenant: BTreeMap<TenantId, Vec<OpId>> = BTreeMap::new();
@@ -201,6 +199,7 @@ impl Desk {
             let done = self.store.revert(tenant, ops, now, run).map_err(store)?;
             self.tell(done, &mut view)?;
         }
+        view.writes.reverse();
         Ok(view)
     }
 
@@ -210,7 +209,7 @@ impl Desk {
             match reverted.outcome {
                 Ok(written) => {
                     view.reverted += u32::try_from(reverted.ops.len()).unwrap_or(u32::MAX);
-                    view.writes.insert(0, written.op.to_string());
+                    view.writes.push(written.op.to_string());
                 }
                 Err(error) => {
                     for op in &reverted.ops {

@@ -194,6 +194,7 @@ impl Desk {
             mode_title: mode_title(loaded.project.as_ref()),
             can_upgrade: book.is_some() && self.may(&loaded.tenant, Action::WriteProject),
             newer: book.and_then(|b| projects::newer_than(b)),
+            people: self.people(&loaded.tenant)?,
             tenant: row,
         })
     }
@@ -304,10 +305,7 @@ impl Desk {
         project: Option<&str>,
         now: Time,
     ) -> Result<Written> {
-        let status: Status = serde_json::from_value(json!(status)).map_err(|_| {
-            let words: Vec<&str> = Status::BY_CAUTION.iter().map(|s| s.as_str()).collect();
-            fault("bad_status", format!("'{status}' is not a status; the statuses are {}.", words.join(", ")))
-        })?;
+        let status = parse_status(status)?;
         let (loaded, item) = self.target(tenant, key, project)?;
         let status = if status == Status::Complete && has_check(&loaded, &item) {
             Status::WaitingToVerify
@@ -565,6 +563,13 @@ fn has_check(loaded: &Loaded, item: &Entity) -> bool {
     }
 }
 
+pub(crate) fn parse_status(text: &str) -> Result<Status> {
+    serde_json::from_value(json!(text)).map_err(|_| {
+        let words: Vec<&str> = Status::BY_CAUTION.iter().map(|s| s.as_str()).collect();
+        fault("bad_status", format!("'{text}' is not a status; the statuses are {}.", words.join(", ")))
+    })
+}
+
 pub(crate) fn no_project() -> cairn_protocol::ApiError {
     fault("no_project", "This tenant has no project yet. Start one from a playbook.")
 }
@@ -581,6 +586,6 @@ pub(crate) fn parse_op(text: &str) -> Result<OpId> {
     text.parse().map_err(|e: cairn_domain::id::BadId| fault("bad_id", e.to_string()))
 }
 
-fn parse_entity(text: &str) -> Result<Entity> {
+pub(crate) fn parse_entity(text: &str) -> Result<Entity> {
     text.parse().map_err(|e: cairn_domain::id::BadId| fault("bad_id", e.to_string()))
 }

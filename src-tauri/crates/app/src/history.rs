@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::api::{HistoryRow, QueueRow, TenantRow};
 use crate::desk::{Desk, Loaded};
+use crate::edit;
 use crate::error::{Result, store};
 use crate::upgrades;
 use crate::views::{field_words, rfc3339, status_words, value_words};
@@ -30,6 +31,26 @@ pub fn subject(op: &OpId, change: &Change) -> Option<Entity> {
     })
 }
 
+/// What a change is about, for people: a comment is about its item.
+fn about(op: &OpId, change: &Change) -> Option<Entity> {
+    match change {
+        Change::CommentAdded { on, .. } => Some(on.clone()),
+        _ => subject(op, change),
+    }
+}
+
+/// What a change sets on an item, e.g. `Complete` or `due 2026-03-20`; none for other kinds.
+pub(crate) fn set_words(change: &Change, loaded: &Loaded) -> Option<String> {
+    match change {
+        Change::ItemStatusSet { status, .. } => Some(status_words(*status).to_owned()),
+        Change::ItemFieldSet { field, value, .. } => {
+            let words = value_words(field.cell(), value, &loaded.names).0;
+            Some(format!("{} {words}", field_words(field.cell())))
+        }
+        _ => None,
+    }
+}
+
 /// One plain sentence about a change.
 pub(crate) fn sentence(change: &Change, loaded: &Loaded) -> String {
     let name = |entity: &Entity| loaded.title(entity);
@@ -45,9 +66,8 @@ pub(crate) fn sentence(change: &Change, loaded: &Loaded) -> String {
         Change::ProjectFieldSet { field, value, .. } => {
             format!("Project {}: {}", field_words(field.cell()), words(field.cell(), value))
         }
-        Change::ItemStatusSet { item, status, .. } => format!("{}: {}", name(item), status_words(*status)),
-        Change::ItemFieldSet { item, field, value } => {
-            format!("{}: {} {}", name(item), field_words(field.cell()), words(field.cell(), value))
+        Change::ItemStatusSet { item, .. } | Change::ItemFieldSet { item, .. } => {
+            format!("{}: {}", name(item), set_words(change, loaded).unwrap_or_default())
         }
         Change::CommentAdded { on, visibility: Visibility::Client, .. } => {
             format!("Comment on {} for the client", name(on))
@@ -163,7 +183,8 @@ pub(crate) fn queue_row(loaded: &Loaded, tenant: &TenantRow, op: &OutboxOp) -> Q
         state: state.to_owned(),
         problem: refusal.as_ref().map(|r| r.message.clone()),
         code: refusal.map(|r| r.code),
-        entity: subject(&op.op, &op.body.change).map(|e| e.to_string()),
+        entity: about(&op.op, &op.body.change).map(|e| e.to_string()),
+        edit: edit::of(&op.body.change).filter(|_| op.state == OutboxState::Quarantined),
         decided: None,
     }
 }
@@ -184,7 +205,8 @@ pub(crate) fn held_row(loaded: &Loaded, tenant: &TenantRow, held: &HeldOp) -> Qu
         state: "held".to_owned(),
         problem: Some(why_held(&held.why).to_owned()),
         code: Some(held.why.clone()),
-        entity: body.and_then(|b| subject(&held.op, &b.change)).map(|e| e.to_string()),
+        entity: body.and_then(|b| about(&held.op, &b.change)).map(|e| e.to_string()),
+        edit: None,
         decided: None,
     }
 }

@@ -198,7 +198,7 @@ fn spans_are_tried_then_taken_back_and_restored() {
     assert_eq!(status(&desk), "not_started");
     desk.revert(&done.writes, true, at(1_201)).unwrap();
     assert_eq!(status(&desk), "complete");
-    let many = vec![ops[0].clone(); cairn_app::changes::MOST_REVERTED + 1];
+    let many = vec![ops[0].clone(); cairn_app::many::MOST_AT_ONCE + 1];
     assert_eq!(desk.revert(&many, false, at(1_202)).unwrap_err().code, "too_many");
 }
 

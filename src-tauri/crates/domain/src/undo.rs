@@ -94,13 +94,31 @@ pub struct Chain {
 /// whether its value still stands.
 pub fn chains(newest_first: impl IntoIterator<Item = Link>) -> Vec<Chain> {
     let mut chains: Vec<Chain> = Vec::new();
+    // Which chain goes on with which op.
+    let mut goes_on: BTreeMap<(CellKey, OpId), usize> = BTreeMap::new();
     for link in newest_first {
-        match chains.iter_mut().find(|chain| chain.continues_with(&link)) {
+        let continued =
+            main_of(&link.did).and_then(|did| goes_on.remove(&(did.cell.clone(), link.op.clone())));
+        let number = continued.unwrap_or(chains.len());
+        if let Some(next) = link.continues_with() {
+            // Two that replaced the same op: it goes back with the newer one.
+            goes_on.entry(next).or_insert(number);
+        }
+        match chains.get_mut(number) {
             Some(chain) => chain.older.push(link),
             None => chains.push(Chain { newest: link, older: Vec::new() }),
         }
     }
     chains
+}
+
+impl Link {
+    /// The one op that it replaced in the cell it is about; none where there were others, or none.
+    fn continues_with(&self) -> Option<(CellKey, OpId)> {
+        let cell = &main_of(&self.did)?.cell;
+        let [replaced] = self.replaced.get(cell)?.as_slice() else { return None };
+        Some((cell.clone(), replaced.clone()))
+    }
 }
 
 impl Chain {
@@ -116,13 +134,6 @@ impl Chain {
 
     fn oldest(&self) -> &Link {
         self.older.last().unwrap_or(&self.newest)
-    }
-
-    fn continues_with(&self, link: &Link) -> bool {
-        let oldest = self.oldest();
-        let (Some(above), Some(below)) = (main_of(&oldest.did), main_of(&link.did)) else { return false };
-        let replaced = oldest.replaced.get(&above.cell).map(Vec::as_slice);
-        above.cell == below.cell && replaced == Some(std::slice::from_ref(&link.op))
     }
 
     /// Plans the one write that takes the whole chain back.

@@ -1,6 +1,6 @@
 //! The cells of one tenant inside one transaction: loaded when touched, written back once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cairn_domain::cell::Cells;
 use cairn_domain::effect::{Effects, Origin, project_all};
@@ -18,8 +18,10 @@ pub(crate) struct Work<'c> {
     db: &'c Connection,
     tenant: &'c TenantId,
     stored: Images,
+    /// The keys that may differ from what is stored.
+    touched: BTreeSet<CellKey>,
     /// The keys written back so far.
-    changed: std::collections::BTreeSet<CellKey>,
+    changed: BTreeSet<CellKey>,
     /// Whether `stored` holds every cell of the tenant.
     complete: bool,
     cells: Cells,
@@ -31,7 +33,8 @@ impl<'c> Work<'c> {
             db,
             tenant,
             stored: Images::new(),
-            changed: Default::default(),
+            touched: BTreeSet::new(),
+            changed: BTreeSet::new(),
             complete: false,
             cells: Cells::new(),
         }
@@ -81,6 +84,7 @@ impl<'c> Work<'c> {
 
     pub fn set(&mut self, key: &CellKey, cell: Option<Cell>) -> Result<(), StoreError> {
         self.load(key)?;
+        self.touched.insert(key.clone());
         match cell {
             Some(cell) => self.cells.insert(key.clone(), cell),
             None => self.cells.remove(key),
@@ -91,7 +95,7 @@ impl<'c> Work<'c> {
     /// Empties the tenant, before a snapshot takes its place.
     pub fn clear(&mut self) -> Result<(), StoreError> {
         self.load_all()?;
-        self.cells.clear();
+        self.touched.extend(std::mem::take(&mut self.cells).into_keys());
         Ok(())
     }
 
@@ -100,6 +104,7 @@ impl<'c> Work<'c> {
         let mut before = Images::new();
         for key in effects.cells() {
             let cell = self.get(key)?.cloned();
+            self.touched.insert(key.clone());
             before.entry(key.clone()).or_insert(cell);
         }
         project_all(&mut self.cells, origin, effects);
@@ -116,25 +121,19 @@ impl<'c> Work<'c> {
         self.changed.iter().cloned().collect()
     }
 
-    /// Writes back what changed.
+    /// Writes back what changed since the last time: many writes in one transaction cost what they
+    /// touch, however many cells were loaded.
     pub fn flush(&mut self) -> Result<(), StoreError> {
-        let mut changed = Vec::new();
-        for (key, cell) in &self.cells {
-            if self.stored.get(key).and_then(Option::as_ref) != Some(cell) {
-                save_cell(self.db, self.tenant, key, cell)?;
-                changed.push(key.clone());
+        for key in std::mem::take(&mut self.touched) {
+            let stored = self.stored.get(&key).and_then(Option::as_ref);
+            match self.cells.get(&key) {
+                now if now == stored => continue,
+                Some(cell) => save_cell(self.db, self.tenant, &key, cell)?,
+                None => delete_cell(self.db, self.tenant, &key)?,
             }
+            self.stored.insert(key.clone(), self.cells.get(&key).cloned());
+            self.changed.insert(key);
         }
-        for (key, stored) in &self.stored {
-            if stored.is_some() && !self.cells.contains_key(key) {
-                delete_cell(self.db, self.tenant, key)?;
-                changed.push(key.clone());
-            }
-        }
-        for key in &changed {
-            self.stored.insert(key.clone(), self.cells.get(key).cloned());
-        }
-        self.changed.extend(changed);
         Ok(())
     }
 }

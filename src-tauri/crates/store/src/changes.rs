@@ -189,10 +189,7 @@ impl Store {
             .optional()?;
         match entry {
             Some(entry) => self.line(&op.tenant, &from_json(&entry)?).map(Some),
-            None => {
-                let own = self.unconfirmed_lines(Some(&op.tenant), None)?;
-                Ok(own.into_iter().find(|line| line.op == *op))
-            }
+            None => self.unconfirmed_line(op),
         }
     }
 

@@ -7,7 +7,7 @@ use cairn_domain::{AccountId, Cell, CellKey, Change, Entity, OpId, TenantId, Tim
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::cells::in_journal;
-use crate::outbox::OutboxState;
+use crate::outbox::{self, OutboxOp, OutboxState};
 use crate::pull::{ReadEntry, replaced_values};
 use crate::sql::{from_json, int};
 use crate::{Store, StoreError};
@@ -97,22 +97,16 @@ impl Store {
                 did.iter().any(|d| d.cell.entity == *e) || own.body.base.keys().any(|k| k.entity == *e)
             });
             if wanted {
-                lines.push(HistoryLine {
-                    op: own.op,
-                    seq: None,
-                    received_at: None,
-                    origin: None,
-                    state: Some(own.state),
-                    actor: Some(own.body.actor),
-                    at: Some(own.body.at),
-                    verb: Some(own.body.change.verb().to_owned()),
-                    change: Some(own.body.change),
-                    reason: own.body.reason,
-                    did,
-                });
+                lines.push(own_line(own, did));
             }
         }
         Ok(lines)
+    }
+
+    /// One own op that no entry stands for; none where there is no such op or it was settled.
+    pub(crate) fn unconfirmed_line(&self, op: &OpId) -> Result<Option<HistoryLine>, StoreError> {
+        let own = outbox::find(&self.db, op)?.filter(|own| own.state != OutboxState::Closed);
+        own.map(|own| Ok(own_line(own, own_did(&self.db, op)?.unwrap_or_default()))).transpose()
     }
 
     fn confirmed(
@@ -173,6 +167,22 @@ impl Store {
     /// Whatever the database reports.
     pub fn did(&self, op: &OpId) -> Result<Option<Vec<Did>>, StoreError> {
         did(&self.db, op)
+    }
+}
+
+fn own_line(own: OutboxOp, did: Vec<Did>) -> HistoryLine {
+    HistoryLine {
+        op: own.op,
+        seq: None,
+        received_at: None,
+        origin: None,
+        state: Some(own.state),
+        actor: Some(own.body.actor),
+        at: Some(own.body.at),
+        verb: Some(own.body.change.verb().to_owned()),
+        change: Some(own.body.change),
+        reason: own.body.reason,
+        did,
     }
 }
 

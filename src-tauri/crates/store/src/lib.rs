@@ -52,4 +52,4 @@ pub use read::{Account, Conflict, TenantSummary};
 pub use recover::{Dropped, SyncLine};
 pub use revert::{Reverted, Run};
 pub use schema::SCHEMA_VERSION;
-pub use write::{Base, Draft, Resolution, Written};
+pub use write::{Base, Decided, Draft, Resolution, Written};

@@ -1,6 +1,6 @@
 //! Taking several ops of a tenant back at once, by ordinary writes (`domain::undo`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cairn_domain::effect::{Effect, Effects};
 use cairn_domain::journal::Entry;
@@ -8,12 +8,11 @@ use cairn_domain::undo::{Link, chains};
 use cairn_domain::{CellKey, OpId, TenantId, Time};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::cells::Work;
 use crate::history;
 use crate::pull::ReadEntry;
 use crate::sql::{from_json, int};
-use crate::write::{Composer, Draft};
-use crate::{Store, StoreError, Written};
+use crate::write::{Decided, Draft, only_refusals};
+use crate::{Store, StoreError};
 
 /// Whether anything is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +30,7 @@ pub struct Reverted {
     pub ops: Vec<OpId>,
     /// The write, or why there is none: `built_on`, `nothing_to_undo`, `replaced_several`,
     /// `not_allowed`, `unknown_op` and the rules' other refusals.
-    pub outcome: Result<Written, StoreError>,
+    pub outcome: Decided,
 }
 
 /// Where an op stands: unconfirmed ones are the newest, by the order in which they were written.
@@ -50,37 +49,22 @@ impl Store {
         now: Time,
         run: Run,
     ) -> Result<Vec<Reverted>, StoreError> {
-        let mut salts = Vec::new();
-        for _ in ops {
-            let mut salt = [0; 16];
-            self.entropy.fill(&mut salt)?;
-            salts.push(salt);
-        }
-        self.refresh_identity()?;
-        let judge = self.judge()?;
-        let tx = self.begin()?;
-        if !self.me()?.is_current(&tx)? {
-            return Err(StoreError::Busy);
-        }
-        let (links, unknown) = links(&tx, tenant, ops)?;
-        let mut out: Vec<Reverted> = unknown.into_iter().map(not_known).collect();
-        let mut work = Work::new(&tx, tenant);
-        for (chain, salt) in chains(links).into_iter().zip(salts) {
-            let keys: Vec<CellKey> = chain.cells().cloned().collect();
-            let outcome = match chain.plan(&work.copy(&keys)?) {
-                Err(refusal) => Err(refusal.into()),
-                Ok(plan) => {
-                    let draft = Draft { change: plan.change, reason: None, base: Some(plan.base) };
-                    let composer = Composer { judge: &judge, db: &tx, tenant, now, salt };
-                    only_refusals(composer.write(&mut work, draft, None))?
-                }
-            };
-            out.push(Reverted { ops: chain.ops().cloned().collect(), outcome });
-        }
-        if run == Run::Keep {
-            tx.commit()?;
-        }
-        Ok(out)
+        self.transact(tenant, now, ops.len(), |composer| {
+            let (links, unknown) = links(composer.db, tenant, ops)?;
+            let mut out: Vec<Reverted> = unknown.into_iter().map(not_known).collect();
+            for chain in chains(links) {
+                let keys: Vec<CellKey> = chain.cells().cloned().collect();
+                let outcome = match chain.plan(&composer.work.copy(&keys)?) {
+                    Err(refusal) => Err(refusal.into()),
+                    Ok(plan) => {
+                        let draft = Draft { change: plan.change, reason: None, base: Some(plan.base) };
+                        only_refusals(composer.write(draft, None))?
+                    }
+                };
+                out.push(Reverted { ops: chain.ops().cloned().collect(), outcome });
+            }
+            Ok((out, run))
+        })
     }
 }
 
@@ -88,23 +72,13 @@ fn not_known(op: OpId) -> Reverted {
     Reverted { ops: vec![op.clone()], outcome: Err(StoreError::UnknownOp(op)) }
 }
 
-/// A refusal is an answer; anything else ends the whole run.
-fn only_refusals(written: Result<Written, StoreError>) -> Result<Result<Written, StoreError>, StoreError> {
-    match written {
-        Ok(written) => Ok(Ok(written)),
-        Err(refused @ StoreError::Refused(_)) => Ok(Err(refused)),
-        Err(fault) => Err(fault),
-    }
-}
-
 /// The ops newest first with what they did, and those this laptop does not know.
 fn links(db: &Connection, tenant: &TenantId, ops: &[OpId]) -> Result<(Vec<Link>, Vec<OpId>), StoreError> {
     let mut found: Vec<(Age, Link)> = Vec::new();
     let mut unknown = Vec::new();
-    for op in ops {
+    for op in ops.iter().collect::<BTreeSet<_>>() {
         let known = if op.tenant == *tenant { link(db, op)? } else { None };
         match known {
-            Some(_) if found.iter().any(|(_, link)| link.op == *op) => {}
             Some(known) => found.push(known),
             None => unknown.push(op.clone()),
         }

@@ -15,6 +15,7 @@ use rusqlite::{Connection, params};
 use crate::cells::Work;
 use crate::journals::{Journal, bump, last_number, set_last_number};
 use crate::pending::{Judge, apply_own, images_json, lean};
+use crate::revert::Run;
 use crate::sql::{Blob, int};
 use crate::{Store, StoreError};
 
@@ -81,6 +82,23 @@ impl Store {
         })
     }
 
+    /// Saves several changes in one transaction, each decided by itself: what is refused keeps
+    /// nothing else from being saved. Answers in the order of the drafts.
+    ///
+    /// # Errors
+    /// `not_enrolled`, `unknown_tenant`, `disk_full`; nothing is written then.
+    pub fn write_many(
+        &mut self,
+        tenant: &TenantId,
+        drafts: Vec<Draft>,
+        now: Time,
+    ) -> Result<Vec<Decided>, StoreError> {
+        self.transact(tenant, now, drafts.len(), |composer| {
+            let each = drafts.into_iter().map(|draft| only_refusals(composer.write(draft, None)));
+            Ok((each.collect::<Result<_, _>>()?, Run::Keep))
+        })
+    }
+
     /// Settles a conflict: writes one value with all surviving ones as its base.
     ///
     /// # Errors
@@ -93,16 +111,26 @@ impl Store {
         reason: Option<String>,
         now: Time,
     ) -> Result<Written, StoreError> {
-        self.compose(tenant, now, |_, work| {
-            let cell = work.get(key)?.filter(|c| c.is_conflict());
-            let cell =
-                cell.ok_or_else(|| Refusal::new("no_conflict", "There is no conflict here any more."))?;
-            let change = match resolution {
-                Resolution::Write(change) => change,
-                Resolution::Take(op) => take(key, cell, &op)?,
-            };
-            let base = Base::from([(key.clone(), cell.base())]);
-            Ok((Draft { change, reason, base: Some(base) }, None))
+        self.compose(tenant, now, |_, work| Ok((settled(work, key, resolution, reason)?, None)))
+    }
+
+    /// Settles several conflicts of a tenant in one transaction, each by taking the value that an op
+    /// wrote. Answers in the order of the choices, each as [`Store::resolve`] would.
+    ///
+    /// # Errors
+    /// `not_enrolled`, `unknown_tenant`, `disk_full`; nothing is written then.
+    pub fn resolve_many(
+        &mut self,
+        tenant: &TenantId,
+        choices: Vec<(CellKey, OpId)>,
+        now: Time,
+    ) -> Result<Vec<Decided>, StoreError> {
+        self.transact(tenant, now, choices.len(), |composer| {
+            let each = choices.into_iter().map(|(key, op)| {
+                let draft = settled(&mut composer.work, &key, Resolution::Take(op), None);
+                only_refusals(draft.and_then(|draft| composer.write(draft, None)))
+            });
+            Ok((each.collect::<Result<_, _>>()?, Run::Keep))
         })
     }
 
@@ -114,8 +142,28 @@ impl Store {
         now: Time,
         plan: impl FnOnce(&Connection, &mut Work<'_>) -> Result<(Draft, Option<Hash>), StoreError>,
     ) -> Result<Written, StoreError> {
-        let mut salt = [0; 16];
-        self.entropy.fill(&mut salt)?;
+        self.transact(tenant, now, 1, |composer| {
+            let (draft, reissues) = plan(composer.db, &mut composer.work)?;
+            let written = composer.write(draft, reissues)?;
+            let lost = planted(Bug::AcknowledgedEarly) && written.op.device_seq % 8 == 0;
+            Ok((written, if lost { Run::Try } else { Run::Keep }))
+        })
+    }
+
+    /// Opens a transaction for at most `most` writes in a tenant and lets `make` write; commits
+    /// where it says so.
+    pub(crate) fn transact<T>(
+        &mut self,
+        tenant: &TenantId,
+        now: Time,
+        most: usize,
+        make: impl FnOnce(&mut Composer<'_>) -> Result<(T, Run), StoreError>,
+    ) -> Result<T, StoreError> {
+        // Drawn beforehand, because the transaction borrows the store.
+        let mut salts = vec![[0; 16]; most];
+        for salt in &mut salts {
+            self.entropy.fill(salt)?;
+        }
         self.refresh_identity()?;
         let judge = self.judge()?;
         let tx = self.begin()?;
@@ -123,16 +171,43 @@ impl Store {
             // Another process enrolled a new device just now; numbers go under that one.
             return Err(StoreError::Busy);
         }
-        let mut work = Work::new(&tx, tenant);
-        let (draft, reissues) = plan(&tx, &mut work)?;
-        let written =
-            Composer { judge: &judge, db: &tx, tenant, now, salt }.write(&mut work, draft, reissues)?;
-        if planted(Bug::AcknowledgedEarly) && written.op.device_seq % 8 == 0 {
-            return Ok(written);
+        let work = Work::new(&tx, tenant);
+        let mut composer = Composer { judge: &judge, db: &tx, tenant, now, salts: salts.into_iter(), work };
+        let (made, run) = make(&mut composer)?;
+        if run == Run::Keep {
+            tx.commit()?;
         }
-        tx.commit()?;
-        Ok(written)
+        Ok(made)
     }
+}
+
+/// What became of one of several writes: saved, or refused by the rules.
+pub type Decided = Result<Written, StoreError>;
+
+/// A refusal is an answer; anything else ends the whole run.
+pub(crate) fn only_refusals(written: Decided) -> Result<Decided, StoreError> {
+    match written {
+        Ok(written) => Ok(Ok(written)),
+        Err(refused @ StoreError::Refused(_)) => Ok(Err(refused)),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// The write that settles a conflict.
+fn settled(
+    work: &mut Work<'_>,
+    key: &CellKey,
+    resolution: Resolution,
+    reason: Option<String>,
+) -> Result<Draft, StoreError> {
+    let cell = work.get(key)?.filter(|c| c.is_conflict());
+    let cell = cell.ok_or_else(|| Refusal::new("no_conflict", "There is no conflict here any more."))?;
+    let change = match resolution {
+        Resolution::Write(change) => change,
+        Resolution::Take(op) => take(key, cell, &op)?,
+    };
+    let base = Base::from([(key.clone(), cell.base())]);
+    Ok(Draft { change, reason, base: Some(base) })
 }
 
 fn take(key: &CellKey, cell: &Cell, op: &OpId) -> Result<Change, Refusal> {
@@ -150,22 +225,20 @@ fn take(key: &CellKey, cell: &Cell, op: &OpId) -> Result<Change, Refusal> {
         .ok_or_else(|| Refusal::new("cannot_resolve", "This field cannot be written by hand."))
 }
 
-/// Makes one op inside an open transaction.
+/// Makes ops inside an open transaction.
 pub(crate) struct Composer<'a> {
-    pub judge: &'a Judge<'a>,
+    judge: &'a Judge<'a>,
     pub db: &'a Connection,
-    pub tenant: &'a TenantId,
-    pub now: Time,
-    pub salt: [u8; 16],
+    tenant: &'a TenantId,
+    now: Time,
+    /// One for each write.
+    salts: std::vec::IntoIter<[u8; 16]>,
+    pub work: Work<'a>,
 }
 
 impl Composer<'_> {
-    pub fn write(
-        &self,
-        work: &mut Work<'_>,
-        draft: Draft,
-        reissues: Option<Hash>,
-    ) -> Result<Written, StoreError> {
+    /// Decides and saves one op. A refused one leaves nothing behind.
+    pub fn write(&mut self, draft: Draft, reissues: Option<Hash>) -> Result<Written, StoreError> {
         let journal = Journal::require(self.db, self.tenant)?;
         let device = &self.judge.identity.device;
         let device_seq = last_number(self.db, self.tenant, device)?.unwrap_or(0) + 1;
@@ -183,35 +256,36 @@ impl Composer<'_> {
         let mut op = Op { header, body, hash: Hash::ZERO };
         op.body.base = match draft.base {
             Some(base) => base,
-            None => self.default_base(work, &op)?,
+            None => self.default_base(&op)?,
         };
-        let effects = self.judge.decide(work, &op)??;
-        self.save(work, op, effects)
+        let effects = self.judge.decide(&mut self.work, &op)??;
+        self.save(op, effects)
     }
 
     /// The values that survive now in the cells the change writes.
-    fn default_base(&self, work: &mut Work<'_>, op: &Op) -> Result<Base, StoreError> {
-        let unseeing = self.judge.decide(work, op)??;
+    fn default_base(&mut self, op: &Op) -> Result<Base, StoreError> {
+        let unseeing = self.judge.decide(&mut self.work, op)??;
         let mut base = Base::new();
         for key in unseeing.cells() {
-            if let Some(cell) = work.get(key)?.filter(|c| !c.values.is_empty()) {
+            if let Some(cell) = self.work.get(key)?.filter(|c| !c.values.is_empty()) {
                 base.insert(key.clone(), cell.base());
             }
         }
         if let Change::ProjectUpgraded { source, .. } = &op.body.change {
-            base.extend(removed_by_upgrade(work.load_all()?, op, source));
+            base.extend(removed_by_upgrade(self.work.load_all()?, op, source));
         }
         Ok(base)
     }
 
-    fn save(&self, work: &mut Work<'_>, op: Op, effects: Effects) -> Result<Written, StoreError> {
-        let sealed = SealedOp::seal(&op.header, &op.body, self.salt)?;
+    fn save(&mut self, op: Op, effects: Effects) -> Result<Written, StoreError> {
+        let salt = self.salts.next().ok_or(StoreError::Busy)?;
+        let sealed = SealedOp::seal(&op.header, &op.body, salt)?;
         let seen: usize = op.body.base.values().map(Vec::len).sum();
         if sealed.body.len() > MAX_BODY || seen > MAX_BASE {
             return Err(Refusal::new("too_large", "The change is too large for one operation.").into());
         }
-        let before = apply_own(self.db, work, &op, &effects)?;
-        work.flush()?;
+        let before = apply_own(self.db, &mut self.work, &op, &effects)?;
+        self.work.flush()?;
         let id = op.header.op;
         insert(self.db, &id, &sealed, self.now, Some((&lean(&effects)?, &images_json(&before)?)))?;
         if !planted(Bug::NumberReused) || !id.device_seq.is_multiple_of(8) {

@@ -7,7 +7,9 @@ import type {
   BackupList,
   BackupRow,
   ChecklistView,
+  Choice,
   ComputerView,
+  Edit,
   Exported,
   Failure,
   HistoryFilter,
@@ -15,6 +17,7 @@ import type {
   HistoryRow,
   InboxView,
   ItemDetail,
+  ManyWritten,
   OpenedPlaybook,
   PlaybookCheck,
   Restored,
@@ -80,6 +83,8 @@ export type Commands = {
   item: [{ tenant: string; entity: string }, ItemDetail];
   set_status: [{ tenant: string; entity: string; status: string; reason?: string }, Written];
   set_field: [{ tenant: string; entity: string } & FieldEdit, Written];
+  /** One transaction; what cannot be changed stays and is named with its reason. */
+  change_many: [{ tenant: string; entities: string[]; edit: Edit }, ManyWritten];
   comment: [{ tenant: string; entity: string; text: string; visibility: string }, Written];
   undo: [{ op: string }, Written];
   /** From a built-in playbook by its key, or from a file's source. */
@@ -108,7 +113,11 @@ export type Commands = {
   sync_now: [None, SyncReport];
   sync_view: [None, SyncView];
   resolve: [{ conflict: string; take: string }, Written];
+  /** Each tenant's in one transaction; a settled conflict cannot be taken back. */
+  resolve_many: [{ choices: Choice[] }, ManyWritten];
   retry: [{ op: string }, Written];
+  /** Writes a refused change anew with other values of the same kind. */
+  edit_refused: [{ op: string; edit: Edit }, Written];
   discard: [{ op: string }, None];
   held_adopt: [{ op: string }, Written];
   held_discard: [{ op: string }, Written];

@@ -691,6 +691,40 @@ export function conflicts(now: Date): ConflictRow[] {
   ];
 }
 
+/** The same, two more like it, and one in which two others stand against each other. */
+export function manyConflicts(now: Date): ConflictRow[] {
+  const [first] = conflicts(now);
+  const [mine, theirs] = first?.values ?? [];
+  if (!first || !mine || !theirs) return [];
+  const like = (
+    tenant: string,
+    name: string,
+    project: string,
+    key: string,
+    title: string,
+    values: ConflictRow["values"],
+  ): ConflictRow => {
+    const entity = `item/${project}/0/${key}`;
+    const id = `${tenant}|${entity}#status`;
+    const own = values.map((value, n) => ({ ...value, op: `${tenant}/${key}/${n + 1}` }));
+    const winner = own[0]?.op ?? "";
+    const row = { ...first, id, tenant, tenant_name: name, item: key, title, entity };
+    return { ...row, values: own, winner };
+  };
+  const river = (key: string, title: string, values: ConflictRow["values"]) =>
+    like("t-river", "Riverside Unified", "school-district", key, title, values);
+  const other = { ...mine, by: "joel.santos", mine: false, loses: theirs.loses };
+  return [
+    first,
+    like("t-hill", "Hill School", "first-school-go-live", "configure-sso", "Configure SSO", [
+      mine,
+      theirs,
+    ]),
+    river("task-4", "Task 4: set up and check site 4", [mine, theirs]),
+    river("task-5", "Task 5: set up and check site 5", [other, theirs]),
+  ];
+}
+
 function queueRow(now: Date, op: string, tenant: string, name: string, summary: string): QueueRow {
   return {
     op,
@@ -702,6 +736,7 @@ function queueRow(now: Date, op: string, tenant: string, name: string, summary: 
     problem: null,
     code: null,
     entity: null,
+    edit: null,
     decided: null,
   };
 }
@@ -738,13 +773,14 @@ export function refused(now: Date): QueueRow[] {
         "t-river/d1/8",
         "t-river",
         "Riverside Unified",
-        "Go-live date: Fri 20 March",
+        `Task 3: set up and check site 3: due ${date(now, 8)}`,
       ),
       written_at: at(now, -1, 16, 40),
       state: "quarantined",
-      problem: "The pilot runs until the 27th, go-live cannot be earlier.",
+      problem: "The pilot runs until the 27th, nothing is due before it ends.",
       code: "before_pilot_end",
       entity: "item/school-district/0/task-3",
+      edit: { field: "due", value: date(now, 8) },
     },
   ];
 }

@@ -18,6 +18,7 @@ import {
   held,
   hillPhases,
   historyOf,
+  manyConflicts,
   myComputer,
   mySettings,
   notices,
@@ -39,10 +40,12 @@ import type {
   CommentRow,
   ComputerView,
   ConflictRow,
+  Edit,
   Failure,
   HistoryRow,
   InboxRow,
   ItemRow,
+  ManyWritten,
   OpenedPlaybook,
   PhaseRow,
   Progress,
@@ -75,6 +78,8 @@ export type FakeOptions = {
   changes?: number;
   readOnly?: boolean;
   manager?: boolean;
+  /** Several conflicts, in two tenants. */
+  disputed?: boolean;
 };
 
 const SIGNED_IN: Session = {
@@ -97,6 +102,18 @@ function progressOf(items: ItemRow[]): Progress {
     total: counted.length,
     blocked: counted.filter((item) => item.status === "blocked").length,
   };
+}
+
+/** Why an item cannot be changed together with others. */
+function refusalOf(item: ItemRow, edit: Edit): string | null {
+  if (edit.field !== "status") return null;
+  if (item.conflict)
+    return "Two values stand against each other here. Decide on the Sync screen first.";
+  if (edit.status === "complete" && item.check !== null)
+    return "The platform confirms this item. Set it to waiting to verify.";
+  if (edit.status === "waiting_to_verify" && item.check === null)
+    return "Nothing checks this item, so it cannot wait to be verified.";
+  return null;
 }
 
 /** The host in memory; its fields are open so that a test can set a scene. */
@@ -243,7 +260,7 @@ export class FakeHost implements Host {
   }
 
   #queue(): void {
-    this.conflicts = conflicts(this.now);
+    this.conflicts = this.#options.disputed ? manyConflicts(this.now) : conflicts(this.now);
     this.waiting = waiting(this.now);
     this.refused = refused(this.now);
     this.held = this.#options.manager ? held(this.now) : [];
@@ -393,26 +410,11 @@ export class FakeHost implements Host {
         people: PEOPLE,
       };
     },
-    set_status: ({ tenant, entity, status, reason }) => {
-      const item = this.#item(tenant, entity);
-      if (needsReason(asStatus(status)) && !reason?.trim()) {
-        throw fail("reason_required", "A reason is required.", { field: "reason" });
-      }
-      return this.#edit(tenant, item, texts.status[asStatus(status)], {
-        status,
-        reason: reason ?? null,
-        conflict: false,
-        blocker: status === "blocked" ? this.#blocker(tenant, item, reason ?? "") : null,
-      });
-    },
-    set_field: ({ tenant, entity, field, value }) => {
-      const item = this.#item(tenant, entity);
-      if (field === "owner") return this.#setOwner(tenant, item, value);
-      if (field === "evidence") return this.#edit(tenant, item, "evidence", {});
-      return this.#edit(tenant, item, `${texts.sync.field(field)} ${value ?? "removed"}`, {
-        [field]: value,
-      });
-    },
+    set_status: ({ tenant, entity, status, reason }) =>
+      this.#setStatus(tenant, this.#item(tenant, entity), status, reason),
+    set_field: ({ tenant, entity, field, value }) =>
+      this.#setField(tenant, this.#item(tenant, entity), field, value),
+    change_many: ({ tenant, entities, edit }) => this.#changeMany(tenant, entities, edit),
     comment: ({ tenant, entity, text, visibility }) => {
       const item = this.#item(tenant, entity);
       const row: CommentRow = {
@@ -486,6 +488,8 @@ export class FakeHost implements Host {
       const done = fakeRevert(this.changes, ops, () => this.#op("t-hill"));
       if (!keep) return done;
       for (const op of ops) this.#before.get(op)?.();
+      const gone = new Set(ops);
+      this.waiting = this.waiting.filter((row) => !gone.has(row.op));
       for (const op of done.writes) this.#before.set(op, () => undefined);
       return done;
     },
@@ -518,6 +522,12 @@ export class FakeHost implements Host {
       log: this.log,
       can_manage_held: this.#options.manager ?? false,
     }),
+    resolve_many: ({ choices }) => {
+      const ops = choices.map((choice) => this.#handlers.resolve(choice).op);
+      const many = ops.length === 1 ? "1 conflict" : `${ops.length} conflicts`;
+      return { summary: `${many} settled; every value stays in History`, ops, refused: [] };
+    },
+    edit_refused: ({ op }) => this.#leave("refused", op, "Edited"),
     resolve: ({ conflict, take }) => {
       const row = this.conflicts.find((one) => one.id === conflict);
       const value = row?.values.find((one) => one.op === take);
@@ -687,6 +697,7 @@ export class FakeHost implements Host {
       mode_title: row.mode === null ? null : row.mode.charAt(0).toUpperCase() + row.mode.slice(1),
       can_upgrade: !this.#options.readOnly && row.playbook !== null,
       newer: this.#newer(row),
+      people: PEOPLE,
     };
   }
 
@@ -747,6 +758,49 @@ export class FakeHost implements Host {
     };
   }
 
+  #setStatus(tenant: string, item: ItemRow, status: string, reason?: string): Written {
+    if (needsReason(asStatus(status)) && !reason?.trim()) {
+      throw fail("reason_required", "A reason is required.", { field: "reason" });
+    }
+    return this.#edit(tenant, item, texts.status[asStatus(status)], {
+      status,
+      reason: reason ?? null,
+      conflict: false,
+      blocker: status === "blocked" ? this.#blocker(tenant, item, reason ?? "") : null,
+    });
+  }
+
+  #setField(tenant: string, item: ItemRow, field: string, value: unknown): Written {
+    if (field === "owner") return this.#setOwner(tenant, item, value);
+    if (field === "evidence") return this.#edit(tenant, item, "evidence", {});
+    return this.#edit(tenant, item, `${texts.sync.field(field)} ${value ?? "removed"}`, {
+      [field]: value,
+    });
+  }
+
+  #changeMany(tenant: string, entities: string[], edit: Edit): ManyWritten {
+    const items = new Map(this.#items(tenant).map((item) => [item.entity, item]));
+    const done: ManyWritten = { summary: "Nothing was changed", ops: [], refused: [] };
+    for (const entity of entities) {
+      const item = items.get(entity);
+      if (!item) continue;
+      const message = refusalOf(item, edit);
+      if (message !== null) {
+        done.refused.push({ entity, title: item.title, message });
+        continue;
+      }
+      const written =
+        edit.field === "status"
+          ? this.#setStatus(tenant, item, edit.status, edit.reason)
+          : this.#setField(tenant, item, edit.field, "value" in edit ? edit.value : null);
+      done.ops.push(written.op);
+      const count = done.ops.length;
+      const said = written.summary.slice(item.title.length);
+      done.summary = `${count === 1 ? "1 item" : `${count} items`}${said}`;
+    }
+    return done;
+  }
+
   #setOwner(tenant: string, item: ItemRow, value: unknown): Written {
     const given = value as { account?: string; role?: string } | null;
     const person = PEOPLE.find((one) => one.account === given?.account);
@@ -792,21 +846,19 @@ export class FakeHost implements Host {
   }
 
   #written(tenant: string, op: string, summary: string, restore: (() => void) | null): Written {
-    this.waiting = [
-      ...this.waiting,
-      {
-        op,
-        tenant,
-        tenant_name: this.#row(tenant).name,
-        summary,
-        written_at: this.now.toISOString(),
-        state: "pending",
-        problem: null,
-        code: null,
-        entity: null,
-        decided: null,
-      },
-    ];
+    this.waiting.push({
+      op,
+      tenant,
+      tenant_name: this.#row(tenant).name,
+      summary,
+      written_at: this.now.toISOString(),
+      state: "pending",
+      problem: null,
+      code: null,
+      entity: null,
+      edit: null,
+      decided: null,
+    });
     this.#before.set(op, restore ?? (() => undefined));
     return { op, summary };
   }
@@ -858,12 +910,13 @@ export function fakeFromAddress(search: string): FakeHost {
     ...(session === undefined ? {} : { session }),
     data: scene === "empty" ? "empty" : scene === "clean" ? "clean" : "full",
     network: scene === "clean" ? "online" : scene === "error" ? "error" : "offline",
-    large: scene === "large" ? 1_000 : 0,
+    large: scene === "large" ? 1_000 : scene === "huge" ? 10_000 : 0,
     workshop: scene === "workshop",
     ships: scene === "newer" ? 2 : 1,
     more: scene === "many" ? 1_000 : 0,
     changes: scene === "many" ? 100_000 : 0,
     readOnly: scene === "reader",
     manager: scene === "manager",
+    disputed: scene === "disputed",
   });
 }

@@ -457,7 +457,11 @@ can_upgrade: boolean,
 /**
  * The version of this playbook that ships with Cairn, where it is newer than the project's.
  */
-newer: number | null, };
+newer: number | null,
+/**
+ * Who may own items here.
+ */
+people: Array<Person>, };
 
 /**
  * A playbook that can be started.
@@ -851,6 +855,86 @@ op: string,
 summary: string, };
 
 /**
+ * A change of an item as people make it: of one or of many, and of one that was refused.
+ */
+export type Edit = { "field": "status",
+/**
+ * One of the six statuses of SPEC.
+ */
+status: string,
+/**
+ * Required for blocked and not applicable.
+ */
+reason?: string, } | { "field": "owner",
+/**
+ * A person, a role or nobody.
+ */
+value: { account: string } | { role: string } | null, } | { "field": "due",
+/**
+ * `YYYY-MM-DD`; none takes it away.
+ */
+value: string | null, } | { "field": "note",
+/**
+ * None takes it away.
+ */
+value: string | null, } | { "field": "evidence",
+/**
+ * None takes it away.
+ */
+value: string | null, } | { "field": "comment",
+/**
+ * What it says.
+ */
+text: string, };
+
+/**
+ * What a write of many did.
+ */
+export type ManyWritten = {
+/**
+ * What the toast says, e.g. `5 items: Complete`.
+ */
+summary: string,
+/**
+ * The ops. Of changed items, taking them back in one go restores everything.
+ */
+ops: Array<string>,
+/**
+ * What stays as it was, each with its reason.
+ */
+refused: Array<LeftRow>, };
+
+/**
+ * An item that stays as it was.
+ */
+export type LeftRow = {
+/**
+ * The item.
+ */
+entity: string,
+/**
+ * Its title.
+ */
+title: string,
+/**
+ * Why, in plain words.
+ */
+message: string, };
+
+/**
+ * Which value of a conflict to keep.
+ */
+export type Choice = {
+/**
+ * The conflict.
+ */
+conflict: string,
+/**
+ * The op that wrote the value.
+ */
+take: string, };
+
+/**
  * A change that waits to be sent, was refused or is held.
  */
 export type QueueRow = {
@@ -887,9 +971,13 @@ problem: string | null,
  */
 code: string | null,
 /**
- * What the change would have set, to edit it.
+ * What the change is about, to open it.
  */
 entity: string | null,
+/**
+ * What a refused change wanted to set, where its kind can be edited.
+ */
+edit: Edit | null,
 /**
  * Held work that somebody has decided about on this computer, while the service does not know
  * yet: `adopted` or `discarded`.

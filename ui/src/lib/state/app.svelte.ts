@@ -232,11 +232,15 @@ class App {
     window.localStorage.setItem(RECENT, JSON.stringify(this.recent));
   }
 
-  /** Runs a write, says what it did with an Undo, and shows the result. Gives whether it worked. */
-  async write(run: () => Promise<Written>): Promise<boolean> {
+  /**
+   * Runs a write, says what it did with an Undo, and shows the result. Gives whether it worked.
+   * What cannot be undone says `instead` where the toast has no Undo.
+   */
+  async write(run: () => Promise<Written>, instead?: string): Promise<boolean> {
     try {
       const written = await run();
-      toasts.say(written.summary, written.op);
+      if (instead === undefined) toasts.say(written.summary, written.op);
+      else toasts.say(`${written.summary}. ${instead}`);
       await this.refresh();
       return true;
     } catch (error) {
@@ -260,7 +264,7 @@ class App {
       if (done.reverted === 0) {
         const [first] = done.refused;
         toasts.fail({ code: first?.code ?? "", message: first?.message ?? "", details: null });
-      } else toasts.say(texts.history.restored(done.reverted), done.writes);
+      } else toasts.say(texts.history.restored(done.reverted, done.refused.length), done.writes);
       await this.refresh();
       return done.reverted > 0;
     } catch (error) {
