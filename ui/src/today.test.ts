@@ -54,7 +54,7 @@ describe("today", () => {
   it("lists what was refused, and leads to where it is decided", async () => {
     await open();
     const rows = await screen.findAllByTestId("today-decision");
-    expect(rows.map((row) => row.textContent).join()).toContain("go-live cannot be earlier");
+    expect(rows.map((row) => row.textContent).join()).toContain("nothing is due before it ends");
     rows[1]?.click();
     await screen.findByTestId("sync-summary");
   });

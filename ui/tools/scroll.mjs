@@ -9,8 +9,8 @@ import { openSite } from "./site.mjs";
 
 const { values } = parseArgs({
   options: {
-    turns: { type: "string", default: "600" },
-    by: { type: "string", default: "600" },
+    turns: { type: "string", default: "1500" },
+    by: { type: "string", default: "240" },
   },
 });
 

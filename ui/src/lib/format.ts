@@ -35,11 +35,7 @@ export function dayName(at: Date, now: Date): string {
 
 /** "Thursday 12 March, 08:00", the heading of a day. */
 export function wholeDay(at: Date): string {
-  const day = new Intl.DateTimeFormat(undefined, {
-    weekday: "long",
-    day: "numeric",
-    month: "long",
-  });
+  const day = formatter(at, { weekday: "long", day: "numeric", month: "long" });
   return `${day.format(at).replace(/^(\p{L}+), (?=\d)/u, "$1 ")}, ${clock(at)}`;
 }
 
@@ -49,7 +45,7 @@ export function weekday(date: string, now: Date): string {
   const distance = daysUntil(at, now);
   if (distance <= 1 || distance > 6)
     return distance === 1 ? dayName(at, now).toLowerCase() : dayName(at, now);
-  return new Intl.DateTimeFormat(undefined, { weekday: "short" }).format(at);
+  return formatter(at, { weekday: "short" }).format(at);
 }
 
 /** The calendar date of a moment where this window stands, `YYYY-MM-DD`. */
@@ -76,7 +72,7 @@ export function shortDay(at: Date, now: Date): string {
 
 /** "16:55". */
 export function clock(at: Date): string {
-  return new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" }).format(at);
+  return formatter(at, { hour: "2-digit", minute: "2-digit" }).format(at);
 }
 
 /** "Today 15:00" or "Wed 11 Mar, 16:55". */
@@ -145,9 +141,11 @@ export function distance(date: string, now: Date): string {
   return texts.dates.distance(daysUntil(dayOf(date), now));
 }
 
+const numbers = new Intl.NumberFormat();
+
 /** A count with the locale's grouping. */
 export function count(value: number): string {
-  return new Intl.NumberFormat().format(value);
+  return numbers.format(value);
 }
 
 /** "MO" of "mara.okafor" or "Mara Okafor". */
@@ -163,6 +161,21 @@ export function initials(name: string): string {
  * locales keep what `Intl` gives them.
  */
 function parts(at: Date, options: Intl.DateTimeFormatOptions): string {
-  const text = new Intl.DateTimeFormat(undefined, options).format(at);
+  const text = formatter(at, options).format(at);
   return text.replace(/^(\p{L}{2,4}), (?=\d)/u, "$1 ");
+}
+
+const formatters = new Map<string, Intl.DateTimeFormat>();
+
+/**
+ * A formatter that is made once: making one takes longer than all else in a row of a list. It keeps
+ * the zone of its making, and a laptop travels, so the offset is part of what it is found by.
+ */
+function formatter(at: Date, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  const key = `${at.getTimezoneOffset()} ${JSON.stringify(options)}`;
+  const known = formatters.get(key);
+  if (known) return known;
+  const made = new Intl.DateTimeFormat(undefined, options);
+  formatters.set(key, made);
+  return made;
 }

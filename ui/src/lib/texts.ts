@@ -5,7 +5,8 @@
 import type { About, BackupState } from "./host/types";
 import type { Status } from "./status";
 
-const n = (value: number) => new Intl.NumberFormat().format(value);
+const numbers = new Intl.NumberFormat();
+const n = (value: number) => numbers.format(value);
 const plural = (value: number, one: string, many: string) =>
   `${n(value)} ${value === 1 ? one : many}`;
 

@@ -22,7 +22,7 @@ pub const MOST_AT_ONCE: usize = cairn_domain::playbook::MAX_ITEMS;
 /// What stands in the way of changing an item together with others.
 enum Way {
     /// Nothing.
-    Free(Draft),
+    Free,
     /// It holds the value already.
     Same,
     /// Two values stand in it: a write would settle them unseen, and could not be taken back.
@@ -52,10 +52,11 @@ impl Desk {
         let mut seen = BTreeSet::new();
         for entity in entities.iter().filter(|entity| seen.insert(*entity)) {
             let item = parse_entity(entity)?;
-            match way(&loaded.cells, edit::on_item(edit, item.clone())?) {
-                Way::Free(draft) => {
+            let change = edit::on_item(edit, item.clone())?;
+            match way(&loaded.cells, &change) {
+                Way::Free => {
                     items.push(item);
-                    drafts.push(draft);
+                    drafts.push(Draft::new(change));
                 }
                 Way::Same => done.same += 1,
                 Way::Disputed => done.leave(&item, loaded.title(&item), DISPUTED.to_owned()),
@@ -160,18 +161,18 @@ fn at_most(count: usize) -> Result<()> {
     Err(fault("too_many", format!("At most {MOST_AT_ONCE} can be changed at once. Select fewer.")))
 }
 
-fn way(cells: &Cells, change: Change) -> Way {
-    let (item, name) = match &change {
+fn way(cells: &Cells, change: &Change) -> Way {
+    let (item, name) = match change {
         Change::ItemStatusSet { item, .. } => (item, field::STATUS),
         Change::ItemFieldSet { item, field, .. } => (item, field.cell()),
-        _ => return Way::Free(Draft::new(change)),
+        _ => return Way::Free,
     };
     let cell = cells.get(&CellKey::new(item.clone(), name));
     if cell.is_some_and(Cell::is_conflict) {
         return Way::Disputed;
     }
     let held = cell.and_then(Cell::winner).map_or(&Value::Null, |(_, kept)| &kept.value);
-    if holds(held, &change) { Way::Same } else { Way::Free(Draft::new(change)) }
+    if holds(held, change) { Way::Same } else { Way::Free }
 }
 
 /// Whether a cell with this value says already what the change would say.

@@ -221,7 +221,7 @@ fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {
 #[ignore = "a measurement"]
 fn ten_thousand_items() {
     let mut source =
-        "key = \"big\"\nversion = 1\ntitle = \"Big\"\ntenant_kind = \"school\"\n\n[[phases]]\nkey = \"all\"\ntitle = \"All\"\n"
+        "key = \"big\"\nversion = 1\ntitle = \"Big\"\ntenant_kind = \"school\"\nhealth_model = \"schools\"\n\n[[phases]]\nkey = \"all\"\ntitle = \"All\"\n"
             .to_owned();
     for n in 0..40 {
         source += &format!(
