@@ -74,7 +74,7 @@ describe("a playbook file that is opened from outside", () => {
     const host = await open();
     await screen.findByTestId("today-front");
     host.openFile("own.playbook.toml", "fault");
-    expect(await screen.findByText(/^Line \d+, column \d+:/)).toBeTruthy();
+    expect(await screen.findAllByText(/^Line \d+, column \d+:/)).toHaveLength(2);
     expect(screen.queryByTestId("opened-go")).toBeNull();
     await click("opened-close");
     await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
