@@ -5,8 +5,9 @@
 //! several times, and test something else than what ships.
 
 use std::collections::BTreeMap;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 use cargo_metadata::{Message, Metadata};
@@ -66,12 +67,28 @@ fn all(options: &Options, stages: &mut Stages) -> Result<()> {
     if NAMES[2..].iter().any(|name| wants(name)) {
         stages.run("build", || build(&metadata).map(|programs| built = programs).map(|()| Outcome::Done))?;
     }
+    let mut beside = None;
     for (name, stage) in TEST_STAGES {
-        if wants(name) {
-            stages.run(name, || stage(&metadata, &built))?;
+        if !wants(name) {
+            continue;
+        }
+        if *name == SYSTEM_STAGE && wants(POWER_STAGE) {
+            beside = Some(built.start_beside(is_power_cut, &target.join("power.log"))?);
+        }
+        match beside.take_if(|_| *name == POWER_STAGE) {
+            Some(running) => stages.run(name, || running.finish())?,
+            None => stages.run(name, || stage(&metadata, &built))?,
         }
     }
     Ok(())
+}
+
+/// Both wait for windows and disks more than they compute: in a full run they share the time.
+const SYSTEM_STAGE: &str = "system";
+const POWER_STAGE: &str = "power";
+
+fn is_power_cut(package: &str, program: &str) -> bool {
+    package == SYSTEM && program == POWER_CUTS
 }
 
 /// A stage that runs what the stage `build` has built.
@@ -85,8 +102,10 @@ const TEST_STAGES: &[(&str, TestStage)] = &[
     ("service", |_, built| built.test(|package, _| package == "cairn-service")),
     ("simulator", simulate),
     ("desktop", |_, built| built.test(|package, _| package == "cairn")),
-    ("system", |_, built| built.test(|package, program| package == SYSTEM && program != POWER_CUTS)),
-    ("power", |_, built| built.test(|package, program| package == SYSTEM && program == POWER_CUTS)),
+    (SYSTEM_STAGE, |_, built| {
+        built.test(|package, program| package == SYSTEM && !is_power_cut(package, program))
+    }),
+    (POWER_STAGE, |_, built| built.test(is_power_cut)),
 ];
 
 fn prepare(target: &Path) -> Result<Outcome> {
@@ -172,13 +191,59 @@ impl Built {
         }
         for test in tests {
             println!("\n{} ({})", test.package, test.name);
-            let mut command = Command::new(&test.file);
-            // A test that fails says why in its last line; whatever RUST_BACKTRACE is, the frames of
-            // the runtime would only push that out of sight.
-            command.env("RUST_BACKTRACE", "0").env("RUST_LIB_BACKTRACE", "0");
-            shell::run(command.current_dir(&test.folder).env("CARGO_MANIFEST_DIR", &test.folder))?;
+            shell::run(&mut test.command())?;
         }
         Ok(Outcome::Done)
+    }
+
+    /// Starts one test program; what it says goes to `log`.
+    fn start_beside(&self, wanted: impl Fn(&str, &str) -> bool, log: &Path) -> Result<Beside> {
+        let test = self.tests.iter().find(|test| wanted(&test.package, &test.name));
+        let test = test.context("no test program was built for the stage beside")?;
+        let output = File::create(log)?;
+        let mut command = test.command();
+        let child = command.stdout(output.try_clone()?).stderr(output).spawn();
+        let child = child.with_context(|| format!("cannot start {}", test.file.display()))?;
+        Ok(Beside { child, name: test.name.clone(), log: log.to_owned() })
+    }
+}
+
+impl TestProgram {
+    /// Starts it as cargo would.
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.file);
+        // A test that fails says why in its last line; whatever RUST_BACKTRACE is, the frames of the
+        // runtime would only push that out of sight.
+        command.env("RUST_BACKTRACE", "0").env("RUST_LIB_BACKTRACE", "0");
+        command.current_dir(&self.folder).env("CARGO_MANIFEST_DIR", &self.folder);
+        command
+    }
+}
+
+/// A test program that runs beside a stage; dropped, it ends.
+struct Beside {
+    child: Child,
+    name: String,
+    log: PathBuf,
+}
+
+impl Beside {
+    /// Waits for its end and shows what it said.
+    fn finish(mut self) -> Result<Outcome> {
+        let status = self.child.wait()?;
+        println!("{}", fs::read_to_string(&self.log)?);
+        if !status.success() {
+            bail!("{} ended with {status}", self.name);
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        // It has ended where all went well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
