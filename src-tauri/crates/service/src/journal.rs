@@ -274,7 +274,10 @@ impl<'t> Journal<'t> {
         };
         let list = self.tx.held()?;
         let Some(held) = list.iter().find(|h| h.op == *wanted) else {
-            return Ok(Err(Refusal::new("not_held", format!("'{wanted}' is not on the held list."))));
+            let message = "It is not on the held list. Somebody has adopted or discarded it already.";
+            let mut refusal = Refusal::new("not_held", message);
+            refusal.details = serde_json::json!({ "op": wanted });
+            return Ok(Err(refusal));
         };
         let earlier =
             list.iter().find(|h| h.op.device == wanted.device && h.op.device_seq < wanted.device_seq);
