@@ -36,8 +36,10 @@ async fn the_web_view_holds_no_authority() {
     let desk = Desk::start().unwrap();
     let window = Window::open(&desk, &desk.home().join("profile")).await.unwrap();
 
-    let refused = call(&window, "plugin:window|close").await;
-    assert!(refused["refused"].as_str().unwrap().contains("not allowed"), "{refused}");
+    for command in ["window|close", "updater|check", "updater|download_and_install", "app|version"] {
+        let refused = call(&window, &format!("plugin:{command}")).await;
+        assert!(refused["refused"].as_str().unwrap().contains("not allowed"), "{command}: {refused}");
+    }
     let unknown = call(&window, "no_such_command").await;
     assert!(unknown["refused"].is_string(), "{unknown}");
 

@@ -81,3 +81,41 @@ async fn a_second_start_on_one_profile_leaves_the_first_alone() {
     assert_eq!(window.client.title().await.unwrap(), "Cairn");
     window.close().await.unwrap();
 }
+
+/// What a double click on a playbook does, with Cairn closed and with its window open.
+#[tokio::test]
+async fn a_playbook_file_opens_in_the_window_that_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = Service::at(&folder.path().join("service")).unwrap();
+    let demo = service.seed(2).unwrap();
+    service.start().unwrap();
+    let who = demo.person("IMPL_SPEC", 0).unwrap();
+    service.add_tenant("harbour-academy", "Harbour Academy", &who).unwrap();
+    let desk = Desk::start().unwrap();
+    let profile = desk.home().join("profile");
+    let playbook = |name: &str, title: &str| {
+        let own = include_str!("../../src-tauri/crates/domain/playbooks/first-school-go-live.toml");
+        let file = folder.path().join(name);
+        std::fs::write(&file, own.replacen("title = \"", &format!("title = \"{title} "), 1)).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let first = playbook("own.playbook.toml", "First");
+    let window = Window::open_with(&desk, &profile, &[&first]).await.unwrap();
+    // It waits until somebody is signed in.
+    window.sign_in(&service.url(), &who).await.unwrap();
+    let says = |id: &str, title: &str| {
+        format!("document.querySelector('[data-testid={id}]')?.innerText.startsWith('{title} ')")
+    };
+    window.until("the first playbook", &says("opened-facts", "First")).await.unwrap();
+    window.click("opened-close").await.unwrap();
+    window.gone("opened-close").await.unwrap();
+
+    let mut second = desk.command(built("cairn").unwrap());
+    let file = playbook("other.playbook.toml", "Second");
+    let answer = second.arg("--profile").arg(&profile).arg(&file).output().unwrap();
+    assert!(answer.status.success());
+    window.until("the second playbook", &says("opened-facts", "Second")).await.unwrap();
+    window.click("opened-go").await.unwrap();
+    window.until("its start", &says("playbook-facts", "Second")).await.unwrap();
+    window.close().await.unwrap();
+}
