@@ -103,13 +103,14 @@ class App {
   async #show(session: Session): Promise<void> {
     this.session = session;
     this.startFailure = null;
+    this.now = new Date();
+    // The screens read what they show while the frame reads the list of all tenants.
+    this.revision += 1;
     if (session.state === "signed_in") await this.#readFrame();
     if (session.state === "signed_in" && !this.#askedForPlaybook) {
       this.#askedForPlaybook = true;
       void this.#takePlaybook();
     }
-    this.now = new Date();
-    this.revision += 1;
   }
 
   async #readFrame(): Promise<void> {
