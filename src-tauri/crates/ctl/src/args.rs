@@ -185,9 +185,10 @@ pub enum ProjectCommand {
         /// Only show what would change.
         #[arg(long)]
         dry_run: bool,
-        /// Keep items that go but hold something, marked as no longer in the playbook.
+        /// Let items that go take with them what they hold. Otherwise those that hold something stay,
+        /// marked as no longer in the playbook.
         #[arg(long)]
-        keep: bool,
+        let_go: bool,
     },
 }
 

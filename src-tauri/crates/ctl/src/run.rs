@@ -301,9 +301,9 @@ fn project_command(
             let source = source_of(&playbook)?;
             desk.start_project(&tenant, &source, mode, go_live, now()).map(|w| Answer::written(&w))
         }
-        ProjectCommand::Upgrade { tenant, playbook, dry_run, keep } => {
+        ProjectCommand::Upgrade { tenant, playbook, dry_run, let_go } => {
             let source = playbook.as_deref().map(source_of).transpose()?;
-            let worked = if keep { Worked::Stays } else { Worked::Goes };
+            let worked = if let_go { Worked::Goes } else { Worked::Stays };
             let json = desk.upgrade_in_json(&tenant, source.as_deref(), project, worked, !dry_run, now())?;
             let lines = upgrade_lines(&json, dry_run);
             Ok(Answer::yes(json, lines))
