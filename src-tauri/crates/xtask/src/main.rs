@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{demo, lint, sim, system, test};
+use xtask::{bench, demo, lint, sim, system, test};
 
 /// The project's own commands.
 #[derive(Parser)]
@@ -24,8 +24,8 @@ enum Command {
     Demo(demo::Options),
     /// The many-device simulator.
     Sim(sim::Options),
-    /// All benchmarks of the workspace.
-    Bench,
+    /// Measures the product beside its references and writes docs/benchmarks.md.
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         Command::Lint => lint::run(),
         Command::Demo(options) => demo::run(&options),
         Command::Sim(options) => sim::run(&options),
-        Command::Bench => sim::bench(),
+        Command::Bench(options) => bench::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
