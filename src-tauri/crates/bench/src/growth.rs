@@ -14,7 +14,7 @@ use crate::bare::connect;
 use crate::harness::{Samples, each, ms, timed};
 use crate::proxy::Proxy;
 use crate::report::{Report, Table};
-use crate::stage::{Ground, Laptop, Serving, now, words};
+use crate::stage::{Ground, Laptop, PLAYBOOK, Serving, now, words};
 use crate::sync::{Steady, Template, Trip, Way};
 
 /// Rows added in one transaction, so that the log stays small.
@@ -50,7 +50,7 @@ impl Grown {
 /// # Errors
 /// Anything that does not work out.
 pub fn run(folder: &Path, size: Size) -> Result<Report> {
-    let tenants = [size.of(10, 2), size.of(1_000, 6)];
+    let tenants = [size.of(10, 6), size.of(1_000, 12)];
     let mut by_tenants = Grown::default();
     for count in tenants {
         let folder = tempfile::tempdir_in(folder)?;
@@ -96,7 +96,11 @@ fn with_tenants(folder: &Path, count: usize, size: Size, grown: &mut Grown) -> R
     let (_, first) = timed(|| laptop.sync())?;
     grown.add("first sync, ms", ms(first));
     grown.add("first sync, KB received", door.take().down as f64 / 1_000.0);
-    let tenant = laptop.desk(|desk| Ok(desk.store.tenants()?.first().context("no tenant")?.id.clone()))?;
+    let tenant = laptop.desk(|desk| {
+        let all = desk.store.tenants()?;
+        let ours = all.into_iter().find(|t| t.playbook.as_ref().is_some_and(|p| p.key == PLAYBOOK));
+        Ok(ours.context("no tenant with our playbook")?.id)
+    })?;
     local(&laptop, &tenant, size, grown)?;
     laptop.sync()?;
     let (mut sent, mut idle) = (Vec::new(), Vec::new());
