@@ -11,12 +11,6 @@ pub trait Entropy: Send {
     /// # Errors
     /// When the system has no randomness to give.
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), StoreError>;
-
-    /// Whether what it gives is secret. Where it is not, memory need not be locked and wiped on
-    /// every allocation, which would take most of a simulation's time.
-    fn is_secret(&self) -> bool {
-        true
-    }
 }
 
 /// The operating system's randomness; what programs use.
@@ -53,9 +47,5 @@ impl Entropy for SeededEntropy {
             chunk.copy_from_slice(&sha.finalize()[..chunk.len()]);
         }
         Ok(())
-    }
-
-    fn is_secret(&self) -> bool {
-        false
     }
 }

@@ -79,7 +79,7 @@ impl Store {
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
         let db = Connection::open_with_flags(path, flags)?;
-        unlock(&db, key, entropy.is_secret())?;
+        unlock(&db, key)?;
         whole(&db, path)?;
         schema::migrate(&db)?;
         if in_use.alone && !mark_running(&db)? {
@@ -227,11 +227,8 @@ fn apply_key(db: &Connection, key: &DataKey) -> Result<(), StoreError> {
     Ok(db.execute_batch("PRAGMA cipher_log_level = NONE")?)
 }
 
-fn unlock(db: &Connection, key: &DataKey, secret: bool) -> Result<(), StoreError> {
+fn unlock(db: &Connection, key: &DataKey) -> Result<(), StoreError> {
     apply_key(db, key)?;
-    if secret {
-        db.execute_batch("PRAGMA cipher_memory_security = ON")?;
-    }
     db.busy_timeout(BUSY_TIMEOUT)?;
     // The first read shows whether the key fits.
     db.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(|e| {

@@ -5,6 +5,7 @@
 //! ordinary tests.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a terminal program talks on the terminal")]
 
+pub mod bench;
 pub mod bundle;
 pub mod demo;
 pub mod graph;

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{bundle, demo, lint, release, sim, system, test};
+use xtask::{bench, bundle, demo, lint, release, sim, system, test};
 
 /// The project's own commands.
 #[derive(Parser)]
@@ -29,8 +29,8 @@ enum Command {
     /// Sign packages and lay them out for the service to offer (docs/updates.md).
     #[command(subcommand)]
     Release(release::Command),
-    /// All benchmarks of the workspace.
-    Bench,
+    /// Measures the product beside its references and writes docs/benchmarks.md.
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
         Command::Sim(options) => sim::run(&options),
         Command::Bundle(options) => bundle::run(&options),
         Command::Release(command) => release::run(&command),
-        Command::Bench => sim::bench(),
+        Command::Bench(options) => bench::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

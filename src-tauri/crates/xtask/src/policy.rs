@@ -171,7 +171,7 @@ const OWNERS: &[(&str, &[&str], &str)] = &[
     ("minisign-verify", &["cairn-app"], "what may be installed is decided in one place"),
     (
         "clap",
-        &["cairn", "cairnctl", "cairn-service", "cairn-testkit", "cairn-tests", "xtask"],
+        &["cairn", "cairnctl", "cairn-service", "cairn-testkit", "cairn-tests", "cairn-bench", "xtask"],
         "programs only",
     ),
     ("fantoccini", &["cairn-tests"], "drives windows in tests"),
@@ -236,7 +236,7 @@ const TESTKIT: &str = "cairn-testkit";
 
 /// "Arrows point inward": shell, ctl -> app -> {sync, imports, diagnostics, store} -> protocol ->
 /// domain; service -> {protocol, domain, imports}. What stands further in may be named from any
-/// ring outside it. The programs that test the others stand outside all of them.
+/// ring outside it. The programs that test or measure the others stand outside all of them.
 const ARROWS: &[(&str, &[&str])] = &[
     (DOMAIN, &[]),
     (PROTOCOL, &[DOMAIN]),
@@ -250,6 +250,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (SERVICE, &[IMPORTS, PROTOCOL, DOMAIN]),
     (TESTKIT, &[APP, SYNC, IMPORTS, DIAGNOSTICS, STORE, SERVICE, PROTOCOL, DOMAIN]),
     ("cairn-tests", &[TESTKIT, APP, SYNC, IMPORTS, DIAGNOSTICS, STORE, SERVICE, PROTOCOL, DOMAIN, "xtask"]),
+    ("cairn-bench", &[APP, SYNC, IMPORTS, DIAGNOSTICS, STORE, SERVICE, PROTOCOL, DOMAIN]),
     ("xtask", &[]),
 ];
 

@@ -41,6 +41,12 @@ pub fn cargo() -> Command {
     Command::new(variable("CARGO").unwrap_or_else(|| OsString::from("cargo")))
 }
 
+/// The compiler beside that cargo.
+#[must_use]
+pub fn rustc() -> Command {
+    Command::new(variable("RUSTC").unwrap_or_else(|| OsString::from("rustc")))
+}
+
 /// A variable of the environment.
 #[must_use]
 #[allow(clippy::disallowed_methods, reason = "xtask is a program, not a library of the product")]

@@ -1,10 +1,9 @@
-//! `cargo xtask sim` and `cargo xtask bench`.
+//! `cargo xtask sim`.
 
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Result, bail};
-use cargo_metadata::TargetKind;
 
 use crate::{graph, shell};
 
@@ -67,17 +66,4 @@ pub fn run(options: &Options) -> Result<()> {
 /// A seed fails.
 pub fn run_built(program: &Path, options: &Options) -> Result<()> {
     shell::run(Command::new(program).args(options.arguments()))
-}
-
-/// Runs every benchmark of the workspace.
-///
-/// # Errors
-/// There is none, or one fails.
-pub fn bench() -> Result<()> {
-    let metadata = graph::load()?;
-    let is_bench = |target: &cargo_metadata::Target| target.kind.contains(&TargetKind::Bench);
-    if !metadata.workspace_packages().iter().any(|package| package.targets.iter().any(is_bench)) {
-        bail!("this checkout has no benchmarks");
-    }
-    shell::run(shell::cargo().args(["bench", "--locked", "--workspace", "--benches"]))
 }
