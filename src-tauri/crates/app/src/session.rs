@@ -10,7 +10,7 @@ use cairn_domain::Time;
 use cairn_protocol::auth::{SignInReply, device_id};
 use cairn_protocol::{ApiError, code};
 use cairn_store::{DataKey, Identity, KeySource, Profile, SystemEntropy};
-use cairn_sync::http::{Client, signer};
+use cairn_sync::http::{Client, Network, signer};
 use cairn_sync::{Engine, Report, Step};
 use ed25519_dalek::SigningKey;
 use serde_json::json;
@@ -42,6 +42,7 @@ pub struct Session {
     desk: Mutex<Option<Desk>>,
     /// Set while nothing may open the database; written and read with `desk` held.
     shut: AtomicBool,
+    network: Network,
 }
 
 impl Session {
@@ -59,6 +60,7 @@ impl Session {
             keyring,
             desk: Mutex::new(None),
             shut: AtomicBool::new(false),
+            network: Network::default(),
         }
     }
 
@@ -245,7 +247,7 @@ impl Session {
     /// `bad_credentials`, `unreachable`, `bad_server`, `rate_limited`; `other_person` where unsent
     /// work of somebody else lies here; `other_service` where the service's key is not the pinned one.
     pub async fn sign_in(&self, server: &str, name: &str, password: &str, now: Time) -> Result<Identity> {
-        let client = Client::new(server, None, None)?;
+        let client = self.network.client(server, None, None)?;
         // Nothing is made on this computer for an address or a name that does not work out.
         let existing = if self.profile.exists() {
             self.open()?;
@@ -330,7 +332,7 @@ impl Session {
     /// `signed_out`; what the store reports.
     pub fn public_client(&self) -> Result<Client> {
         let server = self.signed_in(|desk| Ok(desk.identity()?.server.clone()))?;
-        Client::new(&server, None, None)
+        self.network.client(&server, None, None)
     }
 
     fn client(&self) -> Result<Client> {
@@ -342,7 +344,7 @@ impl Session {
         // Not a secret, and worth nothing without the device's key: it spares the first request of
         // each program a refusal.
         let nonce = std::fs::read_to_string(self.nonce_file()).ok();
-        Client::new(&server, Some(signer), nonce)
+        self.network.client(&server, Some(signer), nonce)
     }
 
     fn keep_nonce(&self, client: &Client) {

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::ops::ControlFlow;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use cairn_domain::op::sign_message;
@@ -26,12 +27,75 @@ const CONNECT: Duration = Duration::from_secs(5);
 const MANIFEST_TIME: Duration = Duration::from_secs(20);
 const PACKAGE_TIME: Duration = Duration::from_secs(60 * 60);
 
+/// How long a connection is kept for the next request. A laptop changes networks; a connection from
+/// the one before would cost an attempt.
+const IDLE: Duration = Duration::from_secs(5);
+
 /// Who signs requests.
 pub struct Signer {
     /// The device.
     pub device: DeviceId,
     /// Its key.
     pub key: Box<dyn Fn(&cairn_domain::Hash) -> String + Send + Sync>,
+}
+
+/// The way out of this program. Reading the certificates of the system takes longer than a whole
+/// round trip, so whoever speaks to a service again and again keeps one.
+#[derive(Debug, Default)]
+pub struct Network {
+    elsewhere: OnceLock<reqwest::Client>,
+    /// A service on this computer is never behind a proxy.
+    here: OnceLock<reqwest::Client>,
+}
+
+impl Network {
+    /// As [`Client::new`].
+    ///
+    /// # Errors
+    /// The same.
+    pub fn client(
+        &self,
+        server: &str,
+        signer: Option<Signer>,
+        nonce: Option<String>,
+    ) -> Result<Client, ApiError> {
+        let (server, local) = address(server)?;
+        let kept = if local { &self.here } else { &self.elsewhere };
+        let http = match kept.get() {
+            Some(http) => http.clone(),
+            None => {
+                let made = connector(local)?;
+                // Where two come at once each makes one, and the first stays.
+                kept.get_or_init(|| made).clone()
+            }
+        };
+        Ok(Client { http, server, signer, nonce })
+    }
+}
+
+/// The address of a service, and whether it is on this computer.
+fn address(server: &str) -> Result<(Url, bool), ApiError> {
+    let wrong = |why: String| ApiError::new("bad_server", why);
+    let server =
+        Url::parse(server).map_err(|e| wrong(format!("'{server}' is not a service address: {e}.")))?;
+    let local = matches!(server.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    match server.scheme() {
+        "https" => Ok((server, local)),
+        "http" if local => Ok((server, local)),
+        "http" => Err(wrong("Use https: plain http is only for a service on this computer.".into())),
+        other => Err(wrong(format!("'{other}' is not http or https."))),
+    }
+}
+
+fn connector(local: bool) -> Result<reqwest::Client, ApiError> {
+    // Another part of the program may have installed it already; that is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = reqwest::Client::builder()
+        .connect_timeout(CONNECT)
+        .pool_idle_timeout(IDLE)
+        .redirect(reqwest::redirect::Policy::none());
+    let builder = if local { builder.no_proxy() } else { builder };
+    builder.build().map_err(|e| ApiError::new("bad_server", format!("The network cannot be used: {e}.")))
 }
 
 /// A connection to one service.
@@ -49,26 +113,7 @@ impl Client {
     /// `bad_server` where the address is not usable: not an address, or plain HTTP to anything but
     /// this computer (DESIGN "Security").
     pub fn new(server: &str, signer: Option<Signer>, nonce: Option<String>) -> Result<Self, ApiError> {
-        let wrong = |why: String| ApiError::new("bad_server", why);
-        let server =
-            Url::parse(server).map_err(|e| wrong(format!("'{server}' is not a service address: {e}.")))?;
-        let local = matches!(server.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        match server.scheme() {
-            "https" => {}
-            "http" if local => {}
-            "http" => {
-                return Err(wrong("Use https: plain http is only for a service on this computer.".into()));
-            }
-            other => return Err(wrong(format!("'{other}' is not http or https."))),
-        }
-        // Another part of the program may have installed it already; that is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let builder =
-            reqwest::Client::builder().connect_timeout(CONNECT).redirect(reqwest::redirect::Policy::none());
-        // A service on this computer is never behind a proxy.
-        let builder = if local { builder.no_proxy() } else { builder };
-        let http = builder.build().map_err(|e| wrong(format!("The network cannot be used: {e}.")))?;
-        Ok(Self { http, server, signer, nonce })
+        Network::default().client(server, signer, nonce)
     }
 
     /// The nonce for the next request, to keep for the next session.
