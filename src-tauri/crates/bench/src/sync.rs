@@ -26,8 +26,8 @@ const IDLE_BYTES: f64 = 400.0;
 /// Why goals are missed, where they are.
 const MANY_REQUESTS: &str = "a push carries at most 2,000 ops and a page at most 2,000 entries; a fresh laptop asks \
     once more because its empty list of places is unknown, and fills in the entries before its snapshot.";
-const IDLE_HEX: &str = "the request's signature (128), nonce (75) and the hash of the places it proves (64) are \
-    written in hex, and the content type is named although there is only one.";
+const IDLE_HEX: &str =
+    "the request's nonce (43) and the hash of the places it proves (64) are written in hex.";
 /// Why the bytes of many ops cannot become few.
 pub const SALTS: &str = "each op carries 16 random bytes of salt, which nothing compresses: 10,000 of them are 160 KB \
     each way. And the reply to a push brings the author's own entries back.";

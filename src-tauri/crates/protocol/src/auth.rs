@@ -1,5 +1,7 @@
 //! Sign-in, and how each request is signed.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use cairn_domain::access::Role;
 use cairn_domain::{AccountId, DeviceId, Hash};
 use serde::{Deserialize, Serialize};
@@ -8,8 +10,20 @@ use serde::{Deserialize, Serialize};
 pub const DEVICE_HEADER: &str = "cairn-device";
 /// Request header: the nonce used. Reply header: the next nonce.
 pub const NONCE_HEADER: &str = "cairn-nonce";
-/// Request header: Ed25519 signature over [`request_message`], 128 hex digits.
+/// Request header: Ed25519 signature over [`request_message`], as [`signature_header`] writes it.
 pub const SIGNATURE_HEADER: &str = "cairn-signature";
+
+/// A signature of 128 hex digits as a header: base64 without padding, since each request carries one.
+#[must_use]
+pub fn signature_header(signature: &str) -> String {
+    STANDARD_NO_PAD.encode(hex::decode(signature).unwrap_or_default())
+}
+
+/// The 128 hex digits of [`signature_header`]; anything else gives what no key fits.
+#[must_use]
+pub fn signature_of(header: &str) -> String {
+    STANDARD_NO_PAD.decode(header).map(hex::encode).unwrap_or_default()
+}
 
 /// What a device signs for each request. `path` includes the query.
 pub fn request_message(method: &str, path: &str, body: &[u8], nonce: &str) -> Hash {

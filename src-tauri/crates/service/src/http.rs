@@ -18,7 +18,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use cairn_domain::TenantId;
-use cairn_protocol::auth::{DEVICE_HEADER, NONCE_HEADER, SIGNATURE_HEADER, SignInRequest};
+use cairn_protocol::auth::{DEVICE_HEADER, NONCE_HEADER, SIGNATURE_HEADER, SignInRequest, signature_of};
 use cairn_protocol::{ApiError, MAX_REQUEST, code};
 use futures_util::Stream;
 use serde::de::DeserializeOwned;
@@ -196,10 +196,11 @@ impl Signed {
     }
 
     fn caller(&self, service: &Service, now: cairn_domain::Time) -> Result<Caller> {
+        let signature = signature_of(self.header(SIGNATURE_HEADER));
         let shown = auth::Shown {
             device: self.header(DEVICE_HEADER),
             nonce: self.header(NONCE_HEADER),
-            signature: self.header(SIGNATURE_HEADER),
+            signature: &signature,
             method: self.method.as_str(),
             path: self.uri.path_and_query().map_or("/", |p| p.as_str()),
             body: &self.body,

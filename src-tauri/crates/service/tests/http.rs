@@ -13,7 +13,7 @@ use cairn_domain::journal::{Outcome, Receipt};
 use cairn_domain::op::{Seen, sign_message};
 use cairn_domain::*;
 use cairn_protocol::ApiError;
-use cairn_protocol::auth::{SignInReply, enrolment_message, request_message};
+use cairn_protocol::auth::{SignInReply, enrolment_message, request_message, signature_header};
 use cairn_protocol::sync::*;
 use ed25519_dalek::SigningKey;
 use rand::{Rng, SeedableRng};
@@ -137,7 +137,8 @@ impl Client {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Option<Reply> {
-        let signature = sign_message(&self.key, &request_message(method, path, body, &self.nonce));
+        let signature =
+            signature_header(&sign_message(&self.key, &request_message(method, path, body, &self.nonce)));
         let mut all = vec![
             ("cairn-device", self.device.as_str()),
             ("cairn-nonce", &self.nonce),
@@ -255,7 +256,8 @@ fn hostile_input_gets_an_answer_and_changes_nothing() {
     assert_eq!(send(&running.address, "POST", "/v1/sign-in", &[], &huge).status, 413);
     // Signatures: another body, another path, a stale nonce, a stranger, nothing at all.
     let good = client.nonce.clone();
-    let signature = sign_message(&client.key, &request_message("POST", "/v1/sync", b"other", &good));
+    let signature =
+        signature_header(&sign_message(&client.key, &request_message("POST", "/v1/sync", b"other", &good)));
     let device = client.device.clone();
     let ask = |headers: &[(&str, &str)]| {
         let reply = send(&running.address, "POST", "/v1/sync", headers, sync.as_bytes());
@@ -319,7 +321,10 @@ fn events_hint_at_what_another_process_wrote() {
     let running = serve(&place, &[]);
     let (name, password) = person(&seeded, "IMPL_SPEC");
     let client = Client::sign_in(&running.address, &name, &password, 4).map_err(|r| r.code()).unwrap();
-    let signature = sign_message(&client.key, &request_message("GET", "/v1/events", b"", &client.nonce));
+    let signature = signature_header(&sign_message(
+        &client.key,
+        &request_message("GET", "/v1/events", b"", &client.nonce),
+    ));
     let mut stream = TcpStream::connect(&running.address).unwrap();
     let head = format!(
         "GET /v1/events HTTP/1.1\r\nhost: x\r\ncairn-device: {}\r\ncairn-nonce: {}\r\ncairn-signature: {signature}\r\n\r\n",

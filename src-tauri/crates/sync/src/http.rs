@@ -9,7 +9,7 @@ use cairn_domain::op::sign_message;
 use cairn_domain::{DeviceId, TenantId};
 use cairn_protocol::auth::{
     DEVICE_HEADER, Hello, NONCE_HEADER, SIGNATURE_HEADER, SignInReply, SignInRequest, enrolment_message,
-    request_message,
+    request_message, signature_header,
 };
 use cairn_protocol::sync::{HeadsReply, SyncReply, SyncRequest};
 use cairn_protocol::{ApiError, code, updates};
@@ -259,13 +259,14 @@ impl Client {
             .request(method.clone(), self.url(path)?)
             .header(DEVICE_HEADER, signer.device.as_str())
             .header(NONCE_HEADER, nonce)
-            .header(SIGNATURE_HEADER, signature)
+            .header(SIGNATURE_HEADER, signature_header(&signature))
             .header("accept-encoding", "zstd");
         if packed {
             request = request.header("content-encoding", "zstd");
         }
         if !body.is_empty() {
-            request = request.header("content-type", "application/json").body(body);
+            // What it is follows from the address; each header is paid for at every school.
+            request = request.body(body);
         }
         let reply = request.send().await.map_err(unreachable)?;
         if let Some(next) = reply.headers().get(NONCE_HEADER).and_then(|v| v.to_str().ok()) {
