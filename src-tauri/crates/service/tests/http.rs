@@ -658,3 +658,33 @@ fn tls_serves_with_a_given_certificate() {
         .output();
     assert_eq!(out.unwrap().status.code(), Some(2), "a wrong certificate is said, not served");
 }
+
+#[test]
+fn releases_come_from_their_folder_and_from_nowhere_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let inside = dir.path().join("data");
+    let place = data(&inside);
+    let releases = dir.path().join("releases");
+    std::fs::create_dir(&releases).unwrap();
+    std::fs::write(releases.join("cairn_0.2.0_amd64.deb"), b"package").unwrap();
+    std::fs::write(releases.join(".hidden"), b"hidden").unwrap();
+    std::fs::write(dir.path().join("secret"), b"secret").unwrap();
+    output(&place, &["seed-demo", "--tenants", "1"]);
+
+    let running = serve(&place, &["--releases", releases.to_str().unwrap()]);
+    let get = |path: &str| send(&running.address, "GET", &format!("/v1/releases/{path}"), &[], b"");
+    let given = get("cairn_0.2.0_amd64.deb");
+    assert_eq!((given.status, given.body.as_slice()), (200, b"package".as_slice()));
+    for outside in
+        ["..%2fsecret", "%2e%2e%2fsecret", "../secret", "..%5csecret", ".hidden", "nothing.json", ""]
+    {
+        let reply = get(outside);
+        assert_eq!(reply.status, 404, "{outside}");
+        assert!(!String::from_utf8_lossy(&reply.body).contains("secret"), "{outside}");
+    }
+    drop(running);
+
+    let without = serve(&place, &[]);
+    let reply = send(&without.address, "GET", "/v1/releases/cairn_0.2.0_amd64.deb", &[], b"");
+    assert_eq!((reply.status, reply.code().as_str()), (404, "not_found"));
+}
