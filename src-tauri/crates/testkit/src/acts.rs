@@ -262,7 +262,8 @@ impl World<'_> {
         match written {
             Ok(Written { op, hash, .. }) => {
                 let device = &mut self.devices[at];
-                if !device.hashes()?.contains(&(op.clone(), hash)) {
+                let waiting = device.store.outbox(Some(&op.tenant))?;
+                if !waiting.iter().any(|o| o.op == op && o.hash == hash) {
                     return Err(Failure::new(format!("{op} was saved but is not in the outbox")));
                 }
                 device.acked.push(Acked { op: op.clone(), hash, excused: false, unseen: false });
