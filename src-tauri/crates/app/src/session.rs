@@ -11,7 +11,7 @@ use cairn_protocol::auth::{SignInReply, device_id};
 use cairn_protocol::{ApiError, code};
 use cairn_store::{DataKey, Identity, KeySource, Profile, SystemEntropy};
 use cairn_sync::http::{Client, Network, signer};
-use cairn_sync::{Engine, Report, Step};
+use cairn_sync::{Batch, Engine, Report, Step};
 use ed25519_dalek::SigningKey;
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -355,6 +355,25 @@ impl Session {
         }
     }
 
+    /// How much the next request should carry: what the line carried the last time.
+    fn batch(&self) -> Batch {
+        let kept = std::fs::read_to_string(self.batch_file()).ok();
+        kept.and_then(|text| text.parse().ok()).unwrap_or_default()
+    }
+
+    /// Keeps it for the next attempt, whichever program makes it: `cairnctl sync` is one of its own.
+    fn keep_batch(&self, batch: Batch) {
+        if batch != self.batch()
+            && let Err(error) = std::fs::write(self.batch_file(), batch.to_string())
+        {
+            tracing::info!(%error, "what the line carries is not kept");
+        }
+    }
+
+    fn batch_file(&self) -> PathBuf {
+        self.profile.dir().join("batch")
+    }
+
     fn nonce_file(&self) -> PathBuf {
         self.profile.dir().join("nonce")
     }
@@ -380,16 +399,18 @@ impl Session {
         let started = Instant::now();
         let mut client = self.client()?;
         let lock = SyncLock::take(self.profile.dir())?;
-        let mut engine = Engine::new();
+        let mut engine = Engine::with_batch(self.batch());
         let attempt = tokio::time::timeout(SYNC_LIMIT, self.exchange(&mut engine, &mut client, clock)).await;
         self.keep_nonce(&client);
+        self.keep_batch(if came_through(&attempt) { engine.batch() } else { engine.batch().smaller() });
         drop(lock);
         let complete = attempt.is_ok();
         let result = attempt.unwrap_or_else(|_| out_of_time(&engine));
         self.note_result(&result, clock())?;
         let report = result?;
-        let tenants = self.with(|desk| Ok(desk.tenants()?.len() as u64))?;
-        let line = self.with(|desk| desk.status("online", None, clock()))?;
+        let (line, tenants) = self.with(|desk| {
+            Ok((desk.status("online", None, clock())?, desk.store.tenant_count().map_err(store)?))
+        })?;
         Ok(SyncReport {
             pushed: report.pushed,
             pulled: report.pulled,
@@ -503,6 +524,15 @@ async fn enrol(client: &Client, name: &str, password: &str, key: &SigningKey) ->
 
 /// A first sync of many tenants may need several attempts: what was received is kept, and the next
 /// one goes on from there. Only where nothing came at all is the service out of reach.
+/// Whether an attempt says nothing against the line: it ended, or there was no line at all.
+fn came_through(attempt: &std::result::Result<Result<Report>, tokio::time::error::Elapsed>) -> bool {
+    match attempt {
+        Ok(Err(error)) if error.code == code::UNREACHABLE => error.details["connected"] != true,
+        Ok(_) => true,
+        Err(_) => false,
+    }
+}
+
 fn out_of_time(engine: &Engine) -> Result<Report> {
     if engine.report().requests > 0 {
         return Ok(engine.report().clone());

@@ -220,6 +220,7 @@ impl Pusher {
             fill: BTreeMap::new(),
             held: Vec::new(),
             rebuild: Vec::new(),
+            most: None,
         };
         let client = self.client.as_mut().context("nobody listens")?;
         let reply = client.sync(&request).await?;

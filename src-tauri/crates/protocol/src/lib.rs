@@ -15,7 +15,7 @@ pub const PROTOCOL_VERSION: u32 = 1;
 pub const MAX_RUN: usize = 500;
 /// The most entries one page of a tenant holds. Pages end where a run ends, so a page can be
 /// longer by at most one run.
-pub const MAX_PAGE: usize = 2_000;
+pub const MAX_PAGE: usize = 10_000;
 /// The largest file of sealed work that is written or read, in bytes.
 pub const MAX_SEALED: usize = 512 << 20;
 /// The largest decompressed request body, in bytes.

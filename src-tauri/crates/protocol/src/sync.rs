@@ -81,6 +81,10 @@ pub struct SyncRequest {
     /// Journals it wants whole from seq 0, as a snapshot or entries: a rebuild.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rebuild: Vec<TenantId>,
+    /// At most this many entries in the reply, give or take a run; absent: as many as the service
+    /// gives at once. A laptop on a slow line asks for fewer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most: Option<u64>,
 }
 
 /// A device's signature over a run, and the hashes of those of its ops that are not in this page:

@@ -8,6 +8,7 @@
 pub mod access_log;
 pub mod admin;
 pub mod backup;
+mod callers;
 pub mod cli;
 pub mod error;
 pub mod handlers;

@@ -14,6 +14,7 @@ use ed25519_dalek::SigningKey;
 use rand::RngCore;
 use serde::{Deserialize, Serialize};
 
+use crate::callers::Callers;
 use crate::error::{Error, Result};
 use crate::journal::{Desk, Journal, Pen, random_bytes};
 use crate::limits::Limits;
@@ -112,6 +113,7 @@ pub struct Service {
     /// Rate limits of this process.
     pub limits: Limits,
     pub(crate) playbooks: Playbooks,
+    callers: Callers,
     on_change: Option<OnChange>,
 }
 
@@ -121,7 +123,15 @@ impl Service {
         let playbooks = Playbooks::default();
         let table = Table::standard();
         let identity = identity(&storage, &table, &playbooks, &mut ask)?;
-        Ok(Self { storage, identity, table, limits: Limits::default(), playbooks, on_change: None })
+        Ok(Self {
+            storage,
+            identity,
+            table,
+            limits: Limits::default(),
+            playbooks,
+            callers: Callers::default(),
+            on_change: None,
+        })
     }
 
     /// The same with another access table; for tests that turn rows over.
@@ -186,12 +196,20 @@ impl Service {
         Ok(out)
     }
 
+    /// What is known of a device now.
+    ///
+    /// # Errors
+    /// Faults of the storage.
+    pub fn device(&self, id: &DeviceId) -> Result<Device> {
+        self.callers.device(&self.storage, id)
+    }
+
     /// Who the device belongs to, judged now.
     ///
     /// # Errors
     /// `unknown_device`, `device_retired`.
     pub fn caller(&self, device: &DeviceId) -> Result<Caller> {
-        match self.read_org(|tx| org::device(tx, device))? {
+        match self.device(device)? {
             Device::Enrolled(caller) if caller.role.is_some() => Ok(caller),
             Device::Retired(_) => {
                 Err(Error::api(code::DEVICE_RETIRED, "This device was signed out or retired. Sign in again."))

@@ -297,6 +297,11 @@ fn a_long_journal_starts_from_a_snapshot_and_fills_in(open: Open) {
     let filled = &reply.pages.iter().find(|p| p.tenant == tenant).unwrap().filled;
     assert_eq!(filled.iter().map(|e| e.seq).collect::<Vec<_>>(), (1..=252).collect::<Vec<_>>());
     cas.apply(&reply);
+    // A laptop on a slow line is given no more than it asks for, and told that more follows.
+    request.most = Some(100);
+    let slow = cas.ask(&mut world, &request).unwrap();
+    let filled = &slow.pages.iter().find(|p| p.tenant == tenant).unwrap().filled;
+    assert_eq!(filled.iter().map(|e| e.seq).collect::<Vec<_>>(), (153..=252).collect::<Vec<_>>());
     // A rebuild is the same snapshot again.
     let mut request = ben.request(vec![]);
     request.rebuild.push(tenant.clone());

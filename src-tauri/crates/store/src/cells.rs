@@ -150,8 +150,26 @@ pub(crate) fn load_cell(
     content.map(|text| from_json(&text)).transpose()
 }
 
+/// A tenant's cells.
 pub(crate) fn load_cells(db: &Connection, tenant: &TenantId) -> Result<Cells, StoreError> {
-    let mut statement = db.prepare_cached("SELECT cell, content FROM cells WHERE tenant = ?1")?;
+    read_cells(db.prepare_cached("SELECT cell, content FROM cells WHERE tenant = ?1")?, tenant)
+}
+
+/// A tenant's cells without its comments: they grow without end, and no list of tenants shows them.
+/// `0` follows `/`, so each range leaves out one kind of entity.
+pub(crate) fn load_cells_but_comments(db: &Connection, tenant: &TenantId) -> Result<Cells, StoreError> {
+    let statement = db.prepare_cached(
+        "SELECT cell, content FROM cells WHERE tenant = ?1 AND cell < 'comment/'
+         UNION ALL
+         SELECT cell, content FROM cells
+         WHERE tenant = ?1 AND cell >= 'comment0' AND cell < 'internal-comment/'
+         UNION ALL
+         SELECT cell, content FROM cells WHERE tenant = ?1 AND cell >= 'internal-comment0'",
+    )?;
+    read_cells(statement, tenant)
+}
+
+fn read_cells(mut statement: rusqlite::CachedStatement<'_>, tenant: &TenantId) -> Result<Cells, StoreError> {
     let mut rows = statement.query([tenant.as_str()])?;
     let mut out = Cells::new();
     while let Some(row) = rows.next()? {

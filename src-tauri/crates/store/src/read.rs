@@ -20,7 +20,7 @@ use crate::cells::load_cells;
 use crate::journals::Journal;
 use crate::outbox::Counts;
 use crate::pending::read_playbook;
-use crate::sql::from_json;
+use crate::sql::{from_json, uint};
 use crate::{Store, StoreError};
 
 /// A tenant as lists show it. Playbook, mode, status, go-live and progress are those of its
@@ -120,6 +120,15 @@ impl Store {
     /// Whatever the database reports.
     pub fn cells(&self, tenant: &TenantId) -> Result<Cells, StoreError> {
         load_cells(&self.db, tenant)
+    }
+
+    /// How many tenants are on this laptop: the length of [`Store::tenants`], without deriving it.
+    ///
+    /// # Errors
+    /// Whatever the database reports.
+    pub fn tenant_count(&self) -> Result<u64, StoreError> {
+        let count = "SELECT count(*) FROM journals WHERE substr(tenant, 1, 1) <> '_'";
+        Ok(uint(self.db.prepare_cached(count)?.query_row([], |row| row.get(0))?))
     }
 
     /// The tenants on this laptop, by slug.
@@ -240,7 +249,7 @@ fn all_counts(db: &Connection) -> Result<BTreeMap<TenantId, Counts>, StoreError>
     let mut out: BTreeMap<TenantId, Counts> = BTreeMap::new();
     while let Some(row) = rows.next()? {
         let counts = out.entry(row.get::<_, String>(0)?.parse()?).or_default();
-        counts.set(&row.get::<_, String>(1)?, crate::sql::uint(row.get(2)?));
+        counts.set(&row.get::<_, String>(1)?, uint(row.get(2)?));
     }
     Ok(out)
 }

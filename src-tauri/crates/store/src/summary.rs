@@ -13,6 +13,7 @@ use cairn_domain::{Entity, TenantId};
 use rusqlite::{TransactionBehavior, params};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::cells::load_cells_but_comments;
 use crate::journals::Journal;
 use crate::open::BUSY_TIMEOUT;
 use crate::outbox::Counts;
@@ -64,7 +65,7 @@ impl Summaries {
 
 impl Store {
     /// The facts of a tenant at a version of its cells, and whether they had to be derived. Known
-    /// ones cost a look-up; deriving reads the tenant's cells, under a millisecond for 30 items.
+    /// ones cost a look-up; deriving reads the tenant's cells but for its comments, under a millisecond for 30 items.
     pub(crate) fn facts(&self, tenant: &TenantId, version: u64) -> Result<(Arc<Facts>, bool), StoreError> {
         if !self.summaries.read.replace(true) {
             self.read_kept()?;
@@ -128,7 +129,7 @@ impl Store {
     }
 
     fn derive(&self, tenant: &TenantId) -> Result<Facts, StoreError> {
-        let cells = self.cells(tenant)?;
+        let cells = load_cells_but_comments(&self.db, tenant)?;
         let text = |name| {
             let shown = checklist::shown(&cells, &Entity::Tenant, name);
             shown.and_then(|s| s.kept.value.as_str()).unwrap_or(tenant.as_str()).to_owned()

@@ -13,8 +13,8 @@ use cairn_protocol::sync::{
 use cairn_protocol::{ApiError, PROTOCOL_VERSION, code};
 use cairn_store::{PullError, Store, StoreError};
 
-/// The most ops one request pushes.
-const PUSH_LIMIT: usize = 2_000;
+use crate::batch::Batch;
+
 /// The most entries one request offers.
 const OFFER_LIMIT: usize = 500;
 /// The most heads asked for at once.
@@ -103,6 +103,7 @@ impl Search {
 /// One synchronisation of one profile.
 #[derive(Debug, Default)]
 pub struct Engine {
+    batch: Batch,
     send_list: bool,
     more: bool,
     asked: bool,
@@ -119,6 +120,16 @@ impl Engine {
     /// A fresh synchronisation.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A fresh synchronisation that begins with requests of this size.
+    pub fn with_batch(batch: Batch) -> Self {
+        Self { batch, ..Self::default() }
+    }
+
+    /// The size that the next request would have.
+    pub fn batch(&self) -> Batch {
+        self.batch
     }
 
     /// What was done so far.
@@ -150,11 +161,15 @@ impl Engine {
 
     fn request(&self, store: &Store) -> Result<SyncRequest, SyncError> {
         let positions = store.positions()?;
-        let known =
-            if self.send_list { Known::List(positions) } else { Known::Hash(positions_hash(&positions)) };
+        // An empty list is shorter than its hash, and nobody has to remember it.
+        let known = if self.send_list || positions.is_empty() {
+            Known::List(positions)
+        } else {
+            Known::Hash(positions_hash(&positions))
+        };
         let offers = self.offers(store)?;
         // What is offered again must be there before own work that was built on it.
-        let mut push = if offers.is_empty() { store.next_push(PUSH_LIMIT)? } else { Vec::new() };
+        let mut push = if offers.is_empty() { store.next_push(self.batch.ops())? } else { Vec::new() };
         push.retain(|run| !self.stuck.contains(&run.tenant));
         let mut fill = store.unfilled()?;
         fill.retain(|tenant, _| !self.stuck.contains(tenant));
@@ -166,6 +181,7 @@ impl Engine {
             fill,
             held: if self.asked { Vec::new() } else { store.held_own()? },
             rebuild: store.rebuilding()?.into_iter().filter(|t| !self.stuck.contains(t)).collect(),
+            most: (self.batch < Batch::MOST).then_some(self.batch.ops() as u64),
         })
     }
 
@@ -192,6 +208,7 @@ impl Engine {
     pub fn replied(&mut self, store: &mut Store, reply: SyncReply, now: Time) -> Result<(), SyncError> {
         self.report.requests += 1;
         self.asked = true;
+        self.batch = self.batch.larger();
         self.send_list = reply.send_list;
         self.more = reply.more;
         self.report.disabled |= reply.disabled;

@@ -364,7 +364,11 @@ fn unreachable(error: reqwest::Error) -> ApiError {
     } else {
         "The service cannot be reached."
     };
-    let details = serde_json::json!({ "cause": error.without_url().to_string() });
+    // Whether anything went out: a line that broke off is another matter than none at all.
+    let details = serde_json::json!({
+        "connected": !error.is_connect(),
+        "cause": error.without_url().to_string(),
+    });
     ApiError { code: code::UNREACHABLE.to_owned(), message: message.to_owned(), details }
 }
 

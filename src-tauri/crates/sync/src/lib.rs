@@ -5,7 +5,9 @@
 //! carries the requests; [`backoff::Backoff`] says when to try again.
 
 pub mod backoff;
+pub mod batch;
 pub mod engine;
 pub mod http;
 
+pub use batch::Batch;
 pub use engine::{Engine, Report, Step};

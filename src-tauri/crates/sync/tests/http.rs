@@ -71,6 +71,7 @@ fn request() -> SyncRequest {
         fill: Default::default(),
         held: Vec::new(),
         rebuild: Vec::new(),
+        most: None,
     }
 }
 

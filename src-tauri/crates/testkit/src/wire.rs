@@ -8,7 +8,7 @@ use cairn_protocol::sync::{HeadsReply, SyncReply, SyncRequest, TenantPage};
 use cairn_protocol::{ApiError, code};
 use cairn_service::handlers::{heads, sync};
 use cairn_service::{Ask, Error};
-use cairn_sync::Step;
+use cairn_sync::{Batch, Engine, Step};
 
 use crate::world::{Failure, World};
 
@@ -52,6 +52,13 @@ pub enum Load {
     Answer(Answered),
 }
 
+/// One laptop's line carries little at once.
+const NARROW: usize = 3;
+
+fn batch(at: usize) -> Batch {
+    if at == NARROW { Batch::at_first(5) } else { Batch::MOST }
+}
+
 impl World<'_> {
     /// Lets a laptop's synchronisation take its next step: a request goes onto the wire, or it ends.
     pub(crate) fn step_sync(&mut self, at: usize) -> Result<(), Failure> {
@@ -64,7 +71,7 @@ impl World<'_> {
         self.requests += 1;
         let number = self.requests;
         let device = &mut self.devices[at];
-        let engine = device.engine.get_or_insert_with(cairn_sync::Engine::new);
+        let engine = device.engine.get_or_insert_with(|| Engine::with_batch(batch(at)));
         let step = engine.next(&device.store).map_err(|e| Failure::of("sync", &e))?;
         let asked = match step {
             Step::Sync(request) => Asked::Sync(request),

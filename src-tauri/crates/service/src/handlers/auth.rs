@@ -8,7 +8,7 @@ use cairn_protocol::code;
 use crate::error::{Error, Result};
 use crate::limits::{ACCOUNT_REQUESTS, DEVICE_REQUESTS};
 use crate::nonce;
-use crate::org::{self, Caller, Device};
+use crate::org::{Caller, Device};
 use crate::service::Service;
 
 /// What a request shows of its sender.
@@ -39,7 +39,7 @@ pub fn caller(service: &Service, shown: &Shown<'_>, now: Time) -> Result<Caller>
     if !nonce::check(&service.identity.nonce_secret, device.as_str(), shown.nonce, now) {
         return Err(Error::api(code::BAD_NONCE, "The nonce is stale. Use the one this reply carries."));
     }
-    let found = service.read_org(|tx| org::device(tx, &device))?;
+    let found = service.device(&device)?;
     let retired = matches!(found, Device::Retired(_));
     let caller = found.author().filter(|author| author.role.is_some()).ok_or_else(unknown)?;
     let message = request_message(shown.method, shown.path, shown.body, shown.nonce);

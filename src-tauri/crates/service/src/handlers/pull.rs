@@ -22,7 +22,7 @@ use crate::storage::{EntryRow, HeldRow, JournalRow, Mode, Standing, TenantTx, wi
 /// A journal longer than this starts a new device from a snapshot.
 pub const SNAPSHOT_AFTER: u64 = 200;
 /// Bytes of entries after which a page ends, and of pages after which a reply does.
-const PAGE_BYTES: usize = 4 << 20;
+const PAGE_BYTES: usize = 16 << 20;
 const REPLY_BYTES: usize = 16 << 20;
 
 /// Which journals a caller may read, `_org` first, and as whom.
@@ -50,6 +50,8 @@ struct Wish<'a> {
     audience: Audience,
     from: Seen,
     fill: Option<u64>,
+    /// The most entries of a page.
+    most: usize,
     manages_held: bool,
 }
 
@@ -72,7 +74,9 @@ pub fn pages(
     let standings: BTreeMap<TenantId, Standing> =
         service.storage.standings(&ids)?.into_iter().map(|s| (s.tenant.clone(), s)).collect();
     let mut next: BTreeMap<TenantId, Seen> = positions.iter().map(|p| (p.tenant.clone(), p.seen)).collect();
-    let mut bytes = 0;
+    let most =
+        request.most.and_then(|most| usize::try_from(most).ok()).unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
+    let (mut bytes, mut entries) = (0, 0);
     for (tenant, audience) in &readable {
         let Some(standing) = standings.get(tenant) else { continue };
         let rebuild = request.rebuild.contains(tenant);
@@ -83,19 +87,21 @@ pub fn pages(
             audience: *audience,
             from: held_before.filter(|_| !rebuild).unwrap_or_default(),
             fill: request.fill.get(tenant).copied(),
+            most,
             manages_held: caller.may(Action::ManageHeld, tenant, &service.table),
         };
         let up_to_date = held_before == Some(standing.seen);
         if up_to_date && !rebuild && wish.fill.is_none() && !(wish.manages_held && standing.held > 0) {
             continue;
         }
-        if bytes > REPLY_BYTES {
+        if bytes > REPLY_BYTES || entries >= most {
             reply.more = true;
             break;
         }
         match with(&service.storage, tenant, Mode::Read, |tx| news(service, tx, &wish))? {
             News::Page(page, size) => {
                 bytes += size;
+                entries += page.entries.len() + page.filled.len();
                 reply.more |= page.more;
                 next.insert(tenant.clone(), page.seen);
                 reply.pages.push(*page);
@@ -168,14 +174,14 @@ fn news(service: &Service, tx: &mut dyn TenantTx, wish: &Wish<'_>) -> Result<New
     let (rows, snapshot) = if snapshot {
         (Vec::new(), Some(Box::new(snapshot_of(tx, wish.audience, &row)?)))
     } else {
-        (next_rows(tx, wish.from.seq)?, None)
+        (next_rows(tx, wish.from.seq, wish.most)?, None)
     };
     let seen = match (rows.last(), &snapshot) {
         (_, Some(snapshot)) => snapshot.seen,
         (Some(last), None) => Seen { seq: last.entry.seq, head: last.head },
         (None, None) => wish.from,
     };
-    let filled = wish.fill.map(|before| rows_before(tx, before)).transpose()?.unwrap_or_default();
+    let filled = wish.fill.map(|before| rows_before(tx, before, wish.most)).transpose()?.unwrap_or_default();
     let proofs = proofs(tx, rows.iter().chain(&filled))?;
     let more = seen.seq < row.seen.seq;
     let size = rows.iter().chain(&filled).map(row_bytes).sum::<usize>()
@@ -238,9 +244,9 @@ fn row_bytes(row: &EntryRow) -> usize {
     200 + row.entry.header.len() + body + side(&row.entry.client) + side(&row.entry.team)
 }
 
-/// The next entries: at most a page, ending where a run ends unless that makes it too large.
-fn next_rows(tx: &mut dyn TenantTx, after: u64) -> Result<Vec<EntryRow>> {
-    let mut rows = tx.entries(after, MAX_PAGE + MAX_RUN)?;
+/// The next entries: at most `most`, ending where a run ends unless that makes it too large.
+fn next_rows(tx: &mut dyn TenantTx, after: u64, most: usize) -> Result<Vec<EntryRow>> {
+    let mut rows = tx.entries(after, most + MAX_RUN)?;
     if planted(Bug::PullSkipsRow) && rows.len() > 4 {
         rows.remove(2);
     }
@@ -251,19 +257,19 @@ fn next_rows(tx: &mut dyn TenantTx, after: u64) -> Result<Vec<EntryRow>> {
     });
     let fits = fits.count().max(1);
     rows.truncate(fits);
-    let Some(last) = rows.get(MAX_PAGE - 1) else { return Ok(rows) };
+    let Some(last) = rows.get(most - 1) else { return Ok(rows) };
     let (last, last_hash) = (last.op.clone(), last.entry.op_hash());
     let run = tx.run(&last.device, last.device_seq, last_hash)?;
     let end = run.map_or(0, |row| row.run.first + row.run.count);
     let same_run = |row: &&EntryRow| row.op.device == last.device && row.op.device_seq < end;
-    let extra = rows.iter().skip(MAX_PAGE).take_while(same_run).count();
-    rows.truncate(MAX_PAGE + extra);
+    let extra = rows.iter().skip(most).take_while(same_run).count();
+    rows.truncate(most + extra);
     Ok(rows)
 }
 
-/// The entries just before a place, at most a page, newest last.
-fn rows_before(tx: &mut dyn TenantTx, before: u64) -> Result<Vec<EntryRow>> {
-    let after = before.saturating_sub(1 + MAX_PAGE as u64);
+/// The entries just before a place, at most `most`, newest last.
+fn rows_before(tx: &mut dyn TenantTx, before: u64, most: usize) -> Result<Vec<EntryRow>> {
+    let after = before.saturating_sub(1 + most as u64);
     let wanted = usize::try_from(before.saturating_sub(1).saturating_sub(after)).unwrap_or(0);
     let rows = tx.entries(after, wanted)?;
     let mut bytes = 0;

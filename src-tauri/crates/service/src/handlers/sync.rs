@@ -108,5 +108,5 @@ fn remember(service: &Service, device: &DeviceId, proved: Vec<Position>, next: V
     if service.read_org(|tx| tx.side(side::KNOWN, device.as_str()))?.as_deref() == Some(&text) {
         return Ok(());
     }
-    with(&service.storage, &org, Mode::Write, |tx| tx.put_side(side::KNOWN, device.as_str(), Some(&text)))
+    with(&service.storage, &org, Mode::Memory, |tx| tx.put_side(side::KNOWN, device.as_str(), Some(&text)))
 }

@@ -8,6 +8,7 @@
 //!   reader that saw number n will never later find a number below n that it had not seen.
 //! - What was committed survives a power cut. What was not leaves nothing behind.
 //! - [`Mode::Read`] sees one moment: nothing changes between its steps.
+//! - [`Mode::Memory`] promises the least: no counter is locked and no commit waits for the disk.
 //!
 //! Calls block. The HTTP side runs them on blocking threads; the simulator calls them directly.
 
@@ -34,6 +35,9 @@ pub enum Mode {
     Read,
     /// Reads and writes under the tenant's locked counter.
     Write,
+    /// Writes beside the journal that a power cut may take back, and that nobody waits for: what a
+    /// device proved last only spares it a question.
+    Memory,
 }
 
 /// A journal's counter and what goes with it.

@@ -32,6 +32,13 @@ const CONNECTIONS: usize = 24;
 /// How long a request waits for a connection.
 const WAIT: Duration = Duration::from_secs(20);
 
+/// A role that owns nothing and is exempt from no policy.
+macro_rules! become_role {
+    () => {
+        "SET LOCAL ROLE cairn_rows; SET LOCAL lock_timeout = '20s'; SET LOCAL search_path = cairn"
+    };
+}
+
 type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 /// A PostgreSQL database.
@@ -128,31 +135,36 @@ impl Postgres {
         let build = client.build_transaction();
         let build = match mode {
             Mode::Read => build.isolation_level(IsolationLevel::RepeatableRead).read_only(true),
-            Mode::Write => build.isolation_level(IsolationLevel::ReadCommitted),
+            Mode::Write | Mode::Memory => build.isolation_level(IsolationLevel::ReadCommitted),
         };
         let tx = build.start().await.map_err(lost)?;
-        tx.batch_execute(
-            "SET LOCAL ROLE cairn_rows; SET LOCAL lock_timeout = '20s'; SET LOCAL search_path = cairn",
-        )
-        .await
-        .map_err(lost)?;
+        let role = match mode {
+            Mode::Memory => concat!(become_role!(), "; SET LOCAL synchronous_commit = off"),
+            Mode::Read | Mode::Write => become_role!(),
+        };
         let names: Vec<&str> = tenants.iter().map(TenantId::as_str).collect();
-        let set = tx.prepare_cached("SELECT set_config('cairn.tenants', $1, true)").await.map_err(lost)?;
-        tx.execute(&set, &[&names.join(",")]).await.map_err(lost)?;
+        let names = names.join(",");
+        // Sent one behind the other without waiting in between: the server takes them in this order,
+        // and where one fails the transaction takes nothing more.
+        let set = async {
+            let set = tx.prepare_cached("SELECT set_config('cairn.tenants', $1, true)").await?;
+            tx.execute(&set, &[&names]).await
+        };
+        tokio::try_join!(biased; tx.batch_execute(role), set).map_err(lost)?;
         if let (Mode::Write, [tenant]) = (mode, tenants) {
-            // The row may not be there yet; then this lock alone orders those who would make it.
-            let lock = tx
-                .prepare_cached("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
-                .await
-                .map_err(lost)?;
-            tx.execute(&lock, &[&tenant.as_str()]).await.map_err(lost)?;
-            let lock = tx
-                .prepare_cached("SELECT 1 FROM journal WHERE tenant = $1 FOR UPDATE")
-                .await
-                .map_err(lost)?;
-            tx.execute(&lock, &[&tenant.as_str()]).await.map_err(lost)?;
+            Self::lock(&tx, tenant).await.map_err(lost)?;
         }
         Ok(tx)
+    }
+
+    /// Locks a tenant's counter. The row may not be there yet; then the first lock alone orders those
+    /// who would make it.
+    async fn lock(tx: &Transaction<'_>, tenant: &TenantId) -> std::result::Result<(), tokio_postgres::Error> {
+        let name = tx.prepare_cached("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))").await?;
+        let row = tx.prepare_cached("SELECT 1 FROM journal WHERE tenant = $1 FOR UPDATE").await?;
+        let values: Values<'_> = &[&tenant.as_str()];
+        tokio::try_join!(biased; tx.execute(&name, values), tx.execute(&row, values))?;
+        Ok(())
     }
 }
 

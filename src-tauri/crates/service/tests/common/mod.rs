@@ -206,6 +206,7 @@ impl Laptop {
             fill: BTreeMap::new(),
             held: vec![],
             rebuild: vec![],
+            most: None,
         }
     }
 
