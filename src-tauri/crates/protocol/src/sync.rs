@@ -87,6 +87,23 @@ pub struct SyncRequest {
     pub most: Option<u64>,
 }
 
+/// The content encoding of a reply to a push: zstd with [`SyncRequest::prefix`] before it. Whoever asks
+/// for it takes plain zstd too.
+pub const AFTER_REQUEST: &str = "zstd-after";
+
+impl SyncRequest {
+    /// What both sides hold once the request has arrived: its `body` as plain JSON, and the hash of
+    /// each op it pushes. The reply repeats most of it, hashes and salts above all, which nothing
+    /// else would make shorter.
+    pub fn prefix(&self, body: Vec<u8>) -> Vec<u8> {
+        let mut prefix = body;
+        for op in self.push.iter().flat_map(|run| &run.ops) {
+            prefix.extend_from_slice(op.hash().to_string().as_bytes());
+        }
+        prefix
+    }
+}
+
 /// A device's signature over a run, and the hashes of those of its ops that are not in this page:
 /// refused ones, ones in another page, or ones in whose place other bytes stand there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

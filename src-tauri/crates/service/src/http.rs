@@ -3,8 +3,9 @@
 //! Handlers block, so each runs on a blocking thread. A request that is cut off there still ends
 //! its transaction; its sender repeats it and gets the same receipts.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,12 +20,14 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use cairn_domain::TenantId;
 use cairn_protocol::auth::{DEVICE_HEADER, NONCE_HEADER, SIGNATURE_HEADER, SignInRequest, signature_of};
+use cairn_protocol::sync::{AFTER_REQUEST, SyncRequest};
 use cairn_protocol::{ApiError, MAX_REQUEST, code};
 use futures_util::Stream;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 use tower_http::timeout::TimeoutLayer;
+use zstd::stream::raw::CParameter;
 
 use crate::error::{Error, Result};
 use crate::handlers::{auth, blobs, heads, sign_in, sync};
@@ -39,6 +42,10 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_secs(3);
 /// Replies smaller than this are not worth compressing.
 const COMPRESS_FROM: usize = 512;
+/// How hard zstd tries: its default.
+const LEVEL: i32 = 3;
+/// How far back a reply may repeat a request, as a power of two: 64 MiB, which every decoder takes.
+const MAX_REACH: u32 = 26;
 
 /// What the routes share.
 #[derive(Clone)]
@@ -153,33 +160,63 @@ async fn wire(body: Body) -> std::result::Result<Bytes, ApiError> {
     axum::body::to_bytes(body, MAX_WIRE).await.map_err(too_large)
 }
 
-/// Decompresses and reads a body.
-fn read<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T> {
-    let bad = |e: String| Error::api(code::BAD_REQUEST, format!("The request's body cannot be read: {e}."));
+fn unreadable(why: impl std::fmt::Display) -> Error {
+    Error::api(code::BAD_REQUEST, format!("The request's body cannot be read: {why}."))
+}
+
+/// Decompresses a body.
+fn plain<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Cow<'a, [u8]>> {
     let compressed = headers.get(header::CONTENT_ENCODING).is_some_and(|v| v == "zstd");
     if !compressed {
-        return serde_json::from_slice(body).map_err(|e| bad(e.to_string()));
+        return Ok(Cow::Borrowed(body));
     }
-    let decoder = zstd::stream::read::Decoder::new(body).map_err(|e| bad(e.to_string()))?;
+    let decoder = zstd::stream::read::Decoder::new(body).map_err(unreadable)?;
     let mut plain = Vec::new();
-    decoder.take(MAX_REQUEST as u64 + 1).read_to_end(&mut plain).map_err(|e| bad(e.to_string()))?;
+    decoder.take(MAX_REQUEST as u64 + 1).read_to_end(&mut plain).map_err(unreadable)?;
     if plain.len() > MAX_REQUEST {
         return Err(Error::api(code::TOO_LARGE, format!("The request has more than {MAX_REQUEST} bytes.")));
     }
-    serde_json::from_slice(&plain).map_err(|e| bad(e.to_string()))
+    Ok(Cow::Owned(plain))
+}
+
+/// Decompresses and reads a body.
+fn read<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T> {
+    serde_json::from_slice(&plain(headers, body)?).map_err(unreadable)
+}
+
+/// Whether whoever asks takes this encoding.
+fn takes(headers: &HeaderMap, encoding: &str) -> bool {
+    let named = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|v| v.to_str().ok());
+    named.flat_map(|v| v.split(',')).any(|v| v.trim() == encoding)
 }
 
 fn reply<T: Serialize>(headers: &HeaderMap, value: &T) -> Result<Response> {
     let json = serde_json::to_vec(value)?;
-    let takes = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|v| v.to_str().ok());
-    let zstd = takes.flat_map(|v| v.split(',')).any(|v| v.trim() == "zstd");
     let json_type = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if !zstd || json.len() < COMPRESS_FROM {
+    if !takes(headers, "zstd") || json.len() < COMPRESS_FROM {
         return Ok(([json_type], json).into_response());
     }
-    let packed = zstd::encode_all(json.as_slice(), 3)?;
+    let packed = zstd::encode_all(json.as_slice(), LEVEL)?;
     let encoding = (header::CONTENT_ENCODING, HeaderValue::from_static("zstd"));
     Ok(([json_type, encoding], packed).into_response())
+}
+
+/// A reply that goes on where the request ended; see [`AFTER_REQUEST`].
+fn reply_after<T: Serialize>(prefix: &[u8], value: &T) -> Result<Response> {
+    let json = serde_json::to_vec(value)?;
+    let mut encoder = zstd::stream::write::Encoder::with_ref_prefix(Vec::new(), LEVEL, prefix)?;
+    // What it repeats must lie within reach, from the first byte of the request on, and be found there:
+    // a place in the table for every other byte or so, hashes and salts are short.
+    let reach = (prefix.len() + json.len()).max(1 << 10).next_power_of_two().ilog2().min(MAX_REACH);
+    let places = reach.saturating_sub(2).max(16);
+    for parameter in [CParameter::WindowLog(reach), CParameter::HashLog(places), CParameter::ChainLog(places)]
+    {
+        encoder.set_parameter(parameter)?;
+    }
+    encoder.set_pledged_src_size(Some(json.len() as u64))?;
+    encoder.write_all(&json)?;
+    let encoding = (header::CONTENT_ENCODING, HeaderValue::from_static(AFTER_REQUEST));
+    Ok(([encoding], encoder.finish()?).into_response())
 }
 
 /// A request with everything its signature covers.
@@ -278,8 +315,13 @@ async fn synchronise(
     body: Body,
 ) -> Response {
     signed(&app, method, uri, headers, body, |service, caller, headers, body, ask| {
-        let request = read(headers, body)?;
-        reply(headers, &sync::sync(service, caller, &request, ask)?)
+        let plain = plain(headers, body)?;
+        let request: SyncRequest = serde_json::from_slice(&plain).map_err(unreadable)?;
+        let answer = sync::sync(service, caller, &request, ask)?;
+        if takes(headers, AFTER_REQUEST) {
+            return reply_after(&request.prefix(plain.into_owned()), &answer);
+        }
+        reply(headers, &answer)
     })
     .await
 }

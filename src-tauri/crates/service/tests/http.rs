@@ -454,13 +454,17 @@ impl Writer {
     }
 
     fn comment(&mut self) -> PushRun {
+        let op = self.said("a word");
+        self.laptop.run(&self.tenant, vec![op])
+    }
+
+    fn said(&mut self, text: &str) -> SealedOp {
         let change = Change::CommentAdded {
             on: common::item(&common::free_items()[0]),
-            text: "a word".into(),
+            text: text.to_owned(),
             visibility: cairn_domain::change::Visibility::Client,
         };
-        let op = self.laptop.op(&self.tenant, change, BTreeMap::new());
-        self.laptop.run(&self.tenant, vec![op])
+        self.laptop.op(&self.tenant, change, BTreeMap::new())
     }
 
     fn all_is_there(&mut self, journal: &BTreeMap<OpId, u64>) {
@@ -468,6 +472,38 @@ impl Writer {
             assert_eq!(receipt.outcome, Outcome::Accepted { seq: journal[&receipt.op] });
         }
     }
+}
+
+#[test]
+fn a_reply_to_a_push_may_go_on_where_the_request_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = data(dir.path());
+    let race = race(&place);
+    let running = serve(&place, &[]);
+    let mut writer = Writer::sign_in(&running.address, &race, 20);
+    let ops = (0..40).map(|n| writer.said(&format!("word {n}"))).collect();
+    let run = writer.laptop.run(&writer.tenant, ops);
+    let body = json!({ "v": 1, "known": { "list": [] }, "push": [run] }).to_string();
+    let mut ask = |takes| {
+        let reply = writer.client.signed("POST", "/v1/sync", &[("accept-encoding", takes)], body.as_bytes());
+        assert_eq!(reply.status, 200);
+        reply.body
+    };
+    // The first takes the ops in, the others hear the same again.
+    ask("zstd");
+    let (plain, alone, after) = (ask("identity"), ask("zstd"), ask("zstd-after"));
+    let request: SyncRequest = serde_json::from_str(&body).unwrap();
+    let prefix = request.prefix(body.clone().into_bytes());
+    let mut read = Vec::new();
+    let mut decoder = zstd::Decoder::with_ref_prefix(after.as_slice(), &prefix).unwrap();
+    decoder.read_to_end(&mut read).unwrap();
+    let reply = |bytes: &[u8]| serde_json::from_slice::<SyncReply>(bytes).unwrap();
+    assert_eq!(reply(&read), reply(&plain));
+    assert_eq!(reply(&zstd::decode_all(alone.as_slice()).unwrap()), reply(&plain));
+    // A hash of 32 and a salt of 16 bytes each, which nothing compresses.
+    assert!(after.len() + 40 * (32 + 16) < alone.len(), "{} and {} bytes", after.len(), alone.len());
+    // Without the request it is nothing.
+    assert!(zstd::decode_all(after.as_slice()).is_err());
 }
 
 #[test]

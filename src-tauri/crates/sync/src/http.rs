@@ -11,7 +11,7 @@ use cairn_protocol::auth::{
     DEVICE_HEADER, Hello, NONCE_HEADER, SIGNATURE_HEADER, SignInReply, SignInRequest, enrolment_message,
     request_message, signature_header,
 };
-use cairn_protocol::sync::{HeadsReply, SyncReply, SyncRequest};
+use cairn_protocol::sync::{AFTER_REQUEST, HeadsReply, SyncReply, SyncRequest};
 use cairn_protocol::{ApiError, code, updates};
 use reqwest::{Method, Url};
 use serde::Serialize;
@@ -127,8 +127,7 @@ impl Client {
     /// `unreachable`, or what the service answers.
     pub async fn hello(&self) -> Result<Hello, ApiError> {
         let reply = self.http.get(self.url("/v1/hello")?).send().await.map_err(unreachable)?;
-        let (_, bytes) = read(reply).await?;
-        decode(&bytes)
+        decode(&receive(reply).await?.body()?)
     }
 
     /// Signs in and enrols `device_key`; `sign` signs with it.
@@ -154,8 +153,7 @@ impl Client {
         let body = encode(&request)?;
         let sent =
             self.http.post(self.url("/v1/sign-in")?).header("content-type", "application/json").body(body);
-        let (_, bytes) = read(sent.send().await.map_err(unreachable)?).await?;
-        decode(&bytes)
+        decode(&receive(sent.send().await.map_err(unreachable)?).await?.body()?)
     }
 
     /// One round of synchronisation.
@@ -163,7 +161,12 @@ impl Client {
     /// # Errors
     /// `unreachable`, or what the service answers.
     pub async fn sync(&mut self, request: &SyncRequest) -> Result<SyncReply, ApiError> {
-        self.signed(Method::POST, "/v1/sync", encode(request)?).await
+        let body = encode(request)?;
+        if request.push.is_empty() {
+            return self.signed(Method::POST, "/v1/sync", body).await;
+        }
+        let received = self.exchange(&Method::POST, "/v1/sync", &body, AFTER_REQUEST).await?;
+        decode(&received.body_after(|| request.prefix(body))?)
     }
 
     /// The service's heads at some places of a journal.
@@ -189,11 +192,11 @@ impl Client {
     /// # Errors
     /// `unreachable`, or what the service answers.
     pub async fn events(&mut self) -> Result<reqwest::Response, ApiError> {
-        let reply = self.send(&Method::GET, "/v1/events", &[]).await?;
+        let reply = self.send(&Method::GET, "/v1/events", &[], "zstd").await?;
         if reply.status().is_success() {
             return Ok(reply);
         }
-        Err(read(reply)
+        Err(receive(reply)
             .await
             .map_or_else(|e| e, |_| ApiError::new(code::INTERNAL, "The service sent no stream.")))
     }
@@ -234,13 +237,21 @@ impl Client {
         path: &str,
         body: Vec<u8>,
     ) -> Result<T, ApiError> {
-        let first = self.send(&method, path, &body).await?;
-        let result = match read(first).await {
-            // The nonce was too old; the refusal brought a fresh one.
-            Err(e) if e.code == code::BAD_NONCE => read(self.send(&method, path, &body).await?).await,
+        decode(&self.exchange(&method, path, &body, "zstd").await?.body()?)
+    }
+
+    /// Sends a request, once more where its nonce was too old: the refusal brings a fresh one.
+    async fn exchange(
+        &mut self,
+        method: &Method,
+        path: &str,
+        body: &[u8],
+        takes: &str,
+    ) -> Result<Received, ApiError> {
+        match receive(self.send(method, path, body, takes).await?).await {
+            Err(e) if e.code == code::BAD_NONCE => receive(self.send(method, path, body, takes).await?).await,
             other => other,
-        };
-        decode(&result?.1)
+        }
     }
 
     async fn send(
@@ -248,6 +259,7 @@ impl Client {
         method: &Method,
         path: &str,
         body: &[u8],
+        takes: &str,
     ) -> Result<reqwest::Response, ApiError> {
         let nonce = self.nonce.clone().unwrap_or_default();
         let signer =
@@ -260,7 +272,7 @@ impl Client {
             .header(DEVICE_HEADER, signer.device.as_str())
             .header(NONCE_HEADER, nonce)
             .header(SIGNATURE_HEADER, signature_header(&signature))
-            .header("accept-encoding", "zstd");
+            .header("accept-encoding", takes);
         if packed {
             request = request.header("content-encoding", "zstd");
         }
@@ -322,15 +334,46 @@ async fn capped(
     Ok(bytes)
 }
 
-async fn read(reply: reqwest::Response) -> Result<(reqwest::StatusCode, Vec<u8>), ApiError> {
-    let status = reply.status();
-    let packed = reply.headers().get("content-encoding").is_some_and(|v| v == "zstd");
-    let bytes = reply.bytes().await.map_err(unreachable)?;
-    let bytes = if packed { unpack(&bytes, MAX_REPLY)? } else { bytes.to_vec() };
-    if status.is_success() {
-        return Ok((status, bytes));
+/// What came back with success, as it went over the wire.
+struct Received {
+    encoding: Encoding,
+    bytes: Vec<u8>,
+}
+
+enum Encoding {
+    Plain,
+    Zstd,
+    AfterRequest,
+}
+
+impl Received {
+    fn body(self) -> Result<Vec<u8>, ApiError> {
+        self.body_after(Vec::new)
     }
-    Err(serde_json::from_slice(&bytes).unwrap_or_else(|_| {
+
+    /// The body; `prefix` is made where it goes on from there.
+    fn body_after(self, prefix: impl FnOnce() -> Vec<u8>) -> Result<Vec<u8>, ApiError> {
+        match self.encoding {
+            Encoding::Plain => Ok(self.bytes),
+            Encoding::Zstd => unpack(&self.bytes, &[], MAX_REPLY),
+            Encoding::AfterRequest => unpack(&self.bytes, &prefix(), MAX_REPLY),
+        }
+    }
+}
+
+async fn receive(reply: reqwest::Response) -> Result<Received, ApiError> {
+    let status = reply.status();
+    let encoding = match reply.headers().get("content-encoding").and_then(|v| v.to_str().ok()) {
+        Some("zstd") => Encoding::Zstd,
+        Some(AFTER_REQUEST) => Encoding::AfterRequest,
+        _ => Encoding::Plain,
+    };
+    let bytes = reply.bytes().await.map_err(unreachable)?.to_vec();
+    let received = Received { encoding, bytes };
+    if status.is_success() {
+        return Ok(received);
+    }
+    Err(serde_json::from_slice(&received.body()?).unwrap_or_else(|_| {
         ApiError::new(
             code::UNREACHABLE,
             format!("What answered is not a Cairn service (HTTP {}).", status.as_u16()),
@@ -338,10 +381,11 @@ async fn read(reply: reqwest::Response) -> Result<(reqwest::StatusCode, Vec<u8>)
     }))
 }
 
-fn unpack(bytes: &[u8], most: u64) -> Result<Vec<u8>, ApiError> {
+fn unpack(bytes: &[u8], prefix: &[u8], most: u64) -> Result<Vec<u8>, ApiError> {
     let bad = |_| ApiError::new(code::UNREACHABLE, "The reply was cut or changed on its way.");
     let mut out = Vec::new();
-    zstd::Decoder::new(bytes).map_err(bad)?.take(most + 1).read_to_end(&mut out).map_err(bad)?;
+    let decoder = zstd::Decoder::with_ref_prefix(bytes, prefix).map_err(bad)?;
+    decoder.take(most + 1).read_to_end(&mut out).map_err(bad)?;
     if out.len() as u64 > most {
         return Err(ApiError::new(code::TOO_LARGE, "The reply is larger than this version takes."));
     }
@@ -381,8 +425,8 @@ mod tests {
     fn a_reply_that_unpacks_beyond_the_cap_is_refused() {
         let bomb = zstd::encode_all(&vec![0; 100_000][..], 3).unwrap();
         assert!(bomb.len() < 100);
-        assert_eq!(unpack(&bomb, 100_000).unwrap().len(), 100_000);
-        assert_eq!(unpack(&bomb, 99_999).unwrap_err().code, code::TOO_LARGE);
-        assert_eq!(unpack(&bomb[..bomb.len() / 2], 100_000).unwrap_err().code, code::UNREACHABLE);
+        assert_eq!(unpack(&bomb, &[], 100_000).unwrap().len(), 100_000);
+        assert_eq!(unpack(&bomb, &[], 99_999).unwrap_err().code, code::TOO_LARGE);
+        assert_eq!(unpack(&bomb[..bomb.len() / 2], &[], 100_000).unwrap_err().code, code::UNREACHABLE);
     }
 }
