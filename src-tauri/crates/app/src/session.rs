@@ -247,7 +247,7 @@ impl Session {
     /// `bad_credentials`, `unreachable`, `bad_server`, `rate_limited`; `other_person` where unsent
     /// work of somebody else lies here; `other_service` where the service's key is not the pinned one.
     pub async fn sign_in(&self, server: &str, name: &str, password: &str, now: Time) -> Result<Identity> {
-        let client = self.network.client(server, None, None)?;
+        let mut client = self.network.client(server, None, None)?;
         // Nothing is made on this computer for an address or a name that does not work out.
         let existing = if self.profile.exists() {
             self.open()?;
@@ -256,11 +256,11 @@ impl Session {
             None
         };
         let mut key = self.device_key(existing.as_ref())?;
-        let reply = match enrol(&client, name, password, &key).await {
+        let reply = match enrol(&mut client, name, password, &key).await {
             // Signed out, retired or copied meanwhile: this computer becomes a new device.
             Err(error) if error.code == code::DEVICE_RETIRED => {
                 key = fresh_key()?;
-                enrol(&client, name, password, &key).await?
+                enrol(&mut client, name, password, &key).await?
             }
             other => other?,
         };
@@ -286,6 +286,7 @@ impl Session {
             desk.store.enrol(identity.clone(), key).map_err(store)?;
             desk.store.set_signed_out(false).map_err(store)
         })?;
+        self.keep_nonce(&client);
         Ok(identity)
     }
 
@@ -517,13 +518,11 @@ fn public_key(key: &SigningKey) -> String {
     hex::encode(key.verifying_key().to_bytes())
 }
 
-async fn enrol(client: &Client, name: &str, password: &str, key: &SigningKey) -> Result<SignInReply> {
+async fn enrol(client: &mut Client, name: &str, password: &str, key: &SigningKey) -> Result<SignInReply> {
     let sign = |message: &cairn_domain::Hash| cairn_domain::op::sign_message(key, message);
     client.sign_in(name, password, &public_key(key), sign).await
 }
 
-/// A first sync of many tenants may need several attempts: what was received is kept, and the next
-/// one goes on from there. Only where nothing came at all is the service out of reach.
 /// Whether an attempt says nothing against the line: it ended, or there was no line at all.
 fn came_through(attempt: &std::result::Result<Result<Report>, tokio::time::error::Elapsed>) -> bool {
     match attempt {
@@ -533,6 +532,8 @@ fn came_through(attempt: &std::result::Result<Result<Report>, tokio::time::error
     }
 }
 
+/// A first sync of many tenants may need several attempts: what was received is kept, and the next
+/// one goes on from there. Only where nothing came at all is the service out of reach.
 fn out_of_time(engine: &Engine) -> Result<Report> {
     if engine.report().requests > 0 {
         return Ok(engine.report().clone());

@@ -130,12 +130,12 @@ impl Client {
         decode(&receive(reply).await?.body()?)
     }
 
-    /// Signs in and enrols `device_key`; `sign` signs with it.
+    /// Signs in and enrols `device_key`; `sign` signs with it. The reply brings the device's first nonce.
     ///
     /// # Errors
     /// `bad_credentials`, `rate_limited`, `account_disabled`, `unreachable`.
     pub async fn sign_in(
-        &self,
+        &mut self,
         name: &str,
         password: &str,
         device_key: &str,
@@ -153,7 +153,9 @@ impl Client {
         let body = encode(&request)?;
         let sent =
             self.http.post(self.url("/v1/sign-in")?).header("content-type", "application/json").body(body);
-        decode(&receive(sent.send().await.map_err(unreachable)?).await?.body()?)
+        let reply = sent.send().await.map_err(unreachable)?;
+        self.note_nonce(&reply);
+        decode(&receive(reply).await?.body()?)
     }
 
     /// One round of synchronisation.
@@ -281,10 +283,14 @@ impl Client {
             request = request.body(body);
         }
         let reply = request.send().await.map_err(unreachable)?;
+        self.note_nonce(&reply);
+        Ok(reply)
+    }
+
+    fn note_nonce(&mut self, reply: &reqwest::Response) {
         if let Some(next) = reply.headers().get(NONCE_HEADER).and_then(|v| v.to_str().ok()) {
             self.nonce = Some(next.to_owned());
         }
-        Ok(reply)
     }
 
     fn url(&self, path: &str) -> Result<Url, ApiError> {

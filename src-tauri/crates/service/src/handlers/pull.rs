@@ -267,9 +267,12 @@ fn next_rows(tx: &mut dyn TenantTx, after: u64, most: usize) -> Result<Vec<Entry
     Ok(rows)
 }
 
-/// The entries just before a place, at most `most`, newest last.
+/// The entries just before a place, at most `most`, newest last; a few more where that is all of them.
 fn rows_before(tx: &mut dyn TenantTx, before: u64, most: usize) -> Result<Vec<EntryRow>> {
-    let after = before.saturating_sub(1 + most as u64);
+    let after = match before.saturating_sub(1 + most as u64) {
+        few if few <= most as u64 / 10 => 0,
+        after => after,
+    };
     let wanted = usize::try_from(before.saturating_sub(1).saturating_sub(after)).unwrap_or(0);
     let rows = tx.entries(after, wanted)?;
     let mut bytes = 0;
