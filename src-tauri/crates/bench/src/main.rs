@@ -16,6 +16,7 @@ mod report;
 mod simulator;
 mod stage;
 mod sync;
+mod windows;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -59,6 +60,8 @@ enum Slice {
     Simulator,
     /// From 10 to 1,000 tenants and from 1,000 to 1,000,000 ops.
     Growth,
+    /// The real window against an empty one.
+    Windows,
     /// References, in a process of their own; see [`child`].
     #[value(hide = true)]
     BareWrites,
@@ -109,6 +112,7 @@ fn measure(slice: Slice, work: &Path, tools: &Path, size: Size) -> Result<Report
         Slice::Service => pushes::run(work, size),
         Slice::Simulator => simulator::run(size),
         Slice::Growth => growth::run(work, size),
+        Slice::Windows => windows::run(work, size),
         Slice::BareWrites | Slice::BareTrips | Slice::Queries => bail!("this slice belongs to another"),
     }
 }

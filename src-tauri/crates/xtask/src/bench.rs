@@ -16,7 +16,9 @@ use crate::{graph, shell};
 const PROGRAM: &str = "cairn-bench";
 
 /// What it needs beside it.
-const PROGRAMS: &[&str] = &[PROGRAM, "cairn-service", "sim"];
+const PROGRAMS: &[&str] = &[PROGRAM, "cairn", "cairn-service", "sim"];
+/// What the window is held against.
+const EMPTY_WINDOW: &str = "empty-window";
 
 /// Parts of the page in its order, each one run of [`PROGRAM`]: name and heading.
 const SLICES: &[(&str, &str)] = &[
@@ -27,12 +29,13 @@ const SLICES: &[(&str, &str)] = &[
     ("service", "The service"),
     ("simulator", "The simulator"),
     ("growth", "How it grows"),
+    ("windows", "The window"),
 ];
 
 /// See `cargo xtask bench --help`.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Options {
-    /// Measure only these: write, sync, anki, cipher, service, simulator, growth. The page keeps what
+    /// Measure only these: write, sync, anki, cipher, service, simulator, growth, windows. The page keeps what
     /// earlier runs of this checkout measured of the others.
     #[arg(long, value_name = "SLICE", value_delimiter = ',')]
     pub only: Vec<String>,
@@ -89,7 +92,7 @@ fn build(target: &Path, quick: bool) -> Result<PathBuf> {
     let mut cargo = shell::cargo();
     // The whole workspace's choice of features: what is measured is what ships.
     cargo.args(["build", "--locked", "--workspace"]);
-    cargo.args(PROGRAMS.iter().flat_map(|program| ["--bin", program]));
+    cargo.args(PROGRAMS.iter().flat_map(|program| ["--bin", program])).args(["--example", EMPTY_WINDOW]);
     if !quick {
         cargo.arg("--release");
     }
