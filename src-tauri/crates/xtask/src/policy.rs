@@ -250,7 +250,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (SERVICE, &[IMPORTS, PROTOCOL, DOMAIN]),
     (TESTKIT, &[APP, SYNC, IMPORTS, DIAGNOSTICS, STORE, SERVICE, PROTOCOL, DOMAIN]),
     ("cairn-tests", &[TESTKIT, APP, SYNC, IMPORTS, DIAGNOSTICS, STORE, SERVICE, PROTOCOL, DOMAIN, "xtask"]),
-    ("cairn-bench", &[APP, SYNC, IMPORTS, DIAGNOSTICS, STORE, SERVICE, PROTOCOL, DOMAIN]),
+    ("cairn-bench", &[APP, SYNC, IMPORTS, DIAGNOSTICS, STORE, SERVICE, PROTOCOL, DOMAIN, "cairn-tests"]),
     ("xtask", &[]),
 ];
 
