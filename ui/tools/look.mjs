@@ -103,6 +103,18 @@ const SCREENS = [
   { name: "upgrade-none", hash: checklist, act: (page) => page.click(id("upgrade-open")) },
   { name: "sync", hash: "#/sync", act: (page) => page.focus(id("conflict-1")) },
   { name: "sync-edit", hash: "#/sync", act: (page) => page.click(id("edit")) },
+  {
+    name: "sync-edit-status",
+    scene: "refused",
+    hash: "#/sync",
+    act: (page) => page.click(`${id("edit")} >> nth=0`),
+  },
+  {
+    name: "sync-edit-owner",
+    scene: "refused",
+    hash: "#/sync",
+    act: (page) => page.click(`${id("edit")} >> nth=1`),
+  },
   { name: "sync-many", scene: "disputed", hash: "#/sync" },
   {
     name: "sync-settle",
@@ -110,6 +122,8 @@ const SCREENS = [
     hash: "#/sync",
     act: (page) => page.click(id("settle-mine")),
   },
+  { name: "playbook-opened", scene: "opened", hash: "#/today", act: waitForDialog },
+  { name: "playbook-opened-bad", scene: "opened-bad", hash: "#/today", act: waitForDialog },
   { name: "sync-manager", scene: "manager", hash: "#/sync" },
   { name: "sync-empty", scene: "clean", hash: "#/sync" },
   { name: "palette", hash: "#/tenants", act: openPalette },
@@ -148,6 +162,30 @@ const SCREENS = [
   },
   { name: "zoom-item", hash: item("configure-sso"), width: 640, height: 400 },
   { name: "zoom-sync", hash: "#/sync", width: 640, height: 400 },
+  {
+    name: "zoom-sync-edit",
+    scene: "refused",
+    hash: "#/sync",
+    act: (page) => page.click(`${id("edit")} >> nth=0`),
+    width: 640,
+    height: 400,
+  },
+  {
+    name: "zoom-sync-settle",
+    scene: "disputed",
+    hash: "#/sync",
+    act: (page) => page.click(id("settle-mine")),
+    width: 640,
+    height: 400,
+  },
+  {
+    name: "zoom-playbook-opened",
+    scene: "opened-bad",
+    hash: "#/today",
+    act: waitForDialog,
+    width: 640,
+    height: 400,
+  },
   { name: "zoom-today", hash: "#/today", width: 640, height: 400 },
   { name: "zoom-history", hash: "#/history", width: 640, height: 400 },
   { name: "zoom-history-revert", hash: "#/history", act: revertSpan, width: 640, height: 400 },
@@ -155,6 +193,10 @@ const SCREENS = [
   { name: "zoom-sign-in", scene: "sign-in", width: 640, height: 400 },
   { name: "zoom-sign-in-unsent", scene: "revoked", width: 640, height: 400 },
 ];
+
+function waitForDialog(page) {
+  return page.waitForSelector('[role="dialog"]');
+}
 
 /** Selects a few items, among them one with a check, and presses a key. */
 async function selectItems(page, key) {

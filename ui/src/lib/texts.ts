@@ -533,7 +533,8 @@ export const texts = {
     tenant: "Tenant to start it in",
     nowhere:
       "Every tenant on this computer has a project already, so there is none to start it in.",
-    go: "Go on to its start",
+    bad: "Put the file right, then open it again.",
+    go: "Continue",
   },
 
   upgrade: {

@@ -785,6 +785,27 @@ export function refused(now: Date): QueueRow[] {
   ];
 }
 
+/** Refused changes of the kinds that are edited in other fields than a day. */
+export function refusedOfEachKind(now: Date): QueueRow[] {
+  return refused(now).flatMap((row) => [
+    {
+      ...row,
+      op: "t-river/d1/9",
+      summary: "Connect rostering: Blocked",
+      problem:
+        "A blocked item names what it waits for. Say which export is missing and who sends it.",
+      edit: { field: "status", status: "blocked", reason: "Waiting for the vendor" },
+    },
+    {
+      ...row,
+      op: "t-river/d1/10",
+      summary: "Configure policies: owner mara.okafor",
+      problem: "This person does not write this tenant.",
+      edit: { field: "owner", value: { account: "mara.okafor" } },
+    },
+  ]);
+}
+
 /** Work of a colleague who was unassigned meanwhile. */
 export function held(now: Date): QueueRow[] {
   return [

@@ -26,6 +26,7 @@ import {
   PLAYBOOKS,
   plainPhases,
   refused,
+  refusedOfEachKind,
   riverPhases,
   tenantRow,
   upgradePlan,
@@ -905,7 +906,7 @@ export function fakeFromAddress(search: string): FakeHost {
   const scene = asked.get("scene") ?? "";
   const now = asked.get("now");
   const session = SESSIONS[scene];
-  return new FakeHost({
+  const host = new FakeHost({
     ...(now === null ? {} : { now: new Date(now) }),
     ...(session === undefined ? {} : { session }),
     data: scene === "empty" ? "empty" : scene === "clean" ? "clean" : "full",
@@ -919,4 +920,10 @@ export function fakeFromAddress(search: string): FakeHost {
     manager: scene === "manager",
     disputed: scene === "disputed",
   });
+  if (scene === "refused") host.refused = refusedOfEachKind(host.now);
+  if (scene.startsWith("opened")) {
+    const source = scene === "opened-bad" ? "fault" : "good";
+    host.opened = { name: "library-pilot.playbook.toml", source };
+  }
+  return host;
 }

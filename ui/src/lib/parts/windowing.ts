@@ -3,8 +3,10 @@
 /** Lists up to this length are rendered whole. */
 export const WHOLE_UP_TO = 300;
 
-/** A row to render, or an empty stretch in its place, in pixels. */
-export type Piece = { kind: "row"; index: number } | { kind: "gap"; key: string; height: number };
+/** A row to render, or an empty stretch in its place, in pixels. The key names its element. */
+export type Piece =
+  | { kind: "row"; key: string; index: number }
+  | { kind: "gap"; key: string; height: number };
 
 /** Where each row starts, and the total height at the end. */
 export function offsets(count: number, height: (index: number) => number): number[] {
@@ -28,10 +30,10 @@ export function rowAt(starts: number[], y: number): number {
 }
 
 /**
- * The pieces of a list of `starts.length - 1` rows of which the stretch from `top` to `bottom` is
- * seen. The row `pinned` is always there, since it may hold the focus.
+ * The rows of a list of `starts.length - 1` of which the stretch from `top` to `bottom` is seen.
+ * The row `pinned` is always there, since it may hold the focus.
  */
-export function pieces(starts: number[], top: number, bottom: number, pinned: number): Piece[] {
+export function rowsSeen(starts: number[], top: number, bottom: number, pinned: number): number[] {
   const count = starts.length - 1;
   if (count <= 0) return [];
   const wanted: number[] = [];
@@ -40,17 +42,40 @@ export function pieces(starts: number[], top: number, bottom: number, pinned: nu
   if (pinned >= 0 && pinned < first) wanted.push(pinned);
   for (let index = first; index <= last; index += 1) wanted.push(index);
   if (pinned > last && pinned < count) wanted.push(pinned);
-  return withGaps(starts, wanted, count);
+  return wanted;
 }
 
-function withGaps(starts: number[], wanted: number[], count: number): Piece[] {
+/** The `rows` in their elements, with gaps where the others would stand. */
+export function pieces(starts: number[], rows: number[], elements: Elements): Piece[] {
+  const count = starts.length - 1;
   const result: Piece[] = [];
+  let gaps = 0;
   let next = 0;
-  for (const index of [...wanted, count]) {
+  for (const index of [...rows, count]) {
     const height = (starts[index] ?? 0) - (starts[next] ?? 0);
-    if (height > 0) result.push({ kind: "gap", key: `gap-${next}`, height });
-    if (index < count) result.push({ kind: "row", index });
+    if (height > 0) result.push({ kind: "gap", key: `gap-${gaps++}`, height });
+    if (index < count) result.push({ kind: "row", key: `row-${elements.get(index)}`, index });
     next = index + 1;
   }
   return result;
+}
+
+/** Which element stands for which row: the element's number by the row's index. */
+export type Elements = ReadonlyMap<number, number>;
+
+/**
+ * Gives `rows` their elements. A row keeps the one it has; a new row takes over one that another
+ * has left, which costs a third of making one. The element of the row `held` is not handed on: it
+ * has the focus, and what is pressed next must not fall on another row.
+ */
+export function recycle(before: Elements, rows: number[], held: number): Elements {
+  const wanted = new Set(rows);
+  const free = [...before.keys()].filter((row) => !wanted.has(row) && row !== held);
+  let made = Math.max(-1, ...before.values()) + 1;
+  const after = new Map<number, number>();
+  for (const row of rows) {
+    const left = before.has(row) ? row : free.shift();
+    after.set(row, left === undefined ? made++ : (before.get(left) ?? made++));
+  }
+  return after;
 }

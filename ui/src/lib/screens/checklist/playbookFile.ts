@@ -1,6 +1,7 @@
 /** Reading a playbook that somebody chose as a file. The core alone says whether it is good. */
 import type { Fault } from "../../faults";
-import type { PlaybookCheck, PlaybookFacts } from "../../host/types";
+import { asFailure, call } from "../../host/commands";
+import type { PlaybookFacts } from "../../host/types";
 import { texts } from "../../texts";
 
 /** Larger files are not even handed to the core, which refuses playbooks above 512 KiB. */
@@ -19,16 +20,20 @@ export type PlaybookRead = {
   found: PlaybookFaults;
 };
 
-/** Reads a file and lets `check` judge it. Faults point at the field with the id `field`. */
-export async function readPlaybook(
-  file: Blob,
-  field: string,
-  check: (source: string) => Promise<PlaybookCheck>,
-): Promise<PlaybookRead> {
+/** Reads a file and lets the core judge it. Faults point at the field with the id `field`. */
+export async function readPlaybook(file: Blob, field: string | null): Promise<PlaybookRead> {
+  try {
+    return await judged(file, field);
+  } catch (error) {
+    return refused([{ field, message: asFailure(error).message }]);
+  }
+}
+
+async function judged(file: Blob, field: string | null): Promise<PlaybookRead> {
   if (file.size > LARGEST) return refused([{ field, message: texts.playbookFile.tooLarge }]);
   const source = decoded(await file.arrayBuffer());
   if (source === null) return refused([{ field, message: texts.playbookFile.notText }]);
-  const { problems, playbook } = await check(source);
+  const { problems, playbook } = await call("check_playbook", { source });
   if (playbook !== null) return { source, facts: playbook, found: { faults: [], more: 0 } };
   const said = problems.map((one) => texts.playbookFile.fault(one.line, one.column, one.message));
   return refused([...new Set(said)].map((message) => ({ field, message })));
