@@ -6,7 +6,7 @@ use cairn_protocol::updates::target;
 use semver::Version;
 use tauri::utils::config::BundleType;
 use tauri::utils::platform::bundle_type;
-use tauri::{AppHandle, Config};
+use tauri::{AppHandle, Config, Runtime};
 use tauri_plugin_updater::UpdaterExt as _;
 
 use crate::updates::{Install, Off, Way};
@@ -22,7 +22,7 @@ const NOBODY: &str = "https://releases.invalid/";
 ///
 /// # Errors
 /// The reason.
-pub fn way(app: &AppHandle) -> std::result::Result<Way, Off> {
+pub fn way<R: Runtime>(app: &AppHandle<R>) -> std::result::Result<Way, Off> {
     let package = bundle_type().and_then(package_name).ok_or(Off::NotPackaged)?;
     let key = release_key(app.config()).ok_or(Off::NoReleaseKey)?;
     let running = app.package_info().version.to_string();
@@ -51,7 +51,7 @@ fn release_key(config: &Config) -> Option<String> {
 }
 
 /// The plugin checks the package's signature and the version in it once more, then asks the system.
-fn by_plugin(app: AppHandle) -> Install {
+fn by_plugin<R: Runtime>(app: AppHandle<R>) -> Install {
     Box::new(move |release: &Release, package: &[u8]| {
         let failed = |error: tauri_plugin_updater::Error| {
             fault(

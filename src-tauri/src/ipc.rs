@@ -17,8 +17,8 @@ use cairn_app::upgrades::Worked;
 use cairn_protocol::ApiError;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tauri::State;
 use tauri::ipc::Invoke;
+use tauri::{AppHandle, Runtime, State, WebviewWindow};
 
 use crate::shell::Shell;
 use crate::tray::Tray;
@@ -30,7 +30,7 @@ const HISTORY_LENGTH: usize = 1_000;
 macro_rules! commands {
     ($($name:ident),* $(,)?) => {
         /// All commands, for the Tauri builder.
-        pub fn handler() -> impl Fn(Invoke<tauri::Wry>) -> bool + Send + Sync + 'static {
+        pub fn handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send + Sync + 'static {
             tauri::generate_handler![$($name),*]
         }
 
@@ -494,10 +494,10 @@ async fn settings(shell: Host<'_>, request: Nothing) -> Answer<SettingsView> {
 }
 
 #[tauri::command]
-async fn change_settings(
+async fn change_settings<R: Runtime>(
     shell: Host<'_>,
-    tray: State<'_, Arc<Tray>>,
-    window: tauri::WebviewWindow,
+    tray: State<'_, Arc<Tray<R>>>,
+    window: WebviewWindow<R>,
     request: SettingsEdit,
 ) -> Answer<SettingsView> {
     if let Some(wanted) = request.keep_running
@@ -553,7 +553,7 @@ async fn cancel_update(updates: Newer<'_>, request: Nothing) -> Answer<Nothing> 
 
 /// Starts again, so that what was installed runs.
 #[tauri::command]
-async fn restart(app: tauri::AppHandle, request: Nothing) -> Answer<Nothing> {
+async fn restart<R: Runtime>(app: AppHandle<R>, request: Nothing) -> Answer<Nothing> {
     app.request_restart();
     Ok(request)
 }

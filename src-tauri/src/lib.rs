@@ -29,7 +29,10 @@ use cairn_app::{KeyPlace, Session};
 use cairn_domain::Time;
 use chrono::Duration;
 use tauri::window::Color;
-use tauri::{AppHandle, Emitter as _, Manager as _, WebviewWindowBuilder, WindowEvent, async_runtime};
+use tauri::{
+    App, AppHandle, Builder, Emitter as _, Manager as _, Runtime, WebviewWindowBuilder, WindowEvent,
+    async_runtime,
+};
 
 use crate::profile::{OneWindow, Profile};
 use crate::shell::{Shell, Start};
@@ -89,14 +92,25 @@ pub enum Ended {
 ///
 /// # Errors
 /// The profile directory cannot be made, or the system offers no display or web view.
-#[allow(clippy::disallowed_methods, reason = "generate_context! expands to code that may exit")]
 pub fn run(options: Options) -> anyhow::Result<Ended> {
+    let Some(app) = app(Builder::default(), options)? else { return Ok(Ended::OpenAlready) };
+    app.run(|_, _| {});
+    Ok(Ended::Closed)
+}
+
+/// The whole app, ready to run: on the runtime of a real window, or on one without any, over which
+/// tests put the same commands before a browser. `None` where the profile's window is open already.
+///
+/// # Errors
+/// As [`run`].
+#[allow(clippy::disallowed_methods, reason = "generate_context! expands to code that may exit")]
+pub fn app<R: Runtime>(builder: Builder<R>, options: Options) -> anyhow::Result<Option<App<R>>> {
     let lock_after = options.lock_after();
     let playbook = options.playbook.as_deref().map(std::path::absolute).transpose()?;
     let profile = Profile::prepare(options)?;
-    let Some(mine) = profile.take(playbook.as_deref())? else { return Ok(Ended::OpenAlready) };
+    let Some(mine) = profile.take(playbook.as_deref())? else { return Ok(None) };
     let start = Start { lock_after, documents: dirs::document_dir(), playbook };
-    tauri::Builder::default()
+    let app = builder
         .plugin(tauri_plugin_updater::Builder::new().build())
         .setup(move |app| Ok(open(app, &profile, start, mine)?))
         .invoke_handler(ipc::handler())
@@ -108,9 +122,9 @@ pub fn run(options: Options) -> anyhow::Result<Ended> {
                 api.prevent_close();
             }
         })
-        .run(tauri::generate_context!())
+        .build(tauri::generate_context!())
         .context("the window could not be opened")?;
-    Ok(Ended::Closed)
+    Ok(Some(app))
 }
 
 #[allow(clippy::disallowed_methods, reason = "the one place of this program that reads the clock")]
@@ -125,12 +139,17 @@ fn local_now() -> chrono::NaiveDateTime {
 }
 
 /// Whether closing the window only hides it: the settings say so, and there is a way back.
-fn goes_on_in_tray(app: &AppHandle) -> bool {
-    app.state::<Arc<Shell>>().settings().keep_running && app.state::<Arc<Tray>>().is_there()
+fn goes_on_in_tray<R: Runtime>(app: &AppHandle<R>) -> bool {
+    app.state::<Arc<Shell>>().settings().keep_running && app.state::<Arc<Tray<R>>>().is_there()
 }
 
 /// Hands the profile to the commands, shows the window and starts what runs beside it.
-fn open(app: &mut tauri::App, profile: &Profile, start: Start, mine: OneWindow) -> anyhow::Result<()> {
+fn open<R: Runtime>(
+    app: &mut App<R>,
+    profile: &Profile,
+    start: Start,
+    mine: OneWindow,
+) -> anyhow::Result<()> {
     let keys = profile.key_file.clone().map_or(KeyPlace::Keyring, KeyPlace::File);
     let session = Session::new(&profile.directory, keys);
     let handle = app.handle().clone();
@@ -165,7 +184,7 @@ fn open(app: &mut tauri::App, profile: &Profile, start: Start, mine: OneWindow) 
     Ok(())
 }
 
-fn show(app: &tauri::App, web_data: PathBuf, settings: &Settings) -> anyhow::Result<()> {
+fn show<R: Runtime>(app: &App<R>, web_data: PathBuf, settings: &Settings) -> anyhow::Result<()> {
     let theme = settings.theme;
     let windows = &app.config().app.windows;
     let window = windows.iter().find(|window| window.label == MAIN_WINDOW);
@@ -198,21 +217,21 @@ fn first_theme(theme: Theme) -> &'static str {
     }
 }
 
-fn tell(app: &AppHandle) {
+fn tell<R: Runtime>(app: &AppHandle<R>) {
     if let Err(error) = app.emit(CHANGED, ()) {
         // The window is closing; there is nobody to tell.
         tracing::debug!(%error, "the window was not told");
     }
 }
 
-fn tell_playbook(app: &AppHandle) {
+fn tell_playbook<R: Runtime>(app: &AppHandle<R>) {
     if let Err(error) = app.emit(PLAYBOOK, ()) {
         tracing::debug!(%error, "the window was not told of a playbook");
     }
 }
 
 /// Leads the window to what a toast was about; a locked window shows it once it is unlocked.
-fn open_from_toast(app: &AppHandle, opens: Opens) {
+fn open_from_toast<R: Runtime>(app: &AppHandle<R>, opens: Opens) {
     let place = match opens {
         Opens::Place(tenant, entity) => {
             Some(serde_json::json!({ "tenant": tenant.to_string(), "entity": entity.to_string() }))
@@ -224,7 +243,7 @@ fn open_from_toast(app: &AppHandle, opens: Opens) {
     }
 }
 
-fn raise(app: &AppHandle) {
+fn raise<R: Runtime>(app: &AppHandle<R>) {
     if let Some(window) = app.get_webview_window(MAIN_WINDOW) {
         let shown = window.unminimize().and_then(|()| window.show()).and_then(|()| window.set_focus());
         if let Err(error) = shown {

@@ -1,7 +1,7 @@
 //! The tray of desktops that have one. Where the settings say so, Cairn goes on there when its window
 //! is closed; where there is no tray, closing the window ends it, and the settings say that.
 
-use tauri::AppHandle;
+use tauri::{AppHandle, Runtime};
 
 #[cfg(not(target_os = "linux"))]
 pub use elsewhere::Tray;
@@ -21,7 +21,7 @@ mod linux {
     use tokio::sync::Mutex;
     use tokio::time::timeout;
 
-    use super::AppHandle;
+    use super::{AppHandle, Runtime};
     use crate::raise;
     use crate::shell::Shell;
 
@@ -29,15 +29,15 @@ mod linux {
     const PATIENCE: Duration = Duration::from_secs(3);
 
     /// The icon in the tray.
-    pub struct Tray {
-        app: AppHandle,
-        item: Mutex<Option<Handle<Item>>>,
+    pub struct Tray<R: Runtime> {
+        app: AppHandle<R>,
+        item: Mutex<Option<Handle<Item<R>>>>,
         there: Arc<AtomicBool>,
     }
 
-    impl Tray {
+    impl<R: Runtime> Tray<R> {
         /// None is shown until [`Tray::follow`] wants one.
-        pub fn new(app: AppHandle) -> Self {
+        pub fn new(app: AppHandle<R>) -> Self {
             Self { app, item: Mutex::new(None), there: Arc::default() }
         }
 
@@ -71,12 +71,12 @@ mod linux {
         }
     }
 
-    struct Item {
-        app: AppHandle,
+    struct Item<R: Runtime> {
+        app: AppHandle<R>,
         there: Arc<AtomicBool>,
     }
 
-    impl ksni::Tray for Item {
+    impl<R: Runtime> ksni::Tray for Item<R> {
         fn id(&self) -> String {
             self.app.config().identifier.clone()
         }
@@ -96,7 +96,7 @@ mod linux {
 
         fn menu(&self) -> Vec<MenuItem<Self>> {
             vec![
-                entry("Open Cairn", |item| raise(&item.app)),
+                entry("Open Cairn", |item: &mut Self| raise(&item.app)),
                 entry("Sync now", |item| item.app.state::<Arc<Shell>>().nudge()),
                 entry("Lock", |item| {
                     if let Err(error) = item.app.state::<Arc<Shell>>().lock("asked") {
@@ -120,7 +120,7 @@ mod linux {
         }
     }
 
-    fn entry(label: &str, does: impl Fn(&mut Item) + Send + 'static) -> MenuItem<Item> {
+    fn entry<R: Runtime>(label: &str, does: impl Fn(&mut Item<R>) + Send + 'static) -> MenuItem<Item<R>> {
         StandardItem { label: label.to_owned(), activate: Box::new(does), ..StandardItem::default() }.into()
     }
 
@@ -145,15 +145,17 @@ mod linux {
 /// Not built yet for other systems: closing the window ends Cairn there.
 #[cfg(not(target_os = "linux"))]
 mod elsewhere {
-    use super::AppHandle;
+    use std::marker::PhantomData;
+
+    use super::{AppHandle, Runtime};
 
     /// No tray.
-    pub struct Tray;
+    pub struct Tray<R: Runtime>(PhantomData<AppHandle<R>>);
 
-    impl Tray {
+    impl<R: Runtime> Tray<R> {
         /// No tray.
-        pub fn new(_: AppHandle) -> Self {
-            Self
+        pub fn new(_: AppHandle<R>) -> Self {
+            Self(PhantomData)
         }
 
         /// Whether none is wanted.

@@ -117,6 +117,16 @@ impl Window {
         self.gone("conflict-1").await
     }
 
+    /// Takes away what tells of the last change.
+    ///
+    /// # Errors
+    /// It stays.
+    pub async fn click_toast_away(&self) -> Result<()> {
+        let close = "document.querySelector('[data-testid=toast] button:last-of-type')?.click()";
+        self.client.execute(close, vec![]).await?;
+        self.gone("toast").await
+    }
+
     /// Opens an entry of the account menu.
     ///
     /// # Errors

@@ -4,14 +4,17 @@
 //! Everything a helper starts ends with it. What a machine lacks is an error, never a skipped test.
 
 pub mod acts;
+pub mod bridge;
 pub mod ctl;
 pub mod desk;
 pub mod kept;
 pub mod keyring;
+pub mod picture;
 pub mod power;
 pub mod process;
 pub mod rows;
 pub mod service;
+pub mod still;
 pub mod story;
 pub mod tour;
 pub mod tray;

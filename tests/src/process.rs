@@ -135,6 +135,18 @@ pub fn built(program: &str) -> Result<PathBuf> {
     Ok(file)
 }
 
+/// An example that this build made: a program that never ships.
+///
+/// # Errors
+/// It was not built; `cargo xtask test` builds all of them before the tests.
+pub fn example(program: &str) -> Result<PathBuf> {
+    let file = profile_dir()?.join("examples").join(program);
+    if !file.exists() {
+        bail!("{} is not there; run: cargo build --workspace --examples", file.display());
+    }
+    Ok(file)
+}
+
 /// `target/debug`, from `target/debug/deps/<test>` or `target/debug/<program>`.
 fn profile_dir() -> Result<PathBuf> {
     let program = env::current_exe()?;

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::ctl;
 use crate::process::{Running, built, run};
+use crate::still::StillClock;
 
 /// A service with its data; it can be stopped and started again at the same address.
 #[derive(Debug)]
@@ -17,6 +18,7 @@ pub struct Service {
     data: PathBuf,
     port: u16,
     releases: Option<PathBuf>,
+    clock: Option<StillClock>,
     running: Option<Running>,
 }
 
@@ -44,12 +46,17 @@ impl Service {
     /// No port is free.
     pub fn at(data: &Path) -> Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        Ok(Self { data: data.to_owned(), port, releases: None, running: None })
+        Ok(Self { data: data.to_owned(), port, releases: None, clock: None, running: None })
     }
 
     /// Offers the releases in a folder, from the next start on.
     pub fn offer_releases(&mut self, folder: &Path) {
         self.releases = Some(folder.to_owned());
+    }
+
+    /// Lets its clock stand still, from the next command on.
+    pub fn stand_still(&mut self, clock: &StillClock) {
+        self.clock = Some(clock.clone());
     }
 
     /// The port it listens on.
@@ -71,6 +78,9 @@ impl Service {
     pub fn command(&self, words: &[&str]) -> Result<Command> {
         let mut command = Command::new(built("cairn-service")?);
         command.arg("--data").arg(&self.data).arg("--json").args(words);
+        if let Some(clock) = &self.clock {
+            clock.set(&mut command);
+        }
         Ok(command)
     }
 
@@ -122,6 +132,14 @@ impl Service {
     /// The service says so.
     pub fn add_tenant(&self, slug: &str, name: &str, person: &Person) -> Result<()> {
         run(&mut self.command(&["tenant", "create", slug, "--name", name])?)?;
+        self.assign(person, slug)
+    }
+
+    /// Assigns a person to a tenant.
+    ///
+    /// # Errors
+    /// The service says so.
+    pub fn assign(&self, person: &Person, slug: &str) -> Result<()> {
         run(&mut self.command(&["user", "assign", &person.name, "--tenant", slug])?).map(drop)
     }
 

@@ -18,7 +18,7 @@ use crate::desk::Desk;
 use crate::process::{Running, built, target_dir, wait_for};
 
 /// How long the driver may take until it listens.
-const DRIVER_LIMIT: Duration = Duration::from_secs(20);
+pub(crate) const DRIVER_LIMIT: Duration = Duration::from_secs(20);
 
 /// How long the window may take to show what it is asked for.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -26,10 +26,16 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// How long the page may be in the way of a click while it changes by itself.
 const SETTLES: Duration = Duration::from_secs(3);
 
+/// The success criteria that every screen is held to.
+const CRITERIA: &[&str] = &["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+
+/// What another theme can break.
+const COLOURS: &[&str] = &["color-contrast"];
+
 /// Runs axe and gives `{faults: [line]}` or `{error}`.
-const RUN_AXE: &str = "const done = arguments[0]; \
+const RUN_AXE: &str = "const [only, done] = arguments; \
      const line = rule => rule.id + ': ' + rule.help + ' at ' + rule.nodes.map(node => node.target.join(' ')).join(', '); \
-     axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']}) \
+     axe.run(document, {runOnly: only}) \
          .then(found => done({faults: found.violations.map(line)}), error => done({error: String(error)}));";
 
 /// Gives the first element that reaches over an edge of the window where nothing scrolls to it.
@@ -99,6 +105,11 @@ impl Window {
         let capabilities = json!({
             "tauri:options": { "application": program, "args": arguments },
         });
+        Self::attach(driver, port, capabilities).await
+    }
+
+    /// A session that a running driver opens.
+    pub(crate) async fn attach(driver: Running, port: u16, capabilities: Value) -> Result<Self> {
         let Value::Object(capabilities) = capabilities else { bail!("capabilities are an object") };
         let client = ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities)
@@ -113,16 +124,20 @@ impl Window {
     /// # Errors
     /// The web view gives no picture, or the file cannot be written.
     pub async fn screenshot(&self, folder: &Path, name: &str) -> Result<PathBuf> {
-        self.still().await?;
         fs::create_dir_all(folder)?;
         let file = folder.join(format!("{name}.png"));
         fs::write(&file, self.picture().await?)?;
         Ok(file)
     }
 
-    /// The driver may give the frame before the newest: two equal pictures in a row are the page's.
-    /// Where something goes on fading, such as a scrollbar, the last one will do.
-    async fn picture(&self) -> Result<Vec<u8>> {
+    /// What the window shows, as PNG. The driver may give the frame before the newest: two equal
+    /// pictures in a row are the page's. Where something goes on fading, such as a scrollbar, the last
+    /// one will do.
+    ///
+    /// # Errors
+    /// The web view gives no picture.
+    pub async fn picture(&self) -> Result<Vec<u8>> {
+        self.still().await?;
         let mut before = Vec::new();
         for _ in 0..PICTURES {
             self.client.execute_async(PAINTED, vec![]).await?;
@@ -141,10 +156,24 @@ impl Window {
     /// # Errors
     /// `npm ci` has not run in `ui`, or axe itself fails.
     pub async fn accessibility_faults(&self) -> Result<Vec<String>> {
-        let axe = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ui/node_modules/axe-core/axe.min.js");
-        let axe = fs::read_to_string(&axe).with_context(|| format!("{}: run npm ci in ui", axe.display()))?;
-        self.client.execute(&axe, vec![]).await?;
-        let faults = self.client.execute_async(RUN_AXE, vec![]).await?;
+        self.axe(CRITERIA).await
+    }
+
+    /// The same of what depends on the theme alone.
+    ///
+    /// # Errors
+    /// As [`Window::accessibility_faults`].
+    pub async fn colour_faults(&self) -> Result<Vec<String>> {
+        self.axe(COLOURS).await
+    }
+
+    async fn axe(&self, only: &[&str]) -> Result<Vec<String>> {
+        if self.client.execute("return !window.axe", vec![]).await? == json!(true) {
+            let axe = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ui/node_modules/axe-core/axe.min.js");
+            let axe = fs::read_to_string(&axe);
+            self.client.execute(&axe.context("no axe: run npm ci in ui")?, vec![]).await?;
+        }
+        let faults = self.client.execute_async(RUN_AXE, vec![json!(only)]).await?;
         match faults["error"].as_str() {
             Some(error) => bail!("axe: {error}"),
             None => Ok(serde_json::from_value(faults["faults"].clone())?),
@@ -342,7 +371,7 @@ fn start_driver(desk: &Desk) -> Result<(Running, u16)> {
 }
 
 /// Two ports that nobody listens on.
-fn free_ports() -> Result<(u16, u16)> {
+pub(crate) fn free_ports() -> Result<(u16, u16)> {
     let (one, other) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
     Ok((one.local_addr()?.port(), other.local_addr()?.port()))
 }

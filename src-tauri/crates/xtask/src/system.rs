@@ -37,6 +37,9 @@ const BUILD: &[(Probe, &str)] = &[
 const TESTS: &[(Probe, &str)] = &[
     (Probe::Program("Xvfb"), "xvfb"),
     (Probe::Program("WebKitWebDriver"), "webkit2gtk-driver"),
+    (Probe::Program("chromium"), "chromium"),
+    (Probe::Program("chromedriver"), "chromium-driver"),
+    (Probe::Program("faketime"), "faketime"),
     (Probe::Program("dbus-daemon"), "dbus-daemon"),
     (Probe::Program("gnome-keyring-daemon"), "gnome-keyring"),
     (Probe::Program("dunst"), "dunst"),
