@@ -87,7 +87,7 @@ pub async fn lost_key(walk: &mut Walk) -> Result<()> {
 
 /// A newer and a damaged database, and the backup in its place.
 pub async fn damaged(walk: &mut Walk) -> Result<()> {
-    walk.open("nobody").await?;
+    walk.browser.close();
     kept::make_newer(&walk.profile("mia"), PHRASE)?;
     walk.open("mia").await?;
     walk.window().find("unusable").await?;

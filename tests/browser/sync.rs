@@ -133,8 +133,12 @@ pub async fn held_and_refused(walk: &mut Walk) -> Result<()> {
     walk.window().click("discard-confirm").await?;
     walk.window().gone("held-discard").await?;
     walk.look("held-decided").await?;
+    // Her own decisions must not come first, so this window is closed meanwhile.
+    walk.browser.close();
     walk.service.start()?;
     decide_elsewhere(&other, &walk.shared)?;
+    walk.open("mia").await?;
+    walk.press("Control+5").await?;
     walk.window().click("sync-now").await?;
     walk.counts("refused-row", 2).await?;
     walk.look("refused").await?;

@@ -77,12 +77,17 @@ impl Browser {
     /// # Errors
     /// The bridge is not built or does not start.
     pub async fn open(&mut self, profile: &Path) -> Result<()> {
-        self.bridge = None;
+        self.close();
         let (bridge, url) = self.start_bridge(profile)?;
         self.bridge = Some(bridge);
         self.window.client.goto(&url).await?;
         self.window.client.execute(FORGET, vec![]).await?;
         self.window.until("a screen", "document.querySelector('h1, h2')").await
+    }
+
+    /// Closes the profile, as if its window were; the page stays as it is and reaches nobody.
+    pub fn close(&mut self) {
+        self.bridge = None;
     }
 
     fn start_bridge(&self, profile: &Path) -> Result<(Running, String)> {
