@@ -35,7 +35,7 @@ const COLOURS: &[&str] = &["color-contrast"];
 /// Runs axe and gives `{faults: [line]}` or `{error}`.
 const RUN_AXE: &str = "const [only, done] = arguments; \
      const line = rule => rule.id + ': ' + rule.help + ' at ' + rule.nodes.map(node => node.target.join(' ')).join(', '); \
-     axe.run(document, {runOnly: only}) \
+     axe.run(document, {runOnly: only, resultTypes: ['violations'], preload: false}) \
          .then(found => done({faults: found.violations.map(line)}), error => done({error: String(error)}));";
 
 /// Gives the first element that reaches over an edge of the window where nothing scrolls to it.
