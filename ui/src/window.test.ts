@@ -501,7 +501,8 @@ describe("the inbox", () => {
 
   it("opens with its key, counts what is new and leads to the item", async () => {
     const host = await open({});
-    expect(bell().getAttribute("aria-label")).toBe("Inbox, 2 new");
+    // The frame asks for its numbers after the screen has asked for what it shows.
+    await waitFor(() => expect(bell().getAttribute("aria-label")).toBe("Inbox, 2 new"));
     await press("i", { ctrlKey: true });
     const [first] = await screen.findAllByTestId("notice");
     expect(first?.textContent).toContain("Due today");

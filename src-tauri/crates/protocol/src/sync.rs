@@ -81,8 +81,8 @@ pub struct SyncRequest {
     /// Journals it wants whole from seq 0, as a snapshot or entries: a rebuild.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rebuild: Vec<TenantId>,
-    /// At most this many entries in the reply, give or take the last few; absent: as many as the service
-    /// gives at once. A laptop on a slow line asks for fewer.
+    /// At most this many entries and cells of snapshots in the reply: the journal that passes it is the
+    /// last one. Absent: as many as the service gives at once. A laptop on a slow line asks for fewer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub most: Option<u64>,
 }

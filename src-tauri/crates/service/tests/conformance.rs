@@ -34,6 +34,7 @@ on_both!(
     reissued_ops_stand_once,
     a_blocker_is_reached_under_the_name_of_its_duplicate,
     a_long_journal_starts_from_a_snapshot_and_fills_in,
+    a_slow_line_is_given_one_journal_at_a_time,
     the_list_is_sent_only_when_it_is_not_remembered,
     a_client_reader_sees_only_hashes_of_the_teams_part,
     a_tenant_taken_away_is_gone,
@@ -309,6 +310,37 @@ fn a_long_journal_starts_from_a_snapshot_and_fills_in(open: Open) {
     assert!(reply.pages.iter().any(|p| p.tenant == tenant && p.snapshot.is_some()));
     ben.apply(&reply);
     assert_eq!(cas.held(&tenant).cells, ben.held(&tenant).cells);
+}
+
+fn a_slow_line_is_given_one_journal_at_a_time(open: Open) {
+    let mut world = World::new(open());
+    let tenants = ["north", "south"].map(|slug| world.tenant(slug));
+    world.user("ana", Role::ImplSpec, &["north", "south"]);
+    let mut ana = world.sign_in("ana");
+    ana.sync(&mut world, vec![]);
+    for tenant in &tenants {
+        let comment = |n: usize| Change::CommentAdded {
+            on: item(&free_items()[0]),
+            text: format!("comment {n}"),
+            visibility: Visibility::Client,
+        };
+        let ops = (0..250).map(|n| ana.op(tenant, comment(n), BTreeMap::new())).collect();
+        ana.push(&mut world, tenant, ops);
+    }
+    world.user("cas", Role::ImplSpec, &["north", "south"]);
+    let mut cas = world.sign_in("cas");
+    let slowly = |cas: &Laptop| SyncRequest { most: Some(150), ..cas.request(vec![]) };
+    let mut pages = Vec::new();
+    for last in [false, true] {
+        let reply = cas.ask(&mut world, &slowly(&cas)).unwrap();
+        assert_eq!(reply.more, !last);
+        pages.push(reply.pages.iter().filter(|page| page.snapshot.is_some()).count());
+        cas.apply(&reply);
+    }
+    assert_eq!(pages, [1, 1], "a snapshot counts by its cells");
+    for tenant in &tenants {
+        assert_eq!(cas.held(tenant).cells, ana.held(tenant).cells);
+    }
 }
 
 fn the_list_is_sent_only_when_it_is_not_remembered(open: Open) {

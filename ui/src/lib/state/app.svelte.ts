@@ -1,3 +1,4 @@
+import { tick } from "svelte";
 import { asFailure, call, onChanged, onOpen, onPlaybook, type Place } from "../host/commands";
 import type { Failure, Session, StatusLine, TenantRow, Written } from "../host/types";
 import { texts } from "../texts";
@@ -103,14 +104,19 @@ class App {
   async #show(session: Session): Promise<void> {
     this.session = session;
     this.startFailure = null;
-    this.now = new Date();
-    // The screens read what they show while the frame reads the list of all tenants.
-    this.revision += 1;
-    if (session.state === "signed_in") await this.#readFrame();
+    await this.#reread();
     if (session.state === "signed_in" && !this.#askedForPlaybook) {
       this.#askedForPlaybook = true;
       void this.#takePlaybook();
     }
+  }
+
+  /** The screen asks for what it shows, and only then the frame: for the list of all tenants, say. */
+  async #reread(): Promise<void> {
+    this.now = new Date();
+    this.revision += 1;
+    await tick();
+    if (this.me !== null) await this.#readFrame();
   }
 
   async #readFrame(): Promise<void> {
@@ -242,7 +248,8 @@ class App {
       const written = await run();
       if (instead === undefined) toasts.say(written.summary, written.op);
       else toasts.say(`${written.summary}. ${instead}`);
-      await this.refresh();
+      // What was written shows before the question who is signed in; that comes where reading fails.
+      await this.#reread().catch(() => this.refresh());
       return true;
     } catch (error) {
       toasts.fail(readable(asFailure(error)));
