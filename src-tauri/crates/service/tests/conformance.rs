@@ -329,6 +329,11 @@ fn a_slow_line_is_given_one_journal_at_a_time(open: Open) {
     }
     world.user("cas", Role::ImplSpec, &["north", "south"]);
     let mut cas = world.sign_in("cas");
+    // Nonsense asks for the least and for the most there is.
+    for most in [0, u64::MAX] {
+        let reply = cas.ask(&mut world, &SyncRequest { most: Some(most), ..cas.request(vec![]) }).unwrap();
+        assert_eq!(reply.more, most == 0);
+    }
     let slowly = |cas: &Laptop| SyncRequest { most: Some(150), ..cas.request(vec![]) };
     let mut pages = Vec::new();
     for last in [false, true] {
