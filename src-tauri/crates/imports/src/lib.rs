@@ -1,12 +1,30 @@
 //! Migration imports: from files that a school or client hands over to rows that may be imported.
 //!
-//! [`Source`] opens a folder, an archive, a workbook or a single table and streams its rows. Nothing
-//! here writes, reads a clock or knows a tenant.
+//! [`check`] is the whole way: [`Source`] opens a folder, an archive, a workbook or a single table
+//! and streams its rows; the format is found by names, labels and manifest; labels become columns
+//! (a [`Mapping`] helps); every row is judged by the tables in [`schema`]; the [`Report`] counts rows
+//! and groups problems by cause. Nothing here writes a file, reads a clock or knows a tenant.
 
+mod check;
+mod detect;
 mod error;
+#[cfg(any(test, feature = "generate"))]
+pub mod generate;
 mod limits;
+mod map;
 mod read;
+mod rejects;
+mod report;
+pub mod schema;
 
+pub use check::{Cause, Fix, Options, Profile, Severity, Verdict, check};
+pub use detect::names as formats;
 pub use error::{ImportError, Result};
 pub use limits::Limits;
+pub use map::{DateOrder, FileRules, MAX_MAPPING_BYTES, Mapping};
 pub use read::{Dialect, Head, Left, Quirks, Row, Shape, Source, Span, Table, Told};
+pub use rejects::{export_rejected, harmless};
+pub use report::{
+    Candidate, ColumnMapping, Counts, Detected, Example, FileCount, FileMapping, FixExample, FixGroup,
+    LeftFile, Place, Problem, Report,
+};

@@ -1,0 +1,163 @@
+//! Checking: opens what was pointed at, finds its format, matches labels, and judges every row.
+//!
+//! Files are read in the order of references, so that nearly every reference is settled when it is
+//! met, and one pass over each file is enough. What is kept of a record is its key's hash.
+
+mod cause;
+mod file;
+mod ids;
+mod judge;
+mod ledger;
+pub(crate) mod manifest;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+pub use cause::{Cause, Fix, Profile, Severity};
+use judge::{Bound, Shared};
+
+use crate::error::Result;
+use crate::limits::{Budget, Limits};
+use crate::map::Mapping;
+use crate::read::{Head, Row, Source};
+use crate::report::{LeftFile, Report};
+use ids::{Hashing, RootId, Roots};
+use ledger::{Ledger, Names, Notes};
+
+/// How a check is made.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The format, where it is not to be found out.
+    pub format: Option<String>,
+    /// The profile.
+    pub profile: Profile,
+    /// What a mapping file says.
+    pub mapping: Mapping,
+    /// What is read at most.
+    pub limits: Limits,
+}
+
+/// What became of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Unchanged.
+    Accepted,
+    /// Changed by a recorded fix.
+    Fixed,
+    /// At fault itself, or referring to a rejected row.
+    Rejected,
+    /// A later duplicate.
+    Skipped,
+}
+
+/// Why a row is rejected: a cause of its own, or the root of another row's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fault {
+    pub cause: Cause,
+    pub column: Option<usize>,
+    /// 0 for a fault of its own.
+    pub root: RootId,
+}
+
+/// A judged row, for who wants more than counts.
+pub(crate) struct Outcome<'a, 'r> {
+    /// The file's place in the format.
+    pub place: usize,
+    pub row: &'a Row<'r>,
+    pub verdict: Verdict,
+    pub faults: &'a [Fault],
+    pub columns: &'a [Bound],
+}
+
+/// Hears of every judged row. Rows of files that refer to themselves may be rejected later: see
+/// [`Checked::late`].
+pub(crate) trait Sink {
+    /// Whether it listens at all; a check alone does not.
+    const LISTENS: bool;
+    fn row(&mut self, outcome: &Outcome<'_, '_>);
+}
+
+struct Deaf;
+
+impl Sink for Deaf {
+    const LISTENS: bool = false;
+    fn row(&mut self, _: &Outcome<'_, '_>) {}
+}
+
+/// A row that was rejected after all rows of its file were known.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Late {
+    pub place: usize,
+    pub row: u64,
+    /// The number of the column that refers.
+    pub column: usize,
+}
+
+/// A report, and what who listens needs beside it.
+pub(crate) struct Checked {
+    pub report: Report,
+    pub late: Vec<Late>,
+}
+
+/// Checks the files at `path`: counts, and problems grouped by cause. Writes nothing.
+///
+/// # Errors
+/// Only what keeps the files from being read as an import at all; faults in rows are in the report.
+pub fn check(path: &Path, options: &Options) -> Result<Report> {
+    Ok(run(path, options, &mut Deaf)?.report)
+}
+
+/// Checks, with `sink` hearing of each row.
+pub(crate) fn run<S: Sink>(path: &Path, options: &Options, sink: &mut S) -> Result<Checked> {
+    let source = Source::open(path, &options.limits, &|name| options.mapping.told(name))?;
+    let heads = heads(&source, &options.limits)?;
+    let manifest = source
+        .tables
+        .iter()
+        .zip(&heads)
+        .find(|(table, _)| table.stem == "manifest")
+        .map(|(table, head)| manifest::Manifest::read(&table.name, head));
+    let found = crate::detect::detect(
+        &source,
+        &heads,
+        manifest.as_ref(),
+        options.format.as_deref(),
+        &options.mapping,
+    )?;
+    let budget = Budget::new(&options.limits);
+    let run = file::Run {
+        source: &source,
+        heads: &heads,
+        manifest: manifest.filter(|_| found.schema.asks.manifest),
+        schema: found.schema,
+        options,
+        budget: &budget,
+        shared: Shared {
+            profile: options.profile,
+            hashing: Hashing::new(),
+            ledger: Ledger::default(),
+            roots: Roots::default(),
+            records: Vec::new(),
+        },
+        names: Names::default(),
+        notes: Notes::new(options.profile),
+        files: Vec::new(),
+        mapping: Vec::new(),
+        late: Vec::new(),
+    };
+    let (mut report, late) = run.all(sink)?;
+    report.detected = found.detected;
+    report.left =
+        source.left.iter().map(|l| LeftFile { name: l.name.clone(), reason: l.reason.clone() }).collect();
+    Ok(Checked { report, late })
+}
+
+/// Records that are looked at to find the format and the order of dates.
+const SAMPLE_ROWS: usize = 1_000;
+
+fn heads(source: &Source, limits: &Limits) -> Result<Vec<Head>> {
+    source.tables.iter().map(|table| table.head(limits, SAMPLE_ROWS)).collect()
+}
