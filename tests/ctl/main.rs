@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod exits;
+mod imports;
 mod killed;
 mod sealed;
 mod shapes;

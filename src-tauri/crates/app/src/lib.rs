@@ -10,6 +10,7 @@ pub mod edit;
 pub mod error;
 mod files;
 pub mod history;
+pub mod imports;
 pub mod inbox;
 pub mod keyring;
 pub mod many;

@@ -148,6 +148,8 @@ pub enum Command {
     Audit(AuditArgs),
     /// Check playbook files.
     Playbook(PlaybookArgs),
+    /// Look at rosters and case histories before they are imported.
+    Import(ImportArgs),
 }
 
 /// `project start` and `project upgrade`.
@@ -241,6 +243,55 @@ pub enum PlaybookCommand {
         /// The file.
         file: PathBuf,
     },
+}
+
+/// `import check`.
+#[derive(Args)]
+pub struct ImportArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub what: ImportCommand,
+}
+
+/// What to do with an import.
+#[derive(Subcommand)]
+pub enum ImportCommand {
+    /// Count rows and group problems by cause; writes nothing.
+    Check {
+        /// A folder, a zip, or a CSV, TSV or XLSX file.
+        path: PathBuf,
+        /// Slug, name or id.
+        #[arg(long)]
+        tenant: String,
+        /// The format, such as oneroster-1.1; found out where it is left out.
+        #[arg(long)]
+        format: Option<String>,
+        /// The specification to the letter, or what vendors send.
+        #[arg(long, value_enum, default_value_t = RulesArg::Tolerant)]
+        rules: RulesArg,
+        /// Says what labels, values and dates mean (docs/imports.md).
+        #[arg(long)]
+        mapping: Option<PathBuf>,
+    },
+}
+
+/// How strictly files are judged.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum RulesArg {
+    /// The specification to the letter.
+    Strict,
+    /// What vendors send; certain faults are mended and recorded.
+    Tolerant,
+}
+
+impl RulesArg {
+    /// The word of SPEC.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::Tolerant => "tolerant",
+        }
+    }
 }
 
 /// The statuses of SPEC.

@@ -8,16 +8,20 @@ use std::process::ExitCode;
 
 use cairn_app::api::{ConflictRow, HistoryRow, ItemRow, QueueRow, Written};
 use cairn_app::error::{Result, exit_code, fault};
+use cairn_app::imports::CheckRequest;
 use cairn_app::projects::{self, built_in_source};
 use cairn_app::upgrades::Worked;
 use cairn_app::{KeyPlace, Session};
 use cairn_domain::Time;
 use cairn_domain::playbook;
+use cairn_imports::Report;
 use cairn_protocol::ApiError;
 use cairn_sync::backoff::Backoff;
 use serde_json::{Value, json};
 
-use crate::args::{AuditCommand, Cli, Command, PlaybookCommand, ProjectCommand, QuarantineCommand};
+use crate::args::{
+    AuditCommand, Cli, Command, ImportCommand, PlaybookCommand, ProjectCommand, QuarantineCommand,
+};
 
 /// What a command answers: the JSON, the plain lines, and whether the answer is no.
 struct Answer {
@@ -225,6 +229,7 @@ fn at_desk(desk: &mut cairn_app::Desk, command: Command, project: Option<&str>) 
             let AuditCommand::Verify { tenant } = args.what;
             audit(desk, &tenant)
         }
+        Command::Import(args) => import(desk, args.what),
         Command::Login { .. }
         | Command::Logout
         | Command::Status
@@ -466,6 +471,45 @@ fn audit(desk: &cairn_app::Desk, tenant: &str) -> Result<Answer> {
         format!("{} changes verified, head {}", json["ops"], json["head"])
     };
     Ok(Answer { json, lines: vec![words], no })
+}
+
+fn import(desk: &cairn_app::Desk, what: ImportCommand) -> Result<Answer> {
+    let ImportCommand::Check { path, tenant, format, rules, mapping } = what;
+    let started = std::time::Instant::now();
+    let request = CheckRequest { path, format, rules: Some(rules.word().to_owned()), mapping };
+    let mut report = desk.check_import(&tenant, &request)?;
+    report.took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let no = !report.can_proceed;
+    Ok(Answer { lines: report_lines(&report), json: json!(report), no })
+}
+
+/// A check in plain lines: the format, each file's rows, each problem, and the answer.
+fn report_lines(report: &Report) -> Vec<String> {
+    let sure = (report.detected.confidence * 100.0).round();
+    let mut lines = vec![format!("{} ({sure} % sure), {} rules", report.format, report.profile)];
+    lines.extend(report.files.iter().map(|file| {
+        let c = file.counts;
+        format!(
+            "{}\t{} rows: {} accepted, {} fixed, {} rejected, {} skipped",
+            file.name, c.rows, c.accepted, c.fixed, c.rejected, c.skipped
+        )
+    }));
+    lines.extend(report.problems.iter().map(|problem| {
+        let column = problem.column.as_ref().map(|column| format!(", {column}")).unwrap_or_default();
+        format!(
+            "{}\t{}{column}: {} ({}); {}",
+            problem.severity, problem.file, problem.cause, problem.count, problem.suggestion
+        )
+    }));
+    lines.push(
+        if report.can_proceed {
+            "These files can be imported."
+        } else {
+            "These files cannot be imported as they are."
+        }
+        .to_owned(),
+    );
+    lines
 }
 
 fn check_playbook(file: &Path) -> Result<Answer> {

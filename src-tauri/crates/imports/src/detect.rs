@@ -102,8 +102,8 @@ pub(crate) fn detect(
     let has_roles = has_roles_of_1_2(source, heads);
     let is_possible = |schema: &Schema| match schema.format {
         // Without a manifest a set counts as 1.0, unless it has what only 1.2 has.
-        "oneroster-1.0" => !has_roles,
-        "oneroster-1.1" => false,
+        "oneroster-1.0" => !has_roles && manifest.is_none(),
+        "oneroster-1.1" => !has_roles && manifest.is_some(),
         "oneroster-1.2" => has_roles,
         "sds-2.1" => !has_roles,
         _ => true,

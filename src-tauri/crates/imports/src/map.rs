@@ -204,6 +204,9 @@ impl Matched {
     }
 }
 
+/// Labels of more bytes are no labels, and are not compared.
+const LONGEST_LABEL: usize = 200;
+
 /// Below this likeness nothing is proposed.
 const LEAST_LIKENESS: f64 = 0.72;
 
@@ -283,7 +286,7 @@ fn propose(found: &mut [Matched], taken: &[bool], likeness: &dyn Fn(&str, usize)
 }
 
 fn likeness(label: &str, file: &FileSchema, place: usize, how: How) -> f64 {
-    let Some(column) = file.columns.get(place) else { return 0.0 };
+    let Some(column) = file.columns.get(place).filter(|_| label.len() <= LONGEST_LABEL) else { return 0.0 };
     let label_plain = plain(label);
     match how {
         How::Exact => f64::from(u8::from(label == column.name)),

@@ -343,6 +343,30 @@ fn people_behind_people_who_are_not_there_fall_one_after_the_other() {
 }
 
 #[test]
+fn a_missing_entry_of_a_list_is_named_by_itself() {
+    let report = tolerant(replaced("classes.csv", ",y1,", ",\"y1, y9\",").path());
+    let fallen = problem(&report, "no-target");
+    assert!(fallen.cause.contains("'y9', which is not in academicSessions.csv"), "{}", fallen.cause);
+    // The class and its two enrollments.
+    assert_eq!(fallen.count, 3);
+}
+
+#[test]
+fn what_falls_with_a_parent_in_the_same_file_is_named_after_it() {
+    let report = tolerant(replaced("orgs.csv", "District,district", "District,castle").path());
+    assert_eq!(rules(&report), ["error enum", "error target-rejected"]);
+    let fallen = problem(&report, "target-rejected");
+    assert!(fallen.cause.contains("'d1', which is rejected itself (row 2 of orgs.csv)"), "{}", fallen.cause);
+    assert_eq!(fallen.count, 7);
+}
+
+#[test]
+fn a_key_with_an_exponent_is_damaged_in_any_format() {
+    let report = found(&[("students.csv", "student_id,first_name,last_name\n2.01E+11,Ann,Lee\n7,Bo,Ray\n")]);
+    assert_eq!(rules(&report), ["error scientific"]);
+}
+
+#[test]
 fn a_row_does_not_refer_to_itself() {
     let report =
         tolerant(replaced("orgs.csv", "d1,,,District,district,,", "d1,,,District,district,,d1").path());

@@ -245,6 +245,19 @@ pub enum Fix {
 }
 
 impl Fix {
+    /// Every fix.
+    pub const ALL: &[Self] = &[
+        Self::Trim,
+        Self::Invisible,
+        Self::Nul,
+        Self::Case,
+        Self::Word,
+        Self::Mapped,
+        Self::DateOrder,
+        Self::LeadingZeros,
+        Self::EmptyEntry,
+    ];
+
     /// The word of reports.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -258,6 +271,36 @@ impl Fix {
             Self::DateOrder => "date-order",
             Self::LeadingZeros => "leading-zeros",
             Self::EmptyEntry => "empty-entry",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_lists_every_cause_and_fix() {
+        let page = include_str!("../../../../../docs/imports.md");
+        let mut wanted: Vec<String> = Cause::ALL
+            .iter()
+            .map(|cause| {
+                let (code, rule, strict, tolerant, says, _) = cause.line();
+                format!("| `{code}` | `{rule}` | {} | {} | {says} |", strict.word(), tolerant.word())
+            })
+            .collect();
+        wanted.extend(Fix::ALL.iter().map(|fix| format!("| `{}` | ", fix.word())));
+        for line in &wanted {
+            assert!(page.contains(line.as_str()), "docs/imports.md lacks: {line}");
+        }
+        let rules = page.lines().filter(|l| l.contains("| error |") || l.contains("| warning |")).count();
+        assert_eq!(rules, Cause::ALL.len(), "docs/imports.md lists causes that there are not");
+    }
+
+    #[test]
+    fn tolerant_rules_are_never_stricter() {
+        for cause in Cause::ALL {
+            assert!(cause.severity(Profile::Tolerant) <= cause.severity(Profile::Strict), "{cause:?}");
         }
     }
 }

@@ -201,7 +201,7 @@ impl Run<'_> {
             return;
         }
         let rows = table.size / (bytes as u64 / head.rows.len() as u64).max(1);
-        let rows = rows.min(8_000_000).min(self.options.limits.rows);
+        let rows = rows.min(1_700_000).min(self.options.limits.rows);
         if let Some(records) = self.shared.records.get_mut(place) {
             records.entries.reserve(rows as usize + rows as usize / 50);
         }

@@ -120,7 +120,7 @@ struct Root {
 /// The rows that a root rejected.
 #[derive(Debug, Default)]
 struct Places {
-    /// The key of the record, as the first row that refers to it writes it; empty for a whole file.
+    /// The key of the record, where it is known.
     key: String,
     list: Vec<(u16, u16, u64, Vec<Example>)>,
 }
@@ -157,8 +157,8 @@ impl Roots {
         self.add(file, u32::try_from(row).unwrap_or(u32::MAX))
     }
 
-    /// A record that is not there.
-    pub fn missing(&mut self, file: u16, hash: u64) -> RootId {
+    /// A record that is not there, by the key that names it.
+    pub fn missing(&mut self, file: u16, hash: u64, key: &[u8]) -> RootId {
         if let Some(root) = self.missing.get(&(file, hash)) {
             return *root;
         }
@@ -167,7 +167,22 @@ impl Roots {
         }
         let root = self.add(file, 0);
         self.missing.insert((file, hash), root);
+        self.name(root, key);
         root
+    }
+
+    /// Says what the record of a root is called, unless that was said before. Whoever refers to it
+    /// directly comes before those behind.
+    pub fn name(&mut self, root: RootId, key: &[u8]) {
+        if let Some(held) = self.roots.get_mut(root as usize - 1).filter(|held| held.places == 0) {
+            self.places.push(Places { key: super::value::shown(key), list: Vec::new() });
+            held.places = self.places.len() as u32;
+        }
+    }
+
+    fn is_whole(&self, root: &Root) -> bool {
+        let held = self.whole.get(&root.file).and_then(|whole| self.roots.get(*whole as usize - 1));
+        held.is_some_and(|held| held.places == root.places)
     }
 
     /// A file that is not there.
@@ -191,11 +206,9 @@ impl Roots {
 
     /// Counts a row that a root rejects.
     pub fn hit(&mut self, root: RootId, file: u16, column: u16, row: u64, value: &[u8]) {
-        let is_whole = self.whole.values().any(|whole| *whole == root);
         let Some(held) = self.roots.get_mut(root as usize - 1) else { return };
         if held.places == 0 {
-            let key = if is_whole { String::new() } else { super::value::shown(value) };
-            self.places.push(Places { key, list: Vec::new() });
+            self.places.push(Places::default());
             held.places = self.places.len() as u32;
         }
         let Some(places) = self.places.get_mut(held.places as usize - 1) else { return };
@@ -223,8 +236,10 @@ impl Roots {
         roots.sort_by_key(|(_, places)| std::cmp::Reverse(places.count()));
         let own = roots.iter().filter(|(_, places)| places.count() > 1).count().min(MOST_ROOTS);
         let (own, rest) = roots.split_at(own);
-        let mut problems: Vec<Problem> =
-            own.iter().map(|(root, places)| one(root, places, profile, names, target)).collect();
+        let mut problems: Vec<Problem> = own
+            .iter()
+            .map(|(root, places)| one(root, places, self.is_whole(root), profile, names, target))
+            .collect();
         problems.extend(merged(rest, profile, names, target));
         problems
     }
@@ -238,6 +253,7 @@ fn cause_of(root: &Root) -> Cause {
 fn one(
     root: &Root,
     places: &Places,
+    is_whole: bool,
     profile: Profile,
     names: &Names,
     target: &dyn Fn(u16) -> String,
@@ -250,9 +266,10 @@ fn one(
     problem.examples = list.first().map(|(_, _, _, examples)| examples.clone()).unwrap_or_default();
     let target = target(root.file);
     problem.cause = match (root.row, places.key.as_str()) {
-        (0, "") => format!("rows refer to {target}, which is not there"),
-        (_, "") => format!("rows refer to {target}, of which no row can be used"),
+        (0, _) if is_whole => format!("rows refer to {target}, which is not there"),
+        (_, _) if is_whole => format!("rows refer to {target}, of which no row can be used"),
         (0, key) => format!("rows refer to '{key}', which is not in {target}"),
+        (row, "") => format!("rows refer to row {row} of {target}, which is rejected itself"),
         (row, key) => format!("rows refer to '{key}', which is rejected itself (row {row} of {target})"),
     };
     if list.len() > 1 {

@@ -114,9 +114,12 @@ struct Pending {
     target: u64,
     column: u16,
     verdict: Verdict,
-    /// The value, where no row before held it.
+    /// The key that it refers to; empty where too many are held to keep it.
     text: Box<[u8]>,
 }
+
+/// References within a file whose keys are kept to name them; of more only those of unknown records.
+const MOST_TEXTS: usize = 100_000;
 
 /// The judge of one file.
 pub(crate) struct Judge {
@@ -491,7 +494,11 @@ impl Judge {
             return false;
         }
         match bound.column.holds {
-            Holds::Text | Holds::Secret | Holds::List => raw.len() < 255 && raw.first() != Some(&b'#'),
+            Holds::Text | Holds::Secret | Holds::List => {
+                raw.len() < 255
+                    && raw.first() != Some(&b'#')
+                    && (column >= self.keys || !value::is_scientific(raw))
+            }
             Holds::Id => value::id(raw) == Judged::Fine,
             Holds::Ref(_) => {
                 let (Some(target), own) = (bound.target, self.rules.place) else { return true };
@@ -601,6 +608,9 @@ impl Judge {
             }
             Judged::Wrong(cause) => causes.push(cause),
         }
+        if column < self.keys && causes.is_empty() && value::is_scientific(&value) {
+            causes.push(Cause::ScientificId);
+        }
         if value::is_cut_length(value.len()) {
             causes.push(Cause::Truncated);
         }
@@ -704,7 +714,7 @@ impl Judge {
                 target: hash,
                 column: column as u16,
                 verdict: Verdict::Accepted,
-                text: if is_known { Box::default() } else { key.into() },
+                text: if is_known && self.pending.len() > MOST_TEXTS { Box::default() } else { key.into() },
             });
             return None;
         }
@@ -720,13 +730,15 @@ impl Judge {
                 self.fixes.push((column, Fix::LeadingZeros));
             }
             if entry.root() != 0 {
-                self.hits.push((entry.root(), column));
+                let root = entry.root();
+                shared.roots.name(root, key);
+                self.hits.push((root, column));
             } else if sorts != 0 && entry.sort() != 0 && sorts & (1 << entry.sort()) == 0 {
                 causes.push(Cause::Sort);
             }
             return mended;
         }
-        let root = shared.roots.missing(target as u16, hash);
+        let root = shared.roots.missing(target as u16, hash, key);
         self.hits.push((root, column));
         None
     }
@@ -799,10 +811,13 @@ impl Judge {
             let root = match entry {
                 Some(entry) if entry.root() == 0 => continue,
                 Some(entry) => entry.root(),
-                None => shared.roots.missing(self.rules.place as u16, held.target),
+                None => shared.roots.missing(self.rules.place as u16, held.target, &held.text),
             };
             settled[index] = true;
             let number = self.rules.number;
+            if !held.text.is_empty() {
+                shared.roots.name(root, &held.text);
+            }
             shared.roots.hit(root, number, held.column, held.row, &held.text);
             match held.verdict {
                 Verdict::Rejected | Verdict::Skipped => continue,
@@ -872,7 +887,7 @@ fn judged(holds: Holds, value: &[u8], order: Option<DateOrder>, is_tolerant: boo
         return Judged::Wrong(Cause::SpreadsheetError);
     }
     let right = |is_right: bool, cause: Cause| if is_right { Judged::Fine } else { Judged::Wrong(cause) };
-    let found = match holds {
+    match holds {
         Holds::Text | Holds::Secret | Holds::List | Holds::Ref(_) | Holds::Refs(_) => Judged::Fine,
         Holds::Id => value::id(value),
         Holds::Word(choices) if value::word(value, choices).is_some() => Judged::Fine,
@@ -896,13 +911,6 @@ fn judged(holds: Holds, value: &[u8], order: Option<DateOrder>, is_tolerant: boo
             Judged::Mended(..) if !is_tolerant => Judged::Wrong(Cause::NotGrades),
             other => other,
         },
-    };
-    match found {
-        // An identifier of another format has no characters of its own, but an exponent is damage.
-        Judged::Fine if holds == Holds::Id && value::is_scientific(value) => {
-            Judged::Wrong(Cause::ScientificId)
-        }
-        other => other,
     }
 }
 

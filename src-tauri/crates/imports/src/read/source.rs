@@ -63,6 +63,9 @@ pub struct Head {
     pub rows: Vec<Vec<String>>,
 }
 
+/// Bytes after which a head holds enough.
+const MOST_HEAD: usize = 16 << 20;
+
 impl Source {
     /// Opens a folder, an archive, a workbook or a text table, and finds out each table's encoding
     /// and dialect. `told` answers what a mapping file says about a table of that name.
@@ -254,7 +257,7 @@ impl Table {
         })
     }
 
-    /// The header and at most `rows` records below it, as text.
+    /// The header and at most `rows` records below it, as text; fewer where they are very long.
     ///
     /// # Errors
     /// Whatever keeps the table from being read.
@@ -262,7 +265,9 @@ impl Table {
         let budget = Budget::new(limits);
         let mut head = Head::default();
         let mut is_header = true;
+        let mut bytes = 0;
         self.rows(&budget, |row| {
+            bytes += row.bytes.len();
             let text = |index| String::from_utf8_lossy(row.field(index)).into_owned();
             let fields: Vec<String> = (0..row.fields.len()).map(text).collect();
             if std::mem::take(&mut is_header) {
@@ -270,7 +275,11 @@ impl Table {
             } else {
                 head.rows.push(fields);
             }
-            Ok(if head.rows.len() >= rows { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            Ok(if head.rows.len() >= rows || bytes > MOST_HEAD {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            })
         })?;
         Ok(head)
     }
