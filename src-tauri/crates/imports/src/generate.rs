@@ -269,8 +269,8 @@ fn place_dirt(set: &Set, numbers: &mut Numbers) -> [BTreeMap<u64, Dirt>; 3] {
 /// # Errors
 /// Whatever keeps the files from being written.
 pub fn write(dir: &Path, set: &Set) -> Result<Expected> {
-    let mut numbers = Numbers(set.seed);
-    let [orgs, users, enrollments] = place_dirt(set, &mut numbers);
+    // Faults have numbers of their own, so that a dirty set is the clean one with faults in it.
+    let [orgs, users, enrollments] = place_dirt(set, &mut Numbers(!set.seed));
     let mut expected = Expected::default();
     manifest(dir, &mut expected)?;
     let bad_schools: BTreeSet<u64> = orgs.keys().copied().collect();
@@ -279,7 +279,7 @@ pub fn write(dir: &Path, set: &Set) -> Result<Expected> {
     courses(dir, set, &bad_schools, &mut expected)?;
     classes(dir, set, &bad_schools, &mut expected)?;
     let bad_users = write_users(dir, set, &users, &bad_schools, &mut expected)?;
-    write_enrollments(dir, set, &enrollments, &bad_schools, &bad_users, &mut numbers, &mut expected)?;
+    write_enrollments(dir, set, &enrollments, &bad_schools, &bad_users, &mut expected)?;
     Ok(expected)
 }
 
@@ -463,10 +463,10 @@ fn write_enrollments(
     dirt: &BTreeMap<u64, Dirt>,
     bad_schools: &BTreeSet<u64>,
     bad_users: &BTreeMap<u64, bool>,
-    numbers: &mut Numbers,
     expected: &mut Expected,
 ) -> Result<()> {
     const NAME: &str = "enrollments.csv";
+    let mut numbers = Numbers(set.seed);
     let header = "classSourcedId,schoolSourcedId,userSourcedId,role,primary,beginDate,endDate";
     let mut file = create(dir, NAME, header)?;
     let mut copies = Vec::new();

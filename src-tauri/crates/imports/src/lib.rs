@@ -12,6 +12,7 @@ mod error;
 pub mod generate;
 mod limits;
 mod map;
+mod plan;
 mod read;
 mod rejects;
 mod report;
@@ -22,6 +23,7 @@ pub use detect::names as formats;
 pub use error::{ImportError, Result};
 pub use limits::Limits;
 pub use map::{DateOrder, FileRules, MAX_MAPPING_BYTES, Mapping};
+pub use plan::{Changes, Current, Hold, Plan, REMOVE_LIMIT, UPDATE_LIMIT, plan};
 pub use read::{Dialect, Head, Left, Quirks, Row, Shape, Source, Span, Table, Told};
 pub use rejects::{export_rejected, harmless};
 pub use report::{

@@ -166,6 +166,8 @@ const OWNERS: &[(&str, &[&str], &str)] = &[
     ("axum", &["cairn-service"], "only the service listens"),
     ("reqwest", &["cairn-sync"], "one door to the network: the driver of the sync engine"),
     ("keyring", &["cairn-app", "cairn-tests"], "one door to the system keyring: the Host trait's adapter"),
+    ("calamine", &["cairn-imports"], "one door to workbooks, where a panic of theirs is contained"),
+    ("zip", &["cairn-imports"], "one door to archives, where what they expand to is counted"),
     ("notify-rust", &["cairn"], "one door to the desktop's notifications"),
     ("tauri-plugin-updater", &["cairn"], "one door to installing packages"),
     ("minisign-verify", &["cairn-app"], "what may be installed is decided in one place"),

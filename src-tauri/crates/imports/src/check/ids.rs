@@ -13,6 +13,7 @@ use super::ledger::{EXAMPLES, Names, problem};
 use crate::report::{Example, Place, Problem};
 
 /// Hashes keys and values, the same way all through one run.
+#[derive(Clone)]
 pub(crate) struct Hashing(foldhash::quality::RandomState);
 
 impl Hashing {

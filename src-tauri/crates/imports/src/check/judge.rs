@@ -2,19 +2,21 @@
 //! rules that bind them.
 //!
 //! Nearly every value is right. A value is first compared with the last right one of its column,
-//! then looked at in place; only what is odd is copied and mended (see [`Judge::odd_cell`]).
+//! then looked at in place; only what is odd is copied and mended (`cells`).
 
 use std::collections::HashMap;
 
 use super::cause::{Cause, Fix, Profile, Severity};
-use super::ids::{Entry, Hashes, Hashing, Records, RootId, Roots, Standing};
+use super::ids::{Entry, Hashes, Hashing, Records, RootId, Roots};
 use super::ledger::{Ledger, NO_COLUMN, Show};
-use super::value::{self, Day, Judged};
+use super::rules::{BoundRule, bind};
+use super::settle::Pending;
+use super::value;
 use super::{Fault, Outcome, Sink, Verdict};
 use crate::map::DateOrder;
 use crate::read::{Quirks, Row};
 use crate::report::{Counts, FixExample};
-use crate::schema::{Choice, Column, FileSchema, Holds, Need, Rule};
+use crate::schema::{Choice, Column, FileSchema, Holds};
 
 /// What all files of a run share.
 pub(crate) struct Shared {
@@ -43,8 +45,8 @@ pub(crate) struct Bound {
     /// Values seen, where they should not be shared.
     pub shared: Option<Hashes>,
     /// The last value that was right, and the root of what it refers to.
-    memo: Vec<u8>,
-    memo_root: RootId,
+    pub(super) memo: Vec<u8>,
+    pub(super) memo_root: RootId,
 }
 
 impl Bound {
@@ -83,14 +85,6 @@ impl Bound {
     }
 }
 
-/// A rule with the places of its columns.
-pub(crate) enum BoundRule {
-    DateOrder(usize, usize, bool),
-    SameLength(usize, usize),
-    TrueOnlyFor(usize, usize, &'static str),
-    Once(Vec<usize>, Option<(usize, &'static str)>, Hashes),
-}
-
 /// What a format and a mapping say about a file as a whole.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FileRules {
@@ -107,38 +101,25 @@ pub(crate) struct FileRules {
     pub unusable: Option<RootId>,
 }
 
-/// A reference of a row to another of the same file, judged when all are known.
-struct Pending {
-    row: u64,
-    own: u64,
-    target: u64,
-    column: u16,
-    verdict: Verdict,
-    /// The key that it refers to; empty where too many are held to keep it.
-    text: Box<[u8]>,
-}
-
-/// References within a file whose keys are kept to name them; of more only those of unknown records.
-const MOST_TEXTS: usize = 100_000;
-
 /// The judge of one file.
 pub(crate) struct Judge {
-    rules: FileRules,
+    pub(super) file: &'static FileSchema,
+    pub(super) rules: FileRules,
     pub counts: Counts,
-    columns: Vec<Bound>,
-    remembers: Vec<bool>,
+    pub(super) columns: Vec<Bound>,
+    pub(super) remembers: Vec<bool>,
     /// The first columns name a record.
-    keys: usize,
-    sort: Option<(usize, &'static [Choice])>,
-    bound: Vec<BoundRule>,
-    pending: Vec<Pending>,
+    pub(super) keys: usize,
+    pub(super) sort: Option<(usize, &'static [Choice])>,
+    pub(super) bound: Vec<BoundRule>,
+    pub(super) pending: Vec<Pending>,
     // Of the row at hand:
-    own: Option<u64>,
-    faults: Vec<Fault>,
-    hits: Vec<(RootId, usize)>,
-    mended: Vec<(usize, Vec<u8>)>,
-    fixes: Vec<(usize, Fix)>,
-    key: Vec<u8>,
+    pub(super) own: Option<u64>,
+    pub(super) faults: Vec<Fault>,
+    pub(super) hits: Vec<(RootId, usize)>,
+    pub(super) mended: Vec<(usize, Vec<u8>)>,
+    pub(super) fixes: Vec<(usize, Fix)>,
+    pub(super) key: Vec<u8>,
 }
 
 impl Judge {
@@ -152,6 +133,7 @@ impl Judge {
         });
         let bound = file.rules.iter().filter_map(|rule| bind(*rule, &at)).collect();
         Self {
+            file,
             rules,
             counts: Counts::default(),
             remembers: columns.iter().map(|bound| bound.remembers(rules.place)).collect(),
@@ -192,10 +174,14 @@ impl Judge {
         if S::LISTENS {
             sink.row(&Outcome {
                 place: self.rules.place,
+                file: self.file,
                 row,
+                own: self.own,
+                is_delta: self.rules.delta == Some(true),
                 verdict,
                 faults: &self.faults,
                 columns: &self.columns,
+                mended: &self.mended,
             });
         }
     }
@@ -291,7 +277,7 @@ impl Judge {
     }
 
     /// The value of a column, mended where it was.
-    fn value<'v>(&'v self, row: &Row<'v>, column: usize) -> &'v [u8] {
+    pub(super) fn value<'v>(&'v self, row: &Row<'v>, column: usize) -> &'v [u8] {
         if let Some((_, value)) = self.mended.iter().rev().find(|(at, _)| *at == column) {
             return value;
         }
@@ -299,7 +285,7 @@ impl Judge {
     }
 
     /// Notes a problem of the row; an error rejects it.
-    fn problem(
+    pub(super) fn problem(
         &mut self,
         shared: &mut Shared,
         cause: Cause,
@@ -434,505 +420,12 @@ impl Judge {
         }
     }
 
-    // Cells.
-
-    #[inline]
-    fn cell(&mut self, shared: &mut Shared, row: &Row<'_>, column: usize) {
-        let Some(bound) = self.columns.get(column) else { return };
-        let raw = row.field(bound.index);
-        if raw.is_empty() {
-            if bound.column.need != Need::None {
-                self.blank_cell(shared, row, column);
-            }
-            return;
-        }
-        if bound.column.need == Need::Delta && self.rules.delta != Some(true) {
-            if self.rules.delta == Some(false) {
-                let text = || value::shown(raw);
-                self.problem(shared, Cause::StatusInBulk, Some(column), row.number, text);
-            }
-            return;
-        }
-        let remembers = self.remembers[column];
-        if remembers && raw == bound.memo.as_slice() {
-            if bound.memo_root != 0 {
-                let root = bound.memo_root;
-                self.hits.push((root, column));
-            }
-            return;
-        }
-        let is_plain = raw.first().is_some_and(|byte| *byte > b' ')
-            && raw.last().is_some_and(|byte| *byte > b' ')
-            && (!row.quirks.has(Quirks::NON_ASCII | Quirks::NUL) || (raw.is_ascii() && !raw.contains(&0)))
-            && bound.values.is_empty();
-        if !is_plain || !self.is_right(shared, column, raw) {
-            self.odd_cell(shared, row, column);
-        } else if remembers && let Some(bound) = self.columns.get_mut(column) {
-            bound.memo.clear();
-            bound.memo.extend_from_slice(raw);
-            bound.memo_root = 0;
-        }
-    }
-
-    fn blank_cell(&mut self, shared: &mut Shared, row: &Row<'_>, column: usize) {
-        let Some(bound) = self.columns.get(column) else { return };
-        let is_wanted = match bound.column.need {
-            Need::Cell => true,
-            Need::Delta => self.rules.delta == Some(true),
-            Need::Label | Need::None => false,
-        };
-        if is_wanted {
-            self.problem(shared, Cause::RequiredBlank, Some(column), row.number, String::new);
-        }
-    }
-
-    /// Whether a value without anything odd about it is right as it is. Says no where it takes more
-    /// than a look.
-    fn is_right(&self, shared: &Shared, column: usize, raw: &[u8]) -> bool {
-        let Some(bound) = self.columns.get(column) else { return true };
-        if bound.shared.is_some() {
-            return false;
-        }
-        match bound.column.holds {
-            Holds::Text | Holds::Secret | Holds::List => {
-                raw.len() < 255
-                    && raw.first() != Some(&b'#')
-                    && (column >= self.keys || !value::is_scientific(raw))
-            }
-            Holds::Id => value::id(raw) == Judged::Fine,
-            Holds::Ref(_) => {
-                let (Some(target), own) = (bound.target, self.rules.place) else { return true };
-                if target == own || bound.sorts != 0 {
-                    return false;
-                }
-                let Some(records) = shared.records.get(target) else { return true };
-                match records.standing {
-                    Standing::Partial => true,
-                    Standing::Missing => false,
-                    Standing::There => {
-                        let hash = shared.hashing.of(raw);
-                        records.entries.get(&hash).is_some_and(|entry| entry.root() == 0)
-                    }
-                }
-            }
-            Holds::Word(choices) => value::word(raw, choices).is_some(),
-            Holds::WordOrExt(choices) => value::word(raw, choices).is_some() || raw.starts_with(b"ext:"),
-            Holds::Flag => value::is_flag(raw),
-            Holds::Date => Day::iso(raw).is_some(),
-            Holds::UsDate => Day::us(raw).is_some() || Day::iso(raw).is_some(),
-            Holds::DateTime => value::date_time(raw) == Judged::Fine,
-            Holds::Year => value::year(raw),
-            Holds::Email => value::email(raw),
-            Holds::TypedIds => value::typed_ids(raw),
-            Holds::Grades => value::grades(raw) == Judged::Fine,
-            // A list is taken apart, and remembered where it is right.
-            Holds::Refs(_) => false,
-        }
-    }
-
-    /// A value that is not right at first sight: replaced as the mapping says, cleaned, mended where
-    /// that is certain, looked up, or a problem.
-    #[cold]
-    fn odd_cell(&mut self, shared: &mut Shared, row: &Row<'_>, column: usize) {
-        let Some(bound) = self.columns.get(column) else { return };
-        let raw = row.field(bound.index);
-        let is_tolerant = shared.profile == Profile::Tolerant;
-        let mut value = std::borrow::Cow::Borrowed(raw);
-        let fixes_before = self.fixes.len();
-        if let Some(meant) = bound.values.get(raw.trim_ascii()) {
-            value = meant.clone().into();
-            self.fixes.push((column, Fix::Mapped));
-        }
-        if is_tolerant {
-            let (clean, fixes) = value::cleaned(&value);
-            if !fixes.is_empty() {
-                value = clean.into_owned().into();
-                self.fixes.extend(fixes.into_iter().map(|fix| (column, fix)));
-            }
-        } else if value.contains(&0) {
-            let show = Show::of(bound.column);
-            self.problem(shared, Cause::NulByte, Some(column), row.number, || show.text(raw));
-            return;
-        }
-        if value.is_empty() {
-            self.keep(column, value.into_owned(), fixes_before);
-            self.blank_cell(shared, row, column);
-            return;
-        }
-        let (value, causes) = self.typed(shared, row, column, value.into_owned(), is_tolerant);
-        self.keep(column, value, fixes_before);
-        for cause in causes {
-            let text = self.shown(row, column);
-            self.problem(shared, cause, Some(column), row.number, || text);
-        }
-    }
-
-    fn shown(&self, row: &Row<'_>, column: usize) -> String {
-        self.columns.get(column).map(|b| Show::of(b.column).text(row.field(b.index))).unwrap_or_default()
-    }
-
-    /// Keeps a value that fixes changed.
-    fn keep(&mut self, column: usize, value: Vec<u8>, fixes_before: usize) {
-        if self.fixes.len() > fixes_before {
-            self.mended.push((column, value));
-        }
-    }
-
-    /// Judges a clean value by what its column holds.
-    fn typed(
-        &mut self,
-        shared: &mut Shared,
-        row: &Row<'_>,
-        column: usize,
-        value: Vec<u8>,
-        is_tolerant: bool,
-    ) -> (Vec<u8>, Vec<Cause>) {
-        let Some(bound) = self.columns.get_mut(column) else { return (value, vec![]) };
-        let mut causes = Vec::new();
-        if let Some(seen) = &mut bound.shared {
-            let hash = shared.hashing.of(&value.to_ascii_lowercase());
-            if !seen.insert(hash) {
-                causes.push(Cause::Shared);
-            }
-        }
-        if matches!(bound.column.holds, Holds::Ref(_) | Holds::Refs(_)) {
-            let value = self.references(shared, row, column, value, is_tolerant, &mut causes);
-            return (value, causes);
-        }
-        let order = bound.order;
-        match judged(bound.column.holds, &value, order, is_tolerant) {
-            Judged::Fine => {}
-            Judged::Mended(mended, fix) => {
-                self.fixes.push((column, fix));
-                return (mended, causes);
-            }
-            Judged::Wrong(cause) => causes.push(cause),
-        }
-        if column < self.keys && causes.is_empty() && value::is_scientific(&value) {
-            causes.push(Cause::ScientificId);
-        }
-        if value::is_cut_length(value.len()) {
-            causes.push(Cause::Truncated);
-        }
-        (value, causes)
-    }
-
-    // References.
-
-    /// Looks up each key in a value; answers the value with mended keys.
-    fn references(
-        &mut self,
-        shared: &mut Shared,
-        row: &Row<'_>,
-        column: usize,
-        value: Vec<u8>,
-        is_tolerant: bool,
-        causes: &mut Vec<Cause>,
-    ) -> Vec<u8> {
-        let Some(bound) = self.columns.get(column) else { return value };
-        if matches!(bound.column.holds, Holds::Ref(_)) {
-            let mended = self.reference(shared, row, column, &value, causes);
-            if mended.is_none() {
-                self.remember(column, &value, causes);
-            }
-            return mended.unwrap_or(value);
-        }
-        let mut whole = Vec::with_capacity(value.len());
-        let mut is_mended = false;
-        for part in value.split(|byte| *byte == b',') {
-            let key = if is_tolerant { part.trim_ascii() } else { part };
-            if key.len() < part.len() {
-                self.fixes.push((column, Fix::Trim));
-                is_mended = true;
-            }
-            if key.is_empty() && is_tolerant {
-                self.fixes.push((column, Fix::EmptyEntry));
-                is_mended = true;
-                continue;
-            }
-            let mended = self.reference(shared, row, column, key, causes);
-            is_mended |= mended.is_some();
-            if !whole.is_empty() {
-                whole.push(b',');
-            }
-            whole.extend_from_slice(mended.as_deref().unwrap_or(key));
-        }
-        if is_mended {
-            return whole;
-        }
-        self.remember(column, &value, causes);
-        value
-    }
-
-    /// Remembers a reference with the root that it leads to: rows of one class or school repeat it.
-    fn remember(&mut self, column: usize, value: &[u8], causes: &[Cause]) {
-        let mut hits = self.hits.iter().filter(|(_, at)| *at == column).map(|(root, _)| *root);
-        let (first, second) = (hits.next(), hits.next());
-        let is_plain = causes.is_empty() && !self.fixes.iter().any(|(at, _)| *at == column);
-        if self.remembers[column]
-            && is_plain
-            && second.is_none()
-            && let Some(bound) = self.columns.get_mut(column)
-        {
-            bound.memo.clear();
-            bound.memo.extend_from_slice(value);
-            bound.memo_root = first.unwrap_or(0);
-        }
-    }
-
-    /// Looks up one key; answers it with the zeros that a spreadsheet took or gave.
-    fn reference(
-        &mut self,
-        shared: &mut Shared,
-        row: &Row<'_>,
-        column: usize,
-        key: &[u8],
-        causes: &mut Vec<Cause>,
-    ) -> Option<Vec<u8>> {
-        let (target, sorts) = self.columns.get(column).map(|bound| (bound.target, bound.sorts))?;
-        let target = target?;
-        let hash = shared.hashing.of(key);
-        if target == self.rules.place && Some(hash) == self.own {
-            causes.push(Cause::Itself);
-            return None;
-        }
-        let records = shared.records.get(target)?;
-        match records.standing {
-            Standing::Partial => return None,
-            Standing::Missing => {
-                let root = shared.roots.whole(target as u16);
-                self.hits.push((root, column));
-                return None;
-            }
-            Standing::There => {}
-        }
-        if target == self.rules.place {
-            let is_known = records.entries.contains_key(&hash);
-            self.pending.push(Pending {
-                row: row.number,
-                own: self.own.unwrap_or(0),
-                target: hash,
-                column: column as u16,
-                verdict: Verdict::Accepted,
-                text: if is_known && self.pending.len() > MOST_TEXTS { Box::default() } else { key.into() },
-            });
-            return None;
-        }
-        let mut mended = None;
-        let mut entry = records.entries.get(&hash);
-        if entry.is_none() && shared.profile == Profile::Tolerant {
-            let at = |key: &[u8]| records.entries.get(&shared.hashing.of(key));
-            mended = with_other_zeros(key, |key| at(key).is_some());
-            entry = mended.as_deref().and_then(at);
-        }
-        if let Some(entry) = entry {
-            if mended.is_some() {
-                self.fixes.push((column, Fix::LeadingZeros));
-            }
-            if entry.root() != 0 {
-                let root = entry.root();
-                shared.roots.name(root, key);
-                self.hits.push((root, column));
-            } else if sorts != 0 && entry.sort() != 0 && sorts & (1 << entry.sort()) == 0 {
-                causes.push(Cause::Sort);
-            }
-            return mended;
-        }
-        let root = shared.roots.missing(target as u16, hash, key);
-        self.hits.push((root, column));
-        None
-    }
-
-    // Rules that bind.
-
-    fn bound_rules(&mut self, shared: &mut Shared, row: &Row<'_>) {
-        let mut bound = std::mem::take(&mut self.bound);
-        for rule in &mut bound {
-            // A cell that is wrong by itself is not told a second time by what it is bound to.
-            let is_wrong_already =
-                |fault: &Fault| fault.column.is_some_and(|at| rule.columns().contains(&at));
-            if self.faults.iter().any(is_wrong_already) {
-                continue;
-            }
-            let broken = match rule {
-                BoundRule::DateOrder(from, to, strictly) => {
-                    let (from, to) = (self.value(row, *from), self.value(row, *to));
-                    let is_wrong = !from.is_empty()
-                        && !to.is_empty()
-                        && matches!((day(from), day(to)), (Some(a), Some(b)) if b < a || (*strictly && a == b));
-                    is_wrong.then_some((Cause::DateOrder, 1))
-                }
-                BoundRule::SameLength(one, other) => {
-                    let (one, other) = (self.value(row, *one), self.value(row, *other));
-                    let entries = |list: &[u8]| memchr::memchr_iter(b',', list).count();
-                    let is_wrong = !one.is_empty() && !other.is_empty() && entries(one) != entries(other);
-                    is_wrong.then_some((Cause::SameLength, 1))
-                }
-                BoundRule::TrueOnlyFor(flag, word, only) => {
-                    let is_wrong =
-                        self.value(row, *flag) == b"true" && self.value(row, *word) != only.as_bytes();
-                    is_wrong.then_some((Cause::TrueOnlyFor, 0))
-                }
-                BoundRule::Once(columns, among, seen) => {
-                    let counts =
-                        among.is_none_or(|(column, word)| self.value(row, column) == word.as_bytes());
-                    let mut key = Vec::new();
-                    for column in columns.iter() {
-                        key.extend_from_slice(self.value(row, *column));
-                        key.push(0x1f);
-                    }
-                    let is_wrong = counts && self.faults.is_empty() && !seen.insert(shared.hashing.of(&key));
-                    is_wrong.then_some((Cause::Once, 0))
-                }
-            };
-            if let Some((cause, which)) = broken {
-                let column = rule.columns().get(which).copied();
-                let text = column.map(|column| self.shown(row, column)).unwrap_or_default();
-                self.problem(shared, cause, column, row.number, || text);
-            }
-        }
-        self.bound = bound;
-    }
-
-    /// Settles references within the file, now that all its records are known, and rejects rows
-    /// behind rows that this rejects. Answers which rows were rejected late, with their columns.
-    pub fn settle(&mut self, shared: &mut Shared) -> Vec<(u64, usize)> {
-        let mut pending = std::mem::take(&mut self.pending);
-        pending.sort_by_key(|pending| (pending.target, pending.row));
-        let mut late = Vec::new();
-        let mut rejected: Hashes = Hashes::default();
-        let mut queue: Vec<usize> = (0..pending.len()).collect();
-        queue.sort_by_key(|index| pending.get(*index).map(|pending| pending.row));
-        queue.reverse();
-        let mut settled = vec![false; pending.len()];
-        while let Some(index) = queue.pop() {
-            let Some(held) = pending.get(index).filter(|_| !settled[index]) else { continue };
-            let entry = records(shared, self.rules.place).entries.get(&held.target).copied();
-            let root = match entry {
-                Some(entry) if entry.root() == 0 => continue,
-                Some(entry) => entry.root(),
-                None => shared.roots.missing(self.rules.place as u16, held.target, &held.text),
-            };
-            settled[index] = true;
-            let number = self.rules.number;
-            if !held.text.is_empty() {
-                shared.roots.name(root, &held.text);
-            }
-            shared.roots.hit(root, number, held.column, held.row, &held.text);
-            match held.verdict {
-                Verdict::Rejected | Verdict::Skipped => continue,
-                _ if !rejected.insert(held.row) => continue,
-                Verdict::Accepted => self.counts.accepted -= 1,
-                Verdict::Fixed => self.counts.fixed -= 1,
-            }
-            self.counts.rejected += 1;
-            late.push((held.row, usize::from(held.column)));
-            let own = held.own;
-            if let Some(entry) = records(shared, self.rules.place).entries.get_mut(&own) {
-                entry.set_root(root);
-            }
-            // Rows that refer to this one were let through before.
-            let from = pending.partition_point(|other| other.target < own);
-            let behind = pending.iter().enumerate().skip(from).take_while(|(_, other)| other.target == own);
-            queue.extend(behind.map(|(index, _)| index));
-        }
-        late
-    }
-
     /// The labels of the columns, by number.
     pub fn labels(&self) -> Vec<(String, &'static Column)> {
         self.columns.iter().map(|bound| (bound.label.clone(), bound.column)).collect()
     }
 }
 
-impl BoundRule {
-    fn columns(&self) -> Vec<usize> {
-        match self {
-            Self::DateOrder(a, b, _) | Self::SameLength(a, b) | Self::TrueOnlyFor(a, b, _) => vec![*a, *b],
-            Self::Once(columns, ..) => columns.clone(),
-        }
-    }
-}
-
-fn bind(rule: Rule, at: &dyn Fn(&str) -> Option<usize>) -> Option<BoundRule> {
-    match rule {
-        Rule::DateOrder(from, to, strictly) => Some(BoundRule::DateOrder(at(from)?, at(to)?, strictly)),
-        Rule::SameLength(one, other) => Some(BoundRule::SameLength(at(one)?, at(other)?)),
-        Rule::TrueOnlyFor(flag, word, only) => Some(BoundRule::TrueOnlyFor(at(flag)?, at(word)?, only)),
-        Rule::Once(columns, among) => {
-            let columns = columns.iter().map(|name| at(name)).collect::<Option<Vec<_>>>()?;
-            let among = match among {
-                Some((column, word)) => Some((at(column)?, word)),
-                None => None,
-            };
-            Some(BoundRule::Once(columns, among, Hashes::default()))
-        }
-        // These are asked where the cell is judged.
-        Rule::Sort(..) | Rule::Shared(_) | Rule::NotItself(_) => None,
-    }
-}
-
-fn records(shared: &mut Shared, place: usize) -> &mut Records {
+pub(super) fn records(shared: &mut Shared, place: usize) -> &mut Records {
     &mut shared.records[place]
-}
-
-fn day(value: &[u8]) -> Option<Day> {
-    Day::iso(value).or_else(|| Day::us(value))
-}
-
-/// Judges a value by what its column holds; under strict rules nothing is mended.
-fn judged(holds: Holds, value: &[u8], order: Option<DateOrder>, is_tolerant: bool) -> Judged {
-    let is_error = value::is_spreadsheet_error(value);
-    if is_error && !matches!(holds, Holds::Secret) {
-        return Judged::Wrong(Cause::SpreadsheetError);
-    }
-    let right = |is_right: bool, cause: Cause| if is_right { Judged::Fine } else { Judged::Wrong(cause) };
-    match holds {
-        Holds::Text | Holds::Secret | Holds::List | Holds::Ref(_) | Holds::Refs(_) => Judged::Fine,
-        Holds::Id => value::id(value),
-        Holds::Word(choices) if value::word(value, choices).is_some() => Judged::Fine,
-        Holds::WordOrExt(choices) if value::word(value, choices).is_some() || value.starts_with(b"ext:") => {
-            Judged::Fine
-        }
-        Holds::Word(choices) | Holds::WordOrExt(choices) if is_tolerant => value::mend_word(value, choices),
-        Holds::Word(_) | Holds::WordOrExt(_) => Judged::Wrong(Cause::NotAmong),
-        Holds::Flag if value::is_flag(value) => Judged::Fine,
-        Holds::Flag if is_tolerant => value::mend_flag(value),
-        Holds::Flag => Judged::Wrong(Cause::NotFlag),
-        Holds::Date if Day::iso(value).is_some() => Judged::Fine,
-        Holds::UsDate if Day::us(value).is_some() || Day::iso(value).is_some() => Judged::Fine,
-        Holds::Date | Holds::UsDate if is_tolerant || order.is_some() => value::mend_date(value, order),
-        Holds::Date | Holds::UsDate => Judged::Wrong(Cause::NotDate),
-        Holds::DateTime => value::date_time(value),
-        Holds::Year => right(value::year(value), Cause::NotYear),
-        Holds::Email => right(value::email(value), Cause::NotEmail),
-        Holds::TypedIds => right(value::typed_ids(value), Cause::NotTypedIds),
-        Holds::Grades => match value::grades(value) {
-            Judged::Mended(..) if !is_tolerant => Judged::Wrong(Cause::NotGrades),
-            other => other,
-        },
-    }
-}
-
-/// The most zeros that are put before a number to find its record.
-const MOST_ZEROS: usize = 6;
-
-/// The one spelling of a number, with more or fewer zeros before it, that names a record.
-fn with_other_zeros(key: &[u8], is_there: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
-    if key.is_empty() || key.len() > 40 || !key.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let digits = key.iter().position(|byte| *byte != b'0').map_or(key.len().saturating_sub(1), |at| at);
-    let digits = key.get(digits..).unwrap_or(key);
-    let mut found = None;
-    for zeros in 0..=MOST_ZEROS {
-        let candidate = [&b"000000"[..zeros], digits].concat();
-        if candidate != key && is_there(&candidate) {
-            if found.is_some() {
-                return None;
-            }
-            found = Some(candidate);
-        }
-    }
-    found
 }

@@ -4,11 +4,15 @@
 //! met, and one pass over each file is enough. What is kept of a record is its key's hash.
 
 mod cause;
+mod cells;
 mod file;
 mod ids;
 mod judge;
+mod labels;
 mod ledger;
 pub(crate) mod manifest;
+mod rules;
+mod settle;
 mod value;
 
 #[cfg(test)]
@@ -24,7 +28,9 @@ use crate::limits::{Budget, Limits};
 use crate::map::Mapping;
 use crate::read::{Head, Row, Source};
 use crate::report::{LeftFile, Report};
-use ids::{Hashing, RootId, Roots};
+use crate::schema::{FileSchema, Schema};
+pub(crate) use ids::{Hashing, Itself};
+use ids::{RootId, Roots};
 use ledger::{Ledger, Names, Notes};
 
 /// How a check is made.
@@ -66,10 +72,28 @@ pub(crate) struct Fault {
 pub(crate) struct Outcome<'a, 'r> {
     /// The file's place in the format.
     pub place: usize,
+    pub file: &'static FileSchema,
     pub row: &'a Row<'r>,
+    /// The hash of its key, where it has one.
+    pub own: Option<u64>,
+    pub is_delta: bool,
     pub verdict: Verdict,
     pub faults: &'a [Fault],
     pub columns: &'a [Bound],
+    pub mended: &'a [(usize, Vec<u8>)],
+}
+
+impl<'r> Outcome<'_, 'r> {
+    /// The value of a column as it is imported.
+    pub fn value<'v>(&'v self, column: usize) -> &'v [u8]
+    where
+        'r: 'v,
+    {
+        if let Some((_, value)) = self.mended.iter().rev().find(|(at, _)| *at == column) {
+            return value;
+        }
+        self.columns.get(column).map(|bound| self.row.field(bound.index)).unwrap_or_default()
+    }
 }
 
 /// Hears of every judged row. Rows of files that refer to themselves may be rejected later: see
@@ -100,6 +124,9 @@ pub(crate) struct Late {
 pub(crate) struct Checked {
     pub report: Report,
     pub late: Vec<Late>,
+    pub schema: &'static Schema,
+    /// The places of files that are deltas.
+    pub deltas: Vec<usize>,
 }
 
 /// Checks the files at `path`: counts, and problems grouped by cause. Writes nothing.
@@ -112,6 +139,16 @@ pub fn check(path: &Path, options: &Options) -> Result<Report> {
 
 /// Checks, with `sink` hearing of each row.
 pub(crate) fn run<S: Sink>(path: &Path, options: &Options, sink: &mut S) -> Result<Checked> {
+    run_with(path, options, Hashing::new(), sink)
+}
+
+/// Checks with hashes that the caller can make too.
+pub(crate) fn run_with<S: Sink>(
+    path: &Path,
+    options: &Options,
+    hashing: Hashing,
+    sink: &mut S,
+) -> Result<Checked> {
     let source = Source::open(path, &options.limits, &|name| options.mapping.told(name))?;
     let heads = heads(&source, &options.limits)?;
     let manifest = source
@@ -137,7 +174,7 @@ pub(crate) fn run<S: Sink>(path: &Path, options: &Options, sink: &mut S) -> Resu
         budget: &budget,
         shared: Shared {
             profile: options.profile,
-            hashing: Hashing::new(),
+            hashing,
             ledger: Ledger::default(),
             roots: Roots::default(),
             records: Vec::new(),
@@ -148,11 +185,12 @@ pub(crate) fn run<S: Sink>(path: &Path, options: &Options, sink: &mut S) -> Resu
         mapping: Vec::new(),
         late: Vec::new(),
     };
+    let deltas = run.deltas();
     let (mut report, late) = run.all(sink)?;
     report.detected = found.detected;
     report.left =
         source.left.iter().map(|l| LeftFile { name: l.name.clone(), reason: l.reason.clone() }).collect();
-    Ok(Checked { report, late })
+    Ok(Checked { report, late, schema: found.schema, deltas })
 }
 
 /// Records that are looked at to find the format and the order of dates.
