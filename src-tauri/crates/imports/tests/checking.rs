@@ -394,8 +394,28 @@ fn sense_of_site_and_role_is_asked() {
         files.insert(name, text.replace(from, to).into());
     }
     let report = tolerant(laid(&files).path());
-    assert_eq!(rules(&report), ["warning sort", "warning true-only-for"]);
+    assert_eq!(rules(&report), ["warning agrees", "warning sort", "warning true-only-for"]);
+    assert_eq!(problem(&report, "agrees").count, 2);
     assert!(report.can_proceed);
+}
+
+#[test]
+fn a_role_that_is_not_the_persons_is_asked_about() {
+    let text = String::from_utf8(set()["enrollments.csv"].clone()).unwrap();
+    let text = text.replace("u1,student,", "u1,teacher,").replace("u2,teacher,true", "u2,student,");
+    let report = tolerant(with("enrollments.csv", text).path());
+    assert_eq!(rules(&report), ["warning sort-when"]);
+    assert_eq!((problem(&report, "sort-when").count, report.can_proceed), (2, true));
+}
+
+#[test]
+fn words_of_school_data_sync_may_have_any_case() {
+    let report = found(&[
+        ("orgs.csv", "sourcedId,name,type\n1,North,school\n"),
+        ("users.csv", "sourcedId,username\n7,ann\n"),
+        ("roles.csv", "userSourcedId,orgSourcedId,role,isPrimary\n7,1,STUDENT,True\n"),
+    ]);
+    assert_eq!((report.format.as_str(), report.totals.accepted), ("sds-2.1", 3));
 }
 
 #[test]
@@ -604,7 +624,13 @@ fn a_case_does_not_close_before_it_began() {
     );
     let report = found(&[("cases.csv", &text)]);
     assert_eq!(problem(&report, "date-order").count, 2);
-    assert_eq!(counts(&report, "cases.csv"), [4, 0, 2, 2, 0]);
+    assert_eq!(counts(&report, "cases.csv"), [4, 2, 0, 2, 0]);
+    assert!(
+        !strict(folder(&[("cases.csv", text.as_bytes())]).path())
+            .problems
+            .iter()
+            .any(|p| p.rule == "boolean")
+    );
 }
 
 #[test]

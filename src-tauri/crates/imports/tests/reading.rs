@@ -6,7 +6,8 @@ mod support;
 
 use std::path::Path;
 
-use cairn_imports::{Head, ImportError, Limits, Result, Source, Told};
+use cairn_imports::{Head, ImportError, Limits, Options, Result, Source, Told, check};
+use proptest::prelude::*;
 use support::{archive, folder, text_row, workbook};
 
 fn open(path: &Path) -> Result<Source> {
@@ -171,4 +172,56 @@ fn an_empty_file_has_no_labels() {
     let dir = folder(&[("users.csv", b""), ("blank.csv", b"\n\r\n  \n")]);
     let source = open(dir.path()).unwrap();
     assert_eq!([head(&source, 0), head(&source, 1)], [Head::default(), Head::default()]);
+}
+
+#[test]
+fn lines_above_the_header_are_left_out_where_a_mapping_says_so() {
+    let dir = folder(&[("users.csv", b"Report of today\n\na,b\n1,2\n")]);
+    let rows = text_row(1, &["Report of today"]) + &text_row(3, &["a", "b"]) + &text_row(4, &["1", "2"]);
+    workbook(dir.path(), "users.xlsx", &[("S", &rows)]);
+    let told = |_: &str| Told { skip_lines: Some(2), ..Told::default() };
+    let source = Source::open(dir.path(), &Limits::default(), &told).unwrap();
+    for index in 0..2 {
+        assert_eq!(
+            head(&source, index),
+            Head { labels: vec!["a".into(), "b".into()], rows: vec![vec!["1".into(), "2".into()]] }
+        );
+    }
+}
+
+/// A small archive and a small workbook, as bytes.
+fn containers() -> [(&'static str, Vec<u8>); 2] {
+    let dir = folder(&[]);
+    let people: &[u8] = b"student_id,first_name,last_name\n7,Ann,Lee\n8,Bo,Ray\n";
+    let rows = text_row(1, &["student_id", "first_name", "last_name"]) + &text_row(2, &["7", "Ann", "Lee"]);
+    let zip = archive(dir.path(), "a.zip", &[("students.csv", people)]);
+    let book = workbook(dir.path(), "a.xlsx", &[("Students", &rows)]);
+    [("a.zip", std::fs::read(zip).unwrap()), ("a.xlsx", std::fs::read(book).unwrap())]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Whatever is damaged inside an archive or workbook: an error or rows that add up, never a panic
+    /// that comes through and never more memory or time than the limits allow.
+    #[test]
+    fn damaged_containers_are_errors_or_add_up(
+        which in 0..2usize,
+        damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12),
+        cut in proptest::option::weighted(0.2, any::<prop::sample::Index>()),
+    ) {
+        let (name, mut bytes) = containers()[which].clone();
+        for (at, byte) in damage {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()) + 1);
+        }
+        let dir = folder(&[(name, &bytes)]);
+        if let Ok(report) = check(&dir.path().join(name), &Options::default()) {
+            let c = report.totals;
+            prop_assert_eq!(c.accepted + c.fixed + c.rejected + c.skipped, c.rows);
+        }
+    }
 }

@@ -176,6 +176,10 @@ causes! {
         "several rows share this value", "make sure that they are different people";
     Sort: "constraint-error", "sort", Warning, Warning,
         "the record that is referred to is of an unusual sort", "make sure that it is the right one";
+    SortWhen: "constraint-error", "sort-when", Warning, Warning,
+        "the role in this row is not that of the person", "make sure that it is the right person and role";
+    Agrees: "constraint-error", "agrees", Warning, Warning,
+        "the row and the record that it refers to name different sites", "make sure which one is right";
     DuplicateRow: "duplicate-row", "duplicate-row", Error, Warning,
         "the row stands in the file before; the first one counts", "remove the copies";
     DuplicateKey: "primary-key", "duplicate-key", Error, Warning,

@@ -78,7 +78,7 @@ impl Judge {
             Holds::Id => value::id(raw) == Judged::Fine,
             Holds::Ref(_) => {
                 let (Some(target), own) = (bound.target, self.rules.place) else { return true };
-                if target == own || bound.sorts != 0 {
+                if target == own {
                     return false;
                 }
                 let Some(records) = shared.records.get(target) else { return true };
@@ -87,13 +87,17 @@ impl Judge {
                     Standing::Missing => false,
                     Standing::There => {
                         let hash = shared.hashing.of(raw);
-                        records.entries.get(&hash).is_some_and(|entry| entry.root() == 0)
+                        let Some(entry) = records.entries.get(&hash) else { return false };
+                        bound.see(*entry, records, hash);
+                        entry.root() == 0 && bound.is_sort(entry.sort())
                     }
                 }
             }
             Holds::Word(choices) => value::word(raw, choices).is_some(),
             Holds::WordOrExt(choices) => value::word(raw, choices).is_some() || raw.starts_with(b"ext:"),
+            Holds::AnyCase(choices) => value::any_case(raw, choices),
             Holds::Flag => value::is_flag(raw),
+            Holds::AnyCaseFlag => value::is_any_flag(raw),
             Holds::Date => Day::iso(raw).is_some(),
             Holds::UsDate => Day::us(raw).is_some() || Day::iso(raw).is_some(),
             Holds::DateTime => value::date_time(raw) == Judged::Fine,
@@ -265,8 +269,8 @@ impl Judge {
         key: &[u8],
         causes: &mut Vec<Cause>,
     ) -> Option<Vec<u8>> {
-        let (target, sorts) = self.columns.get(column).map(|bound| (bound.target, bound.sorts))?;
-        let target = target?;
+        let bound = self.columns.get(column)?;
+        let target = bound.target?;
         let hash = shared.hashing.of(key);
         if target == self.rules.place && Some(hash) == self.own {
             causes.push(Cause::Itself);
@@ -302,6 +306,8 @@ impl Judge {
             entry = mended.as_deref().and_then(at);
         }
         if let Some(entry) = entry {
+            let hash = mended.as_deref().map_or(hash, |key| shared.hashing.of(key));
+            bound.see(*entry, records, hash);
             if mended.is_some() {
                 self.fixes.push((column, Fix::LeadingZeros));
             }
@@ -309,7 +315,7 @@ impl Judge {
                 let root = entry.root();
                 shared.roots.name(root, key);
                 self.hits.push((root, column));
-            } else if sorts != 0 && entry.sort() != 0 && sorts & (1 << entry.sort()) == 0 {
+            } else if !bound.is_sort(entry.sort()) {
                 causes.push(Cause::Sort);
             }
             return mended;
@@ -336,9 +342,12 @@ fn judged(holds: Holds, value: &[u8], order: Option<DateOrder>, is_tolerant: boo
         }
         Holds::Word(choices) | Holds::WordOrExt(choices) if is_tolerant => value::mend_word(value, choices),
         Holds::Word(_) | Holds::WordOrExt(_) => Judged::Wrong(Cause::NotAmong),
+        Holds::AnyCase(choices) if value::any_case(value, choices) => Judged::Fine,
+        Holds::AnyCase(_) => Judged::Wrong(Cause::NotAmong),
         Holds::Flag if value::is_flag(value) => Judged::Fine,
-        Holds::Flag if is_tolerant => value::mend_flag(value),
-        Holds::Flag => Judged::Wrong(Cause::NotFlag),
+        Holds::AnyCaseFlag if value::is_any_flag(value) => Judged::Fine,
+        Holds::Flag | Holds::AnyCaseFlag if is_tolerant => value::mend_flag(value),
+        Holds::Flag | Holds::AnyCaseFlag => Judged::Wrong(Cause::NotFlag),
         Holds::Date if Day::iso(value).is_some() => Judged::Fine,
         Holds::UsDate if Day::us(value).is_some() || Day::iso(value).is_some() => Judged::Fine,
         Holds::Date | Holds::UsDate if is_tolerant || order.is_some() => value::mend_date(value, order),

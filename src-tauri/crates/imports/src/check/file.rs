@@ -15,7 +15,7 @@ use crate::limits::Budget;
 use crate::map::{self, match_labels};
 use crate::read::{Head, Source, Table};
 use crate::report::{Counts, Detected, FileCount, FileMapping, Problem, Report};
-use crate::schema::{FileSchema, Need, Schema};
+use crate::schema::{FileSchema, Holds, Need, Rule, Schema};
 
 /// What a run works with and what it has found so far.
 pub(crate) struct Run<'a> {
@@ -180,9 +180,13 @@ impl Run<'_> {
             width: head.labels.len(),
             delta: self.schema.asks.manifest.then_some(mode == Some(Mode::Delta)),
             one_line_fields: self.schema.asks.one_line_fields,
+            link: self.link(file.kind),
             unusable,
         };
-        let mut judge = Judge::new(file, rules, columns);
+        let sorts = |name: &str, allowed: &[&str]| {
+            file.column(name).map_or(0, |column| self.sorts(column.holds, allowed))
+        };
+        let mut judge = Judge::new(file, rules, columns, sorts);
         self.names.columns(number, judge.labels());
         self.reserve(table, head, place);
         let mut is_header = true;
@@ -200,6 +204,17 @@ impl Run<'_> {
         }
         self.push(table, Some(file), judge.counts, encoding.to_ascii_lowercase());
         Ok(())
+    }
+
+    /// The column of a file that rows of another have to agree with.
+    fn link(&self, kind: &str) -> Option<&'static str> {
+        let refers = |file: &FileSchema, name: &str| matches!(file.column(name).map(|column| column.holds), Some(Holds::Ref(target)) if target == kind);
+        self.schema.files.iter().find_map(|file| {
+            file.rules.iter().find_map(|rule| match rule {
+                Rule::Agrees(reference, theirs, _) if refers(file, reference) => Some(*theirs),
+                _ => None,
+            })
+        })
     }
 
     /// Makes room for a file's keys at once, by its size and the length of its first rows.

@@ -99,11 +99,13 @@ pub(crate) enum Standing {
 pub(crate) struct Records {
     pub standing: Standing,
     pub entries: HashMap<u64, Entry, ByHash>,
+    /// The hash of another column by key, where rows of a later file have to agree with it.
+    pub links: HashMap<u64, u64, ByHash>,
 }
 
 impl Records {
     pub fn new(standing: Standing) -> Self {
-        Self { standing, entries: HashMap::default() }
+        Self { standing, entries: HashMap::default(), links: HashMap::default() }
     }
 }
 

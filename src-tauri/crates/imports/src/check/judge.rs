@@ -4,6 +4,7 @@
 //! Nearly every value is right. A value is first compared with the last right one of its column,
 //! then looked at in place; only what is odd is copied and mended (`cells`).
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use super::cause::{Cause, Fix, Profile, Severity};
@@ -42,6 +43,8 @@ pub(crate) struct Bound {
     pub target: Option<usize>,
     /// Sorts that a record it refers to may be of, one bit each; 0 where any will do.
     pub sorts: u32,
+    /// The sort, and the linked value, of the record that the last reference named; 0 where unknown.
+    pub seen: Cell<(u32, u64)>,
     /// Values seen, where they should not be shared.
     pub shared: Option<Hashes>,
     /// The last value that was right, and the root of what it refers to.
@@ -59,10 +62,22 @@ impl Bound {
             values: HashMap::new(),
             target: None,
             sorts: 0,
+            seen: Cell::default(),
             shared: None,
             memo: Vec::new(),
             memo_root: 0,
         }
+    }
+
+    /// Keeps what rules ask of the record that a reference names.
+    pub fn see(&self, entry: Entry, records: &Records, hash: u64) {
+        let link = if records.links.is_empty() { 0 } else { records.links.get(&hash).copied().unwrap_or(0) };
+        self.seen.set((entry.sort(), link));
+    }
+
+    /// Whether a record of that sort may be referred to; an unknown sort may.
+    pub fn is_sort(&self, sort: u32) -> bool {
+        self.sorts == 0 || sort == 0 || self.sorts & (1 << sort) != 0
     }
 
     /// Whether a right value may be remembered: looking at it has no other effect, and it repeats.
@@ -77,11 +92,7 @@ impl Bound {
                 | Holds::TypedIds
                 | Holds::DateTime
         );
-        repeats
-            && self.values.is_empty()
-            && self.target != Some(own)
-            && self.sorts == 0
-            && self.shared.is_none()
+        repeats && self.values.is_empty() && self.target != Some(own) && self.shared.is_none()
     }
 }
 
@@ -97,6 +108,8 @@ pub(crate) struct FileRules {
     /// Status and date of change: required in a delta, blank in bulk, free elsewhere.
     pub delta: Option<bool>,
     pub one_line_fields: bool,
+    /// The column that later files have to agree with.
+    pub link: Option<&'static str>,
     /// All rows are rejected, because a required column is missing.
     pub unusable: Option<RootId>,
 }
@@ -111,6 +124,8 @@ pub(crate) struct Judge {
     /// The first columns name a record.
     pub(super) keys: usize,
     pub(super) sort: Option<(usize, &'static [Choice])>,
+    /// The column that later files have to agree with.
+    pub(super) link: Option<usize>,
     pub(super) bound: Vec<BoundRule>,
     pub(super) pending: Vec<Pending>,
     // Of the row at hand:
@@ -124,14 +139,21 @@ pub(crate) struct Judge {
 
 impl Judge {
     /// `columns` starts with those of the key, if the file has all of them.
-    pub fn new(file: &'static FileSchema, rules: FileRules, columns: Vec<Bound>) -> Self {
+    /// `sorts` answers the allowed sorts of what a column refers to, as bits.
+    pub fn new(
+        file: &'static FileSchema,
+        rules: FileRules,
+        columns: Vec<Bound>,
+        sorts: impl Fn(&str, &[&str]) -> u32,
+    ) -> Self {
         let at = |name: &str| columns.iter().position(|bound| bound.column.name == name);
         let has_key = !file.key.is_empty() && file.key.iter().all(|name| at(name).is_some());
         let sort = file.sort.and_then(at).and_then(|at| match columns.get(at)?.column.holds {
             Holds::Word(choices) => Some((at, choices)),
             _ => None,
         });
-        let bound = file.rules.iter().filter_map(|rule| bind(*rule, &at)).collect();
+        let bound = file.rules.iter().filter_map(|rule| bind(*rule, &at, &sorts)).collect();
+        let link = rules.link.and_then(at);
         Self {
             file,
             rules,
@@ -140,6 +162,7 @@ impl Judge {
             keys: if has_key { file.key.len() } else { 0 },
             columns,
             sort,
+            link,
             bound,
             pending: Vec::new(),
             own: None,
@@ -233,6 +256,10 @@ impl Judge {
             };
             self.mark(shared, root);
             return Verdict::Rejected;
+        }
+        if let (Some(link), Some(own)) = (self.link, self.own) {
+            let hash = shared.hashing.of(self.value(row, link));
+            records(shared, self.rules.place).links.insert(own, hash);
         }
         if self.fixes.is_empty() {
             return Verdict::Accepted;

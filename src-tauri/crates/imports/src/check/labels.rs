@@ -167,7 +167,7 @@ impl Run<'_> {
     }
 
     /// Allowed sorts of a record that is referred to, as bits.
-    fn sorts(&self, holds: Holds, allowed: &[&str]) -> u32 {
+    pub(super) fn sorts(&self, holds: Holds, allowed: &[&str]) -> u32 {
         let (Holds::Ref(kind) | Holds::Refs(kind)) = holds else { return 0 };
         let file = self.schema.place(kind).and_then(|place| self.schema.files.get(place));
         let Some(Holds::Word(choices)) = file.and_then(|f| f.column(f.sort?)).map(|c| c.holds) else {

@@ -104,7 +104,7 @@ impl Ledger {
 
 fn allowed(column: &Column) -> String {
     match column.holds {
-        Holds::Word(choices) | Holds::WordOrExt(choices) => {
+        Holds::Word(choices) | Holds::WordOrExt(choices) | Holds::AnyCase(choices) => {
             choices.iter().map(|choice| choice.word).collect::<Vec<_>>().join(", ")
         }
         _ => String::new(),

@@ -13,6 +13,8 @@ pub(crate) enum BoundRule {
     DateOrder(usize, usize, bool),
     SameLength(usize, usize),
     TrueOnlyFor(usize, usize, &'static str),
+    SortWhen(usize, usize, &'static str, u32),
+    Agrees(usize, usize),
     Once(Vec<usize>, Option<(usize, &'static str)>, Hashes),
 }
 
@@ -45,6 +47,18 @@ impl Judge {
                         self.value(row, *flag) == b"true" && self.value(row, *word) != only.as_bytes();
                     is_wrong.then_some((Cause::TrueOnlyFor, 0))
                 }
+                BoundRule::SortWhen(reference, other, word, sorts) => {
+                    let (sort, _) = self.seen(row, *reference);
+                    let is_wrong =
+                        sort != 0 && self.value(row, *other) == word.as_bytes() && *sorts & (1 << sort) == 0;
+                    is_wrong.then_some((Cause::SortWhen, 0))
+                }
+                BoundRule::Agrees(reference, mine) => {
+                    let (_, theirs) = self.seen(row, *reference);
+                    let mine = self.value(row, *mine);
+                    let is_wrong = theirs != 0 && !mine.is_empty() && theirs != shared.hashing.of(mine);
+                    is_wrong.then_some((Cause::Agrees, 1))
+                }
                 BoundRule::Once(columns, among, seen) => {
                     let counts =
                         among.is_none_or(|(column, word)| self.value(row, column) == word.as_bytes());
@@ -65,22 +79,37 @@ impl Judge {
         }
         self.bound = bound;
     }
+
+    /// What is known of the record that a reference of this row names; nothing where it names none.
+    fn seen(&self, row: &Row<'_>, column: usize) -> (u32, u64) {
+        let is_good = !self.value(row, column).is_empty() && !self.hits.iter().any(|(_, at)| *at == column);
+        self.columns.get(column).filter(|_| is_good).map(|bound| bound.seen.get()).unwrap_or_default()
+    }
 }
 
 impl BoundRule {
     fn columns(&self) -> Vec<usize> {
         match self {
             Self::DateOrder(a, b, _) | Self::SameLength(a, b) | Self::TrueOnlyFor(a, b, _) => vec![*a, *b],
+            Self::SortWhen(a, b, ..) | Self::Agrees(a, b) => vec![*a, *b],
             Self::Once(columns, ..) => columns.clone(),
         }
     }
 }
 
-pub(super) fn bind(rule: Rule, at: &dyn Fn(&str) -> Option<usize>) -> Option<BoundRule> {
+pub(super) fn bind(
+    rule: Rule,
+    at: &dyn Fn(&str) -> Option<usize>,
+    sorts: &dyn Fn(&str, &[&str]) -> u32,
+) -> Option<BoundRule> {
     match rule {
         Rule::DateOrder(from, to, strictly) => Some(BoundRule::DateOrder(at(from)?, at(to)?, strictly)),
         Rule::SameLength(one, other) => Some(BoundRule::SameLength(at(one)?, at(other)?)),
         Rule::TrueOnlyFor(flag, word, only) => Some(BoundRule::TrueOnlyFor(at(flag)?, at(word)?, only)),
+        Rule::SortWhen(reference, (other, word), allowed) => {
+            Some(BoundRule::SortWhen(at(reference)?, at(other)?, word, sorts(reference, allowed)))
+        }
+        Rule::Agrees(reference, _, mine) => Some(BoundRule::Agrees(at(reference)?, at(mine)?)),
         Rule::Once(columns, among) => {
             let columns = columns.iter().map(|name| at(name)).collect::<Option<Vec<_>>>()?;
             let among = match among {

@@ -298,6 +298,14 @@ pub(crate) fn mend_word(value: &[u8], choices: &[Choice]) -> Judged {
     }
 }
 
+pub(crate) fn any_case(value: &[u8], choices: &[Choice]) -> bool {
+    choices.iter().any(|choice| choice.word.as_bytes().eq_ignore_ascii_case(value))
+}
+
+pub(crate) fn is_any_flag(value: &[u8]) -> bool {
+    value.eq_ignore_ascii_case(b"true") || value.eq_ignore_ascii_case(b"false")
+}
+
 pub(crate) fn is_flag(value: &[u8]) -> bool {
     value == b"true" || value == b"false"
 }

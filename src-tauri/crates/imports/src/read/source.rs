@@ -134,7 +134,7 @@ impl Source {
         let sample = first_bytes(path, &name)?;
         if sample.starts_with(b"PK\x03\x04") || sample.starts_with(b"PK\x05\x06") {
             if is_workbook(path, &name)? {
-                self.workbook(path, size, limits)?;
+                self.workbook(path, size, limits, told)?;
             } else {
                 self.archive(path, limits, told)?;
             }
@@ -148,7 +148,13 @@ impl Source {
         Ok(true)
     }
 
-    fn workbook(&mut self, path: &Path, size: u64, limits: &Limits) -> Result<()> {
+    fn workbook(
+        &mut self,
+        path: &Path,
+        size: u64,
+        limits: &Limits,
+        told: &dyn Fn(&str) -> Told,
+    ) -> Result<()> {
         let name = file_name(path);
         let budget = Budget::new(limits);
         unpack_everything(path, &name, &budget)?;
@@ -158,8 +164,8 @@ impl Source {
             let table = if is_only { name.clone() } else { format!("{name}#{sheet}") };
             self.tables.push(Table {
                 stem: if is_only { stem(&name) } else { sheet.to_lowercase() },
+                shape: Shape::find(&[], false, &told(&table)),
                 name: table,
-                shape: Shape::find(&[], false, &Told::default()),
                 size,
                 place: Place::Sheet { workbook: path.to_owned(), sheet },
             });
@@ -231,7 +237,11 @@ impl Table {
     {
         let limits = budget.limits;
         if let Place::Sheet { workbook, sheet } = &self.place {
-            sheet::rows(workbook, sheet, &self.name, budget, visit)?;
+            let skip = self.shape.skip_lines;
+            sheet::rows(workbook, sheet, &self.name, budget, |row| match row.number <= skip {
+                true => Ok(ControlFlow::Continue(())),
+                false => visit(row),
+            })?;
             return Ok("utf-8");
         }
         self.with_bytes(budget, |bytes| {

@@ -108,8 +108,12 @@ pub enum Holds {
     Word(&'static [Choice]),
     /// One of these words, or one of one's own with the prefix `ext:`.
     WordOrExt(&'static [Choice]),
+    /// One of these words, in any case.
+    AnyCase(&'static [Choice]),
     /// `true` or `false`.
     Flag,
+    /// True or false, in any case.
+    AnyCaseFlag,
     /// A date, YYYY-MM-DD.
     Date,
     /// A date, MM/DD/YYYY or YYYY-MM-DD.
@@ -148,6 +152,12 @@ pub enum Rule {
     TrueOnlyFor(&'static str, &'static str, &'static str),
     /// What the column refers to is of one of these sorts (a question of sense: a warning).
     Sort(&'static str, &'static [&'static str]),
+    /// Where the second column holds the word, what the first refers to is of one of these sorts (a
+    /// question of sense: a warning).
+    SortWhen(&'static str, (&'static str, &'static str), &'static [&'static str]),
+    /// What the first column refers to has in its second what this row has in its third (a question of
+    /// sense: a warning).
+    Agrees(&'static str, &'static str, &'static str),
     /// No two rows share the cells of these columns, among rows whose named column holds the word.
     Once(&'static [&'static str], Option<(&'static str, &'static str)>),
     /// No two rows should share this cell (a warning; parents do share addresses).
@@ -250,6 +260,7 @@ mod tests {
     fn named_columns(rule: &Rule) -> Vec<&'static str> {
         match *rule {
             Rule::DateOrder(a, b, _) | Rule::SameLength(a, b) | Rule::TrueOnlyFor(a, b, _) => vec![a, b],
+            Rule::SortWhen(a, (b, _), _) | Rule::Agrees(a, _, b) => vec![a, b],
             Rule::Sort(a, _) | Rule::Shared(a) | Rule::NotItself(a) => vec![a],
             Rule::Once(columns, among) => columns.iter().copied().chain(among.map(|(c, _)| c)).collect(),
         }

@@ -448,6 +448,13 @@ const ENROLLMENTS: FileSchema = FileSchema {
         Rule::DateOrder("beginDate", "endDate", false),
         Rule::TrueOnlyFor("primary", "role", "teacher"),
         Rule::Sort("schoolSourcedId", &["school"]),
+        Rule::SortWhen("userSourcedId", ("role", "student"), &["student"]),
+        Rule::SortWhen(
+            "userSourcedId",
+            ("role", "teacher"),
+            &["teacher", "administrator", "aide", "proctor"],
+        ),
+        Rule::Agrees("classSourcedId", "schoolSourcedId", "schoolSourcedId"),
     ],
 };
 

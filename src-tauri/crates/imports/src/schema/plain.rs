@@ -2,7 +2,7 @@
 //! of workshops, and cases of ethics lines. Their labels are found by name, in any order and case.
 
 use super::{Asks, Choice, Column, FileSchema, Holds, Rule, Schema, label, may, must, word, word_or};
-use Holds::{Date, Email, Flag, List, Text, Word};
+use Holds::{AnyCaseFlag, Date, Email, List, Text, Word};
 
 const ASKS: Asks = Asks {
     exact_labels: false,
@@ -266,7 +266,7 @@ pub const CASES: Schema = Schema {
                 "beschreibung",
                 "descripción",
             ]),
-            must("reporter_anonymous", Flag).or(&[
+            must("reporter_anonymous", AnyCaseFlag).or(&[
                 "anonymous",
                 "is anonymous",
                 "anonymous reporter",

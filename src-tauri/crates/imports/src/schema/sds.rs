@@ -1,7 +1,7 @@
 //! Microsoft School Data Sync, CSV format 2.1: labels to the letter, words in any case.
 
 use super::{Asks, Choice, FileSchema, Holds, Rule, Schema, label, may, must, word};
-use Holds::{Date, Email, Flag, List, Ref, Refs, Secret, Text, Word, Year};
+use Holds::{AnyCase, AnyCaseFlag, Date, Email, List, Ref, Refs, Secret, Text, Year};
 
 /// School Data Sync 2.1.
 pub const SDS_2_1: Schema = Schema {
@@ -135,10 +135,10 @@ const ROLES: FileSchema = FileSchema {
     columns: &[
         must("userSourcedId", Ref("users")),
         must("orgSourcedId", Ref("orgs")),
-        must("role", Word(ROLE)),
+        must("role", AnyCase(ROLE)),
         may("sessionSourcedId", Ref("academicSessions")),
         may("grade", Text),
-        may("isPrimary", Flag),
+        may("isPrimary", AnyCaseFlag),
         may("roleStartDate", Date),
         may("roleEndDate", Date),
     ],
@@ -173,7 +173,7 @@ const ENROLLMENTS: FileSchema = FileSchema {
     columns: &[
         must("classSourcedId", Ref("classes")),
         must("userSourcedId", Ref("users")),
-        must("role", Word(ROLE)),
+        must("role", AnyCase(ROLE)),
     ],
     key: &["classSourcedId", "userSourcedId", "role"],
     sort: None,
