@@ -409,6 +409,23 @@ fn a_role_that_is_not_the_persons_is_asked_about() {
 }
 
 #[test]
+fn what_is_known_of_a_person_is_not_mixed_up_with_the_one_before() {
+    // The teacher, a student whose zero was lost, and the teacher again.
+    let mut files = set();
+    files.insert(
+        "users.csv",
+        users("07,,,true,s1,student,ann,,Ann,Lee,,,,,,,09,\nu2,,,true,s1,teacher,bo,,Bo,Ray,,,,,,,,\n")
+            .into(),
+    );
+    let header =
+        String::from_utf8(files["enrollments.csv"].clone()).unwrap().lines().next().unwrap().to_owned();
+    let rows = "e1,,,k1,s1,u2,teacher,,,\ne2,,,k1,s1,7,student,,,\ne3,,,k1,s1,u2,teacher,,,\n";
+    files.insert("enrollments.csv", format!("{header}\n{rows}").into());
+    let report = tolerant(laid(&files).path());
+    assert_eq!((rules(&report), counts(&report, "enrollments.csv")), (vec![], [3, 2, 1, 0, 0]));
+}
+
+#[test]
 fn words_of_school_data_sync_may_have_any_case() {
     let report = found(&[
         ("orgs.csv", "sourcedId,name,type\n1,North,school\n"),

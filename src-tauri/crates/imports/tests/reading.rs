@@ -200,7 +200,7 @@ fn containers() -> [(&'static str, Vec<u8>); 2] {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     /// Whatever is damaged inside an archive or workbook: an error or rows that add up, never a panic
     /// that comes through and never more memory or time than the limits allow.

@@ -31,6 +31,7 @@ impl Judge {
         }
         let remembers = self.remembers[column];
         if remembers && raw == bound.memo.as_slice() {
+            bound.seen.set(bound.memo_seen);
             if bound.memo_root != 0 {
                 let root = bound.memo_root;
                 self.hits.push((root, column));
@@ -47,6 +48,7 @@ impl Judge {
             bound.memo.clear();
             bound.memo.extend_from_slice(raw);
             bound.memo_root = 0;
+            bound.memo_seen = bound.seen.get();
         }
     }
 
@@ -257,6 +259,7 @@ impl Judge {
             bound.memo.clear();
             bound.memo.extend_from_slice(value);
             bound.memo_root = first.unwrap_or(0);
+            bound.memo_seen = bound.seen.get();
         }
     }
 

@@ -50,6 +50,8 @@ pub(crate) struct Bound {
     /// The last value that was right, and the root of what it refers to.
     pub(super) memo: Vec<u8>,
     pub(super) memo_root: RootId,
+    /// What [`Bound::seen`] was of it.
+    pub(super) memo_seen: (u32, u64),
 }
 
 impl Bound {
@@ -66,6 +68,7 @@ impl Bound {
             shared: None,
             memo: Vec::new(),
             memo_root: 0,
+            memo_seen: (0, 0),
         }
     }
 

@@ -128,7 +128,7 @@ fn any_dirt() -> impl Strategy<Value = Vec<(Dirt, u32)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn any_mixture_of_faults_is_found_exactly(seed in any::<u64>(), dirt in any_dirt()) {
