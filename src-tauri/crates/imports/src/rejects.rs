@@ -127,3 +127,20 @@ pub fn harmless(value: &[u8]) -> std::borrow::Cow<'_, [u8]> {
         || FULL_WIDTH.iter().any(|sign| value.starts_with(sign.as_bytes()));
     if is_formula { [b"'", value].concat().into() } else { value.into() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::harmless;
+
+    #[test]
+    fn no_spreadsheet_computes_what_is_exported() {
+        let signs = ["=", "+", "-", "@", "\t", "\r", "\n", "\u{ff1d}", "\u{ff0b}", "\u{ff0d}", "\u{ff20}"];
+        for sign in signs {
+            let value = format!("{sign}1");
+            assert_eq!(harmless(value.as_bytes()), format!("'{value}").as_bytes(), "{sign:?}");
+        }
+        for value in ["", "a=1", "1-2", "'=1", " =1"] {
+            assert_eq!(harmless(value.as_bytes()), value.as_bytes(), "{value}");
+        }
+    }
+}

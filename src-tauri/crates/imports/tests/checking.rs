@@ -692,11 +692,65 @@ fn a_mapping_file_copes_with_other_labels_orders_of_dates_and_words() {
 }
 
 #[test]
+fn a_mapping_file_says_which_file_is_what_and_how_it_is_written() {
+    let mut files = set();
+    let people = files.remove("users.csv").unwrap();
+    let latin = String::from_utf8(people).unwrap().replace(',', "|").replace("Ann", "\u{e9}");
+    files.insert("leute.csv", latin.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect());
+    files.insert("users.csv", b"old,list\n1,2\n".to_vec());
+    let mapping = r#"
+        [files.leute]
+        is = "users"
+        encoding = "iso-8859-2"
+        delimiter = "|"
+        [files."USERS.csv"]
+        is = "-"
+    "#;
+    let options = Options { mapping: Mapping::parse(mapping).unwrap(), ..Options::default() };
+    let report = check(laid(&files).path(), &options).unwrap();
+    assert_eq!(rules(&report), ["warning not-utf-8"]);
+    assert_eq!(counts(&report, "leute.csv"), [2, 2, 0, 0, 0]);
+    assert_eq!(counts(&report, "users.csv"), [1, 0, 0, 0, 1]);
+    let file = report.files.iter().find(|file| file.name == "leute.csv").unwrap();
+    assert_eq!((file.encoding.as_str(), file.delimiter.as_str()), ("iso-8859-2", "|"));
+    let wrong = Options { mapping: Mapping::parse("[files.leute]\nis = \"wizards\"").unwrap(), ..options };
+    assert_eq!(check(laid(&files).path(), &wrong).unwrap_err().code(), "bad_mapping");
+}
+
+#[test]
+fn a_file_with_another_name_is_known_by_its_labels() {
+    let mut files = set();
+    let people = files.remove("users.csv").unwrap();
+    files.insert("export_people_2026.csv", people);
+    let report = tolerant(laid(&files).path());
+    assert_eq!((rules(&report), counts(&report, "export_people_2026.csv")), (vec![], [2, 2, 0, 0, 0]));
+}
+
+#[test]
+fn the_manifest_names_the_version() {
+    for (version, format) in [("1.0", "oneroster-1.0"), ("1.2", "oneroster-1.2"), ("1.2.1", "oneroster-1.2")]
+    {
+        let dir = replaced("manifest.csv", "oneroster.version,1.1", &format!("oneroster.version,{version}"));
+        assert_eq!(tolerant(dir.path()).format, format, "{version}");
+    }
+    // A version nobody knows is told, and read as the nearest.
+    let report = tolerant(replaced("manifest.csv", "oneroster.version,1.1", "oneroster.version,7").path());
+    assert_eq!(
+        (report.format.as_str(), rules(&report)),
+        ("oneroster-1.1", vec!["warning manifest-value".to_owned()])
+    );
+}
+
+#[test]
 fn the_order_of_dates_is_taken_from_the_file_where_it_proves_one() {
     let text =
         |second: &str| format!("student_id,first_name,last_name,dob\n1,A,B,03/04/2012\n2,A,C,{second}\n");
     let report = found(&[("students.csv", &text("25/04/2012"))]);
     assert_eq!((report.totals.fixed, rules(&report)), (2, vec![]));
+    // Proof for both orders is proof for neither.
+    let both = text("25/04/2012") + "3,A,D,04/25/2012\n";
+    let report = found(&[("students.csv", &both)]);
+    assert_eq!((report.totals.fixed, problem(&report, "date-order-unclear").count), (2, 1));
     let report = found(&[("students.csv", &text("05/06/2012"))]);
     assert_eq!(problem(&report, "date-order-unclear").count, 2);
 }
