@@ -423,7 +423,7 @@ impl<'t> Journal<'t> {
             Outcome::Accepted { .. } => Lineage::Accepted,
             Outcome::Refused { .. } | Outcome::Discarded { .. } => Lineage::Refused(followed(row.base)?),
             Outcome::Held => Lineage::Held(followed(row.base)?),
-            Outcome::Duplicate { of } => Lineage::Duplicate(of),
+            Outcome::Duplicate { of } => Lineage::Duplicate { of, base: followed(row.base)? },
         })
     }
 
@@ -462,7 +462,7 @@ impl<'t> Journal<'t> {
 
     fn close_op(&mut self, op: &Op, outcome: Outcome) -> Result<Receipt> {
         let kept = match outcome {
-            Outcome::Accepted { .. } | Outcome::Duplicate { .. } => BTreeMap::new(),
+            Outcome::Accepted { .. } => BTreeMap::new(),
             _ => op.body.base.clone(),
         };
         self.close(&op.header, op.hash, kept, outcome)
