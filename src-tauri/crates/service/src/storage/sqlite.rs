@@ -65,6 +65,18 @@ impl Sqlite {
         Ok(Self { path, writers, readers: Mutex::new(Vec::new()), _in_use: in_use })
     }
 
+    /// A new file with the tables and no rows.
+    ///
+    /// # Errors
+    /// The file is there already, or cannot be written.
+    pub fn new_file(path: &Path) -> Result<Connection> {
+        File::create_new(path)?;
+        let mut connection = connect(path)?;
+        restrict(path)?;
+        migrate(&mut connection)?;
+        Ok(connection)
+    }
+
     fn reader(&self) -> Result<Connection> {
         match lock(&self.readers).pop() {
             Some(connection) => Ok(connection),

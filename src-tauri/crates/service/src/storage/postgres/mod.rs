@@ -2,7 +2,18 @@
 //!
 //! **All SQL on rows goes through [`Postgres::begin`]**, which opens a transaction, becomes the role
 //! `cairn_rows` (no owner, no exemption from policies) and names the tenants it works for, all only
-//! for this transaction. A connection that goes back to the pool carries nothing on.
+//! for this transaction. A connection that goes back to the pool carries nothing on. A restore, which
+//! begins with the schema, ends the same way: see [`Postgres::replace`].
+
+// First, because the files beside this one use it too.
+/// A role that owns nothing and is exempt from no policy.
+macro_rules! become_role {
+    () => {
+        "SET LOCAL ROLE cairn_rows; SET LOCAL lock_timeout = '20s'; SET LOCAL search_path = cairn"
+    };
+}
+
+mod file;
 
 use std::future::Future;
 use std::path::Path;
@@ -17,14 +28,17 @@ use tokio::runtime::{Handle, Runtime};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{IsolationLevel, NoTls, Row};
 
+use super::sqlite::Sqlite;
 use super::{
     Access, BlobRow, EntryRow, HeldRow, JournalRow, Mode, ReceiptRow, RunRow, Standing, Step, Storage,
     TenantTx,
 };
 use crate::error::{Error, Result};
+use crate::org;
 
 /// The schema's steps in order; `public.cairn_schema` counts those done.
-const MIGRATIONS: &[&str] = &[include_str!("../../../../../migrations/service-postgres/0001_journals.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../../../../../../migrations/service-postgres/0001_journals.sql")];
 /// Serialises migrations of several replicas that start at once.
 const MIGRATION_LOCK: i64 = 0x0043_4149_524e;
 /// Connections of one process.
@@ -32,12 +46,8 @@ const CONNECTIONS: usize = 24;
 /// How long a request waits for a connection.
 const WAIT: Duration = Duration::from_secs(20);
 
-/// A role that owns nothing and is exempt from no policy.
-macro_rules! become_role {
-    () => {
-        "SET LOCAL ROLE cairn_rows; SET LOCAL lock_timeout = '20s'; SET LOCAL search_path = cairn"
-    };
-}
+/// How our connections are called at the server.
+const APPLICATION: &str = "cairn-service";
 
 type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
 
@@ -76,7 +86,14 @@ impl Postgres {
     /// # Errors
     /// As there.
     pub fn with_connections(url: &str, connections: usize) -> Result<Self> {
-        let config: tokio_postgres::Config = url.parse().map_err(lost)?;
+        let this = Self::connect(url, connections)?;
+        this.migrate()?;
+        Ok(this)
+    }
+
+    fn connect(url: &str, connections: usize) -> Result<Self> {
+        let mut config: tokio_postgres::Config = url.parse().map_err(lost)?;
+        config.application_name(APPLICATION);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let recycling_method = RecyclingMethod::Fast;
         let manager = Manager::from_config(config, NoTls, ManagerConfig { recycling_method });
@@ -87,9 +104,7 @@ impl Postgres {
             .create_timeout(Some(WAIT))
             .build()
             .map_err(lost)?;
-        let this = Self { pool, runtime: Some(runtime) };
-        this.migrate()?;
-        Ok(this)
+        Ok(Self { pool, runtime: Some(runtime) })
     }
 
     fn handle(&self) -> Result<&Handle> {
@@ -100,30 +115,34 @@ impl Postgres {
         self.handle()?.block_on(async {
             let mut client = self.pool.get().await.map_err(lost)?;
             let tx = client.transaction().await.map_err(lost)?;
-            tx.execute("SELECT pg_advisory_xact_lock($1)", &[&MIGRATION_LOCK]).await.map_err(lost)?;
-            tx.batch_execute("CREATE TABLE IF NOT EXISTS public.cairn_schema (version bigint NOT NULL)")
-                .await
-                .map_err(lost)?;
-            let row = tx
-                .query_one("SELECT coalesce(max(version), 0) FROM public.cairn_schema", &[])
-                .await
-                .map_err(lost)?;
-            let done = usize::try_from(row.get::<_, i64>(0)).unwrap_or(usize::MAX);
-            if done > MIGRATIONS.len() {
-                return Err(Error::detailed(
-                    "newer_database",
-                    "A newer version of the service wrote this data. Install that version to open it.",
-                    serde_json::json!({ "version": done, "known": MIGRATIONS.len() }),
-                ));
-            }
-            for (sql, version) in MIGRATIONS.iter().zip(1_i64..).skip(done) {
-                tx.batch_execute(sql).await.map_err(lost)?;
-                tx.execute("INSERT INTO public.cairn_schema VALUES ($1)", &[&version]).await.map_err(lost)?;
-            }
-            // Whoever connects may become the role that sees rows.
-            tx.batch_execute("GRANT cairn_rows TO CURRENT_USER").await.map_err(lost)?;
+            Self::migrate_in(&tx).await?;
             tx.commit().await.map_err(lost)
         })
+    }
+
+    async fn migrate_in(tx: &Transaction<'_>) -> Result<()> {
+        tx.execute("SELECT pg_advisory_xact_lock($1)", &[&MIGRATION_LOCK]).await.map_err(lost)?;
+        tx.batch_execute("CREATE TABLE IF NOT EXISTS public.cairn_schema (version bigint NOT NULL)")
+            .await
+            .map_err(lost)?;
+        let row = tx
+            .query_one("SELECT coalesce(max(version), 0) FROM public.cairn_schema", &[])
+            .await
+            .map_err(lost)?;
+        let done = usize::try_from(row.get::<_, i64>(0)).unwrap_or(usize::MAX);
+        if done > MIGRATIONS.len() {
+            return Err(Error::detailed(
+                "newer_database",
+                "A newer version of the service wrote this data. Install that version to open it.",
+                serde_json::json!({ "version": done, "known": MIGRATIONS.len() }),
+            ));
+        }
+        for (sql, version) in MIGRATIONS.iter().zip(1_i64..).skip(done) {
+            tx.batch_execute(sql).await.map_err(lost)?;
+            tx.execute("INSERT INTO public.cairn_schema VALUES ($1)", &[&version]).await.map_err(lost)?;
+        }
+        // Whoever connects may become the role that sees rows.
+        tx.batch_execute("GRANT cairn_rows TO CURRENT_USER").await.map_err(lost)
     }
 
     /// The only way to rows; see the module.
@@ -143,18 +162,26 @@ impl Postgres {
             Mode::Read | Mode::Write => become_role!(),
         };
         let names: Vec<&str> = tenants.iter().map(TenantId::as_str).collect();
-        let names = names.join(",");
-        // Sent one behind the other without waiting in between: the server takes them in this order,
-        // and where one fails the transaction takes nothing more.
-        let set = async {
-            let set = tx.prepare_cached("SELECT set_config('cairn.tenants', $1, true)").await?;
-            tx.execute(&set, &[&names]).await
-        };
-        tokio::try_join!(biased; tx.batch_execute(role), set).map_err(lost)?;
+        Self::work_for(&tx, role, &names.join(",")).await.map_err(lost)?;
         if let (Mode::Write, [tenant]) = (mode, tenants) {
             Self::lock(&tx, tenant).await.map_err(lost)?;
         }
         Ok(tx)
+    }
+
+    /// Becomes the role that sees rows, for these tenants (joined by commas) and this transaction.
+    async fn work_for(
+        tx: &Transaction<'_>,
+        role: &str,
+        tenants: &str,
+    ) -> std::result::Result<(), tokio_postgres::Error> {
+        // Sent one behind the other without waiting in between: the server takes them in this order,
+        // and where one fails the transaction takes nothing more.
+        let set = async {
+            let set = tx.prepare_cached("SELECT set_config('cairn.tenants', $1, true)").await?;
+            tx.execute(&set, &[&tenants]).await
+        };
+        tokio::try_join!(biased; tx.batch_execute(role), set).map(drop)
     }
 
     /// Locks a tenant's counter. The row may not be there yet; then the first lock alone orders those
@@ -211,11 +238,21 @@ impl Storage for Postgres {
         })
     }
 
-    fn backup(&self, _: &Path) -> Result<()> {
-        Err(Error::api(
-            "not_supported",
-            "Back up PostgreSQL with its own tools, e.g. pg_dump or base backups.",
-        ))
+    fn backup(&self, to: &Path) -> Result<()> {
+        let mut file = Sqlite::new_file(to)?;
+        let (handle, org) = (self.handle()?, TenantId::org());
+        let mut client = handle.block_on(self.pool.get()).map_err(lost)?;
+        let tx = handle.block_on(Self::begin(&mut client, std::slice::from_ref(&org), Mode::Read))?;
+        let mut tenants = vec![org.clone()];
+        tenants
+            .extend(org::tenants(&mut Tx { handle, tx: &tx, tenant: &org })?.into_iter().map(|(_, id)| id));
+        let names: Vec<&str> = tenants.iter().map(TenantId::as_str).collect();
+        handle.block_on(async {
+            // One moment for all tenants: the same transaction goes on for them.
+            Self::work_for(&tx, become_role!(), &names.join(",")).await.map_err(lost)?;
+            file::save(&tx, &mut file).await?;
+            tx.commit().await.map_err(lost)
+        })
     }
 }
 
