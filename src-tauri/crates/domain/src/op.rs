@@ -216,6 +216,10 @@ pub fn sign_message(key: &SigningKey, message: &Hash) -> String {
 /// Checks [`sign_message`]. `key` is 64 hex digits; anything malformed is simply not valid, nor is a
 /// signature in capital digits: each has one form, so that nothing signed can change unnoticed.
 pub fn verify_message(key: &str, message: &Hash, signature: &str) -> bool {
+    crate::checked::once(key, message, signature, || checks_out(key, message, signature))
+}
+
+fn checks_out(key: &str, message: &Hash, signature: &str) -> bool {
     if signature.bytes().any(|digit| digit.is_ascii_uppercase()) {
         return false;
     }

@@ -32,6 +32,7 @@ mod schema;
 mod sign_out;
 mod sql;
 mod summary;
+mod unit;
 mod write;
 
 pub use audit::AuditReport;

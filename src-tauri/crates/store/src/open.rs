@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use cairn_domain::access::Table;
 use cairn_domain::playbook::Playbook;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use zeroize::Zeroizing;
 
 use crate::entropy::Entropy;
@@ -33,6 +33,8 @@ pub struct Store {
     pub(crate) table: Table,
     pub(crate) playbooks: RefCell<HashMap<String, Option<Arc<Playbook>>>>,
     pub(crate) summaries: Summaries,
+    /// Whether several transactions are being made as one.
+    pub(crate) at_once: bool,
     /// Held shared while the database is open; whoever gets it alone knows that nobody else runs.
     in_use: Option<File>,
 }
@@ -93,6 +95,7 @@ impl Store {
             table: Table::standard(),
             playbooks: RefCell::default(),
             summaries: Summaries::default(),
+            at_once: false,
             in_use: in_use.share()?,
         };
         store.me = Me::load(&store.db)?;
@@ -173,11 +176,6 @@ impl Store {
     /// `database_damaged` with what was found.
     pub fn integrity_check(&self) -> Result<(), StoreError> {
         check_integrity(&self.db)
-    }
-
-    /// Starts a transaction that may write. Taken at once, so that two writers queue up.
-    pub(crate) fn begin(&self) -> Result<Transaction<'_>, StoreError> {
-        Ok(Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)?)
     }
 
     pub(crate) fn me(&self) -> Result<&Me, StoreError> {
