@@ -4,6 +4,7 @@
 
 mod exits;
 mod killed;
+mod line;
 mod sealed;
 mod shapes;
 

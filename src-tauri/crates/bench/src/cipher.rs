@@ -16,9 +16,9 @@ use crate::Size;
 use crate::bare::{connect, raw_key};
 use crate::child;
 use crate::harness::{Samples, in_turn, ms, pair, timed};
-use crate::proxy::Proxy;
 use crate::report::{Figure, Goal, Report};
 use crate::stage::{Ground, Laptop, Serving};
+use cairn_tests::door::Door;
 
 /// The queries that screens make most, in the store's own words, and whether they name a tenant.
 const QUERIES: &[(&str, &str, bool)] = &[
@@ -150,7 +150,7 @@ fn manager(folder: &Path, tenants: usize) -> Result<Laptop> {
     let seeded = ground.ask(|service, ask| seed::seed_demo(service, tenants, 1, ask))?;
     drop(ground);
     let serving = Serving::data(&data)?;
-    let door = Proxy::before(serving.address)?;
+    let door = Door::before(serving.address)?;
     let mia = seeded.people.iter().find(|person| person.name == "mia.larsen").context("no manager")?;
     let laptop = Laptop::enrolled_with(folder, "mia.larsen", &door.url(), &mia.password)?;
     laptop.sync()?;

@@ -335,17 +335,32 @@ fn a_slow_line_is_given_one_journal_at_a_time(open: Open) {
         let reply = cas.ask(&mut world, &SyncRequest { most: Some(most), ..cas.request(vec![]) }).unwrap();
         assert_eq!(reply.more, most == 0);
     }
-    let slowly = |cas: &Laptop| SyncRequest { most: Some(150), ..cas.request(vec![]) };
+    let whole = ana.held(&tenants[0]).cells.len() as u64;
+    let slowly = |laptop: &Laptop, most| SyncRequest { most: Some(most), ..laptop.request(vec![]) };
     let mut pages = Vec::new();
     for last in [false, true] {
-        let reply = cas.ask(&mut world, &slowly(&cas)).unwrap();
+        let reply = cas.ask(&mut world, &slowly(&cas, whole)).unwrap();
         assert_eq!(reply.more, !last);
         pages.push(reply.pages.iter().filter(|page| page.snapshot.is_some()).count());
         cas.apply(&reply);
     }
     assert_eq!(pages, [1, 1], "a snapshot counts by its cells");
+    // Where not even one snapshot fits, the journals come in pieces from their first entries, and the
+    // runs of 250 in pieces too.
+    world.user("dan", Role::ImplSpec, &["north", "south"]);
+    let mut dan = world.sign_in("dan");
+    let mut more = true;
+    while more {
+        let reply = dan.ask(&mut world, &slowly(&dan, 60)).unwrap();
+        assert!(reply.pages.iter().all(|page| page.snapshot.is_none()));
+        assert!(reply.pages.iter().map(|page| page.entries.len()).sum::<usize>() < 180);
+        dan.apply(&reply);
+        more = reply.more;
+    }
     for tenant in &tenants {
-        assert_eq!(cas.held(tenant).cells, ana.held(tenant).cells);
+        for laptop in [&cas, &dan] {
+            assert_eq!(laptop.held(tenant).cells, ana.held(tenant).cells);
+        }
     }
 }
 
