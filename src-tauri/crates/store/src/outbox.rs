@@ -306,7 +306,7 @@ impl Store {
         let tx = self.begin()?;
         quarantined(find(&tx, op)?.ok_or_else(|| StoreError::UnknownOp(op.clone()))?)?;
         close(&tx, op)?;
-        Ok(tx.commit()?)
+        tx.commit()
     }
 
     /// Own ops on the held list, as far as this laptop knows: it asks what became of them, because
