@@ -142,7 +142,11 @@ impl SealedOp {
 
     /// Reads the whole op. Never panics, whatever the bytes.
     pub fn open(&self) -> Result<Op, BadOp> {
-        let header = self.header()?;
+        self.open_as(self.header()?, self.hash())
+    }
+
+    /// [`SealedOp::open`] for whoever has read the header and hashed the bytes already.
+    pub fn open_as(&self, header: Header, hash: Hash) -> Result<Op, BadOp> {
         limit("body", self.body.len(), MAX_BODY)?;
         if self.salt.len() != 32 || hex::decode(&self.salt).is_err() {
             return Err(BadOp::Inconsistent("the salt is not 32 hex digits"));
@@ -155,7 +159,7 @@ impl SealedOp {
         if body.base.values().flatten().any(|op| op.tenant != header.op.tenant) {
             return Err(BadOp::Inconsistent("the base names an op of another tenant"));
         }
-        Ok(Op { header, body, hash: self.hash() })
+        Ok(Op { header, body, hash })
     }
 }
 

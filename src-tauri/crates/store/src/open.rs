@@ -21,6 +21,9 @@ use crate::{StoreError, schema};
 /// How long a writer waits for another process's transaction.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The most pages kept in memory, in KiB below zero as SQLite takes it: a year's work of a specialist.
+pub const CACHE_KIB: i64 = -32 * 1024;
+
 /// The size of a page, SQLCipher's own since version 4.
 const PAGE: u64 = 4096;
 
@@ -238,6 +241,9 @@ fn unlock(db: &Connection, key: &DataKey) -> Result<(), StoreError> {
     db.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON;",
     )?;
+    // A page that stays is decrypted and checked once. What does not fit costs a large transaction even
+    // more: it is encrypted and written for each time that it leaves.
+    db.pragma_update(None, "cache_size", CACHE_KIB)?;
     db.set_prepared_statement_cache_capacity(128);
     Ok(())
 }

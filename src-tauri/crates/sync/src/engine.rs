@@ -225,7 +225,7 @@ impl Engine {
     }
 
     fn take(&mut self, store: &mut Store, reply: SyncReply, now: Time) -> Result<(), SyncError> {
-        let mut forked = store.apply_receipts(&reply.receipts)?.forked;
+        let mut forked = store.apply_receipts_before(&reply.receipts, &reply.pages)?.forked;
         for page in &reply.pages {
             match store.apply_page(page, now) {
                 Ok(applied) => {

@@ -24,6 +24,9 @@ const MIGRATIONS: &[&str] = &[include_str!("../../../../../migrations/service-sq
 const DB_FILE: &str = "service.db";
 /// How long a process waits for another one's transaction.
 const BUSY: Duration = Duration::from_secs(20);
+/// The most pages that a connection keeps in memory, in KiB below zero as SQLite takes it: as much as the
+/// longest run of ops touches.
+const CACHE_KIB: i64 = -16 * 1024;
 /// Connections kept for reading.
 const READERS: usize = 8;
 /// Held shared by whoever has the data open, alone by a restore. Its content means nothing.
@@ -158,6 +161,7 @@ fn connect(path: &Path) -> Result<Connection> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
+    connection.pragma_update(None, "cache_size", CACHE_KIB)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }

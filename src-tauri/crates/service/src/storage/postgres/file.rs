@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use deadpool_postgres::Transaction;
+use deadpool_postgres::{Client, Transaction};
 use futures_util::TryStreamExt;
 use rusqlite::types::{ToSqlOutput, Value};
 use rusqlite::{Connection, params_from_iter};
@@ -82,10 +82,10 @@ impl Table {
         self.columns.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ")
     }
 
-    /// Writes all rows that `tx` may see into the file.
-    async fn save(&self, tx: &Transaction<'_>, file: &Connection) -> Result<()> {
+    /// Writes all rows that the open transaction may see into the file.
+    async fn save(&self, client: &Client, file: &Connection) -> Result<()> {
         let select = format!("SELECT {} FROM {}", self.list(), self.name);
-        let rows = tx.query_raw(&select, std::iter::empty::<&str>()).await.map_err(lost)?;
+        let rows = client.query_raw(&select, std::iter::empty::<&str>()).await.map_err(lost)?;
         futures_util::pin_mut!(rows);
         let places = vec!["?"; self.columns.len()].join(", ");
         let mut insert =
@@ -169,11 +169,11 @@ impl Column {
     }
 }
 
-/// Writes every row that `tx` may see into a new file.
-pub(super) async fn save(tx: &Transaction<'_>, file: &mut Connection) -> Result<()> {
+/// Writes every row that the open transaction may see into a new file.
+pub(super) async fn save(client: &Client, file: &mut Connection) -> Result<()> {
     let whole = file.transaction()?;
     for table in Table::all(&whole)? {
-        table.save(tx, &whole).await?;
+        table.save(client, &whole).await?;
     }
     Ok(whole.commit()?)
 }
@@ -213,7 +213,8 @@ impl Postgres {
             Self::migrate_in(&tx).await?;
             let tables = Table::all(&file)?;
             let tenants = tenants(&file, &tables)?;
-            Self::work_for(&tx, become_role!(), &tenants.join(",")).await.map_err(lost)?;
+            tx.batch_execute(super::AS_ROWS).await.map_err(lost)?;
+            tx.execute(super::SET_TENANTS, &[&tenants.join(",")]).await.map_err(lost)?;
             for table in &tables {
                 table.load(&tx, &file).await?;
             }
