@@ -227,7 +227,9 @@ impl Store {
         code: &str,
         details: &Value,
     ) -> Result<(), StoreError> {
-        log(&self.db, at, tenant, code, details)
+        let tx = self.begin()?;
+        log(&tx, at, tenant, code, details)?;
+        tx.commit()
     }
 
     /// The last lines of the sync log, newest first.
