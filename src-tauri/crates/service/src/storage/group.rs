@@ -171,7 +171,7 @@ impl Drop for Part<'_> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use std::sync::Barrier;
 
     use super::*;
