@@ -5,6 +5,7 @@
 mod exits;
 mod imports;
 mod killed;
+mod line;
 mod sealed;
 mod shapes;
 

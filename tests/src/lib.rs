@@ -7,6 +7,7 @@ pub mod acts;
 pub mod bridge;
 pub mod ctl;
 pub mod desk;
+pub mod door;
 pub mod kept;
 pub mod keyring;
 pub mod picture;

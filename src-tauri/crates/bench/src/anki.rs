@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use crate::Size;
 use crate::harness::{Pair, Samples, in_turn, pair};
-use crate::proxy::{Passed, Proxy};
 use crate::report::{Figure, Goal, Report};
 use crate::sync::{OPS, Receiver, SALTS, Steady, Template, Trip, Way};
+use cairn_tests::door::{Door, Passed};
 
 /// The release that is measured.
 const VERSION: &str = "26.9.3";
@@ -141,7 +141,7 @@ struct Anki {
     driver: Child,
     words: ChildStdin,
     answers: BufReader<ChildStdout>,
-    door: Proxy,
+    door: Door,
 }
 
 impl Anki {
@@ -154,7 +154,7 @@ impl Anki {
         server.env("SYNC_BASE", folder.join("server"));
         let server = server.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         wait_for(address)?;
-        let door = Proxy::before(address)?;
+        let door = Door::before(address)?;
         let mut driver = Command::new(python);
         driver.args(["-c", DRIVER, &format!("{}/", door.url())]).arg(folder);
         let mut driver =

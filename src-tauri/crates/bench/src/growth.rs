@@ -12,10 +12,10 @@ use rusqlite::{Connection, params};
 use crate::Size;
 use crate::bare::connect;
 use crate::harness::{Samples, each, ms, timed};
-use crate::proxy::Proxy;
 use crate::report::{Report, Table};
 use crate::stage::{Ground, Laptop, PLAYBOOK, Serving, now, words};
 use crate::sync::{Steady, Template, Trip, Way};
+use cairn_tests::door::Door;
 
 /// Rows added in one transaction, so that the log stays small.
 const CHUNK: usize = 100_000;
@@ -86,7 +86,7 @@ fn with_tenants(folder: &Path, count: usize, size: Size, grown: &mut Grown) -> R
     let seeded = ground.ask(|service, ask| seed::seed_demo(service, count, 1, ask))?;
     drop(ground);
     let serving = Serving::data(&data)?;
-    let door = Proxy::before(serving.address)?;
+    let door = Door::before(serving.address)?;
     let password = |name: &str| -> Result<&str> {
         let person =
             seeded.people.iter().find(|person| person.name == name).context("somebody is missing")?;

@@ -10,7 +10,6 @@ mod cipher;
 mod growth;
 mod harness;
 mod postgres;
-mod proxy;
 mod pushes;
 mod report;
 mod simulator;

@@ -9,9 +9,9 @@ use cairn_service::storage::sqlite::Sqlite;
 use crate::Size;
 use crate::child;
 use crate::harness::{Samples, in_turn, ms, pair, timed};
-use crate::proxy::{Passed, Proxy};
 use crate::report::{Figure, Goal, Report};
 use crate::stage::{Ground, Laptop, Serving, copy, words};
+use cairn_tests::door::{Door, Passed};
 
 /// Ops of the long trip.
 pub const OPS: usize = 10_000;
@@ -34,7 +34,7 @@ pub const SALTS: &str = "each op carries 16 random bytes of salt, which nothing 
 /// files at rest. Every round starts from a copy.
 pub struct Template {
     folder: PathBuf,
-    door: Proxy,
+    door: Door,
     /// The tenant they share.
     pub tenant: TenantId,
     /// The bytes of each op as its author signed it.
@@ -103,7 +103,7 @@ impl Template {
         }
         drop(ground);
         let serving = Serving::data(&data)?;
-        let door = Proxy::before(serving.address)?;
+        let door = Door::before(serving.address)?;
         Laptop::enrolled(folder, Receiver::Fresh.name(), &door.url())?.close()?;
         let in_step = Laptop::enrolled(folder, Receiver::InStep.name(), &door.url())?;
         let ana = Laptop::enrolled(folder, "ana", &door.url())?;
@@ -155,7 +155,7 @@ impl Template {
 
 /// A copy of a template at work.
 pub struct Running<'t> {
-    door: &'t Proxy,
+    door: &'t Door,
     folder: PathBuf,
     _serving: Serving,
 }

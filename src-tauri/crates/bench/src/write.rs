@@ -9,9 +9,9 @@ use cairn_service::storage::sqlite::Sqlite;
 use crate::Size;
 use crate::child;
 use crate::harness::{each, in_turn, pair};
-use crate::proxy::Proxy;
 use crate::report::{Figure, Goal, Report};
 use crate::stage::{Ground, Laptop, Serving, now};
+use cairn_tests::door::Door;
 
 /// Writes of one round; a round's figure is their median.
 const WRITES: usize = 100;
@@ -82,7 +82,7 @@ fn laptop(folder: &Path) -> Result<(Laptop, TenantId)> {
     ground.specialist("ana", &["north"])?;
     drop(ground);
     let serving = Serving::data(&data)?;
-    let door = Proxy::before(serving.address)?;
+    let door = Door::before(serving.address)?;
     let laptop = Laptop::enrolled(folder, "ana", &door.url())?;
     laptop.sync()?;
     Ok((laptop, tenant))

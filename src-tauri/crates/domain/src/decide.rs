@@ -54,7 +54,13 @@ pub enum Lineage {
     /// Not in the journal but may still come (held): its value is already replaced when it does.
     Held(BTreeMap<CellKey, Vec<OpId>>),
     /// The same bytes stand under another name.
-    Duplicate(OpId),
+    Duplicate {
+        /// Under this one.
+        of: OpId,
+        /// What its author had seen, under the names that copy of the profile used: some of those may
+        /// stand apart from what `of` had seen.
+        base: BTreeMap<CellKey, Vec<OpId>>,
+    },
     /// Never received: may be offered later, after a restore.
     Unknown,
 }
@@ -250,7 +256,10 @@ fn walk<'a>(
             Some(Lineage::Refused(base) | Lineage::Held(base)) => {
                 todo.extend(base.get(key).into_iter().flatten())
             }
-            Some(Lineage::Duplicate(of)) => todo.push(of),
+            Some(Lineage::Duplicate { of, base }) => {
+                todo.push(of);
+                todo.extend(base.get(key).into_iter().flatten());
+            }
             _ => {}
         }
     }

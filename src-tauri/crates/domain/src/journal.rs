@@ -102,6 +102,11 @@ impl Entry {
 
     /// The head after this entry, given the head before it.
     pub fn link(&self, previous: Hash, salts: &EffectSalts) -> Result<Hash, BadEntry> {
+        self.link_op(self.op_hash(), previous, salts)
+    }
+
+    /// [`Entry::link`] for whoever knows the op's hash already.
+    pub fn link_op(&self, op: Hash, previous: Hash, salts: &EffectSalts) -> Result<Hash, BadEntry> {
         let client = self.side_hash(&self.client, Some(&salts.client))?;
         let team = self.side_hash(&self.team, salts.team.as_ref())?;
         let origin = serde_json::to_string(&self.origin).map_err(|e| BadEntry::Effects(e.to_string()))?;
@@ -111,7 +116,7 @@ impl Entry {
             &self.received_at.timestamp_millis().to_be_bytes(),
             origin.as_bytes(),
             self.header.as_bytes(),
-            &self.op_hash().0,
+            &op.0,
             &client.0,
             &team.0,
         ];

@@ -12,6 +12,7 @@ pub mod access;
 pub mod agenda;
 pub mod cell;
 pub mod change;
+pub mod checked;
 pub mod checklist;
 pub mod decide;
 pub mod digest;

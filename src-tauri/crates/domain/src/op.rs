@@ -142,7 +142,11 @@ impl SealedOp {
 
     /// Reads the whole op. Never panics, whatever the bytes.
     pub fn open(&self) -> Result<Op, BadOp> {
-        let header = self.header()?;
+        self.open_as(self.header()?, self.hash())
+    }
+
+    /// [`SealedOp::open`] for whoever has read the header and hashed the bytes already.
+    pub fn open_as(&self, header: Header, hash: Hash) -> Result<Op, BadOp> {
         limit("body", self.body.len(), MAX_BODY)?;
         if self.salt.len() != 32 || hex::decode(&self.salt).is_err() {
             return Err(BadOp::Inconsistent("the salt is not 32 hex digits"));
@@ -155,7 +159,7 @@ impl SealedOp {
         if body.base.values().flatten().any(|op| op.tenant != header.op.tenant) {
             return Err(BadOp::Inconsistent("the base names an op of another tenant"));
         }
-        Ok(Op { header, body, hash: self.hash() })
+        Ok(Op { header, body, hash })
     }
 }
 
@@ -216,6 +220,10 @@ pub fn sign_message(key: &SigningKey, message: &Hash) -> String {
 /// Checks [`sign_message`]. `key` is 64 hex digits; anything malformed is simply not valid, nor is a
 /// signature in capital digits: each has one form, so that nothing signed can change unnoticed.
 pub fn verify_message(key: &str, message: &Hash, signature: &str) -> bool {
+    crate::checked::once(key, message, signature, || checks_out(key, message, signature))
+}
+
+fn checks_out(key: &str, message: &Hash, signature: &str) -> bool {
     if signature.bytes().any(|digit| digit.is_ascii_uppercase()) {
         return false;
     }

@@ -84,7 +84,7 @@ impl Service {
             Outcome::Accepted { .. } => Lineage::Accepted,
             Outcome::Refused { .. } | Outcome::Discarded { .. } => Lineage::Refused(r.op.body.base.clone()),
             Outcome::Held => Lineage::Held(r.op.body.base.clone()),
-            Outcome::Duplicate { of } => Lineage::Duplicate(of.clone()),
+            Outcome::Duplicate { of } => Lineage::Duplicate { of: of.clone(), base: r.op.body.base.clone() },
         }
     }
 

@@ -3,7 +3,7 @@
 //! service goes on.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use cairn_domain::{Change, TenantId, Time};
@@ -13,15 +13,17 @@ use serde_json::json;
 use crate::error::{Error, Result};
 use crate::org;
 use crate::service::{Ask, Service, enrolled};
+use crate::storage::postgres::Postgres;
 use crate::storage::sqlite::{self, Sqlite};
 use crate::storage::{Mode, Storage, with};
 
 const SIDE: &str = "backup";
 
-/// Writes a consistent copy of an embedded database, which says when it was made.
+/// Writes a consistent copy of everything, which says when it was made. It is an embedded database's
+/// file, whichever storage it comes from, and can be restored into either.
 ///
 /// # Errors
-/// `file_exists`; `not_supported` on PostgreSQL, which has tools of its own; faults.
+/// `file_exists`; faults.
 pub fn backup(service: &Service, file: &Path, now: Time) -> Result<()> {
     if file.exists() {
         return Err(Error::detailed(
@@ -41,8 +43,8 @@ pub fn backup(service: &Service, file: &Path, now: Time) -> Result<()> {
 pub struct Restored {
     /// How many journals came back.
     pub journals: usize,
-    /// Where the database went that was there before.
-    pub moved: Option<PathBuf>,
+    /// Where what was there before went: a file, or a schema in PostgreSQL.
+    pub moved: Option<String>,
 }
 
 /// Starts again from a backup. A database that is there already is moved aside, never removed.
@@ -57,13 +59,31 @@ pub fn restore(file: &Path, data: &Path, ask: &mut Ask<'_>) -> Result<Restored> 
         std::fs::remove_dir_all(&part)?;
     }
     let done = prepare(file, &part, ask).and_then(|journals| {
-        let name = format!("service.db.before-restore-{}", ask.now.format("%Y%m%dT%H%M%S%3fZ"));
+        let name = format!("service.db.before-restore-{}", stamp(ask.now));
         let moved = sqlite::replace(data, &part.join("service.db"), &name)?;
-        Ok(Restored { journals, moved })
+        Ok(Restored { journals, moved: moved.map(|path| path.display().to_string()) })
     });
     // What is left there is a copy of the backup at most.
     std::fs::remove_dir_all(&part)?;
     done
+}
+
+/// Starts again from a backup, in PostgreSQL. What is there already is moved into a schema of its own,
+/// never removed.
+///
+/// # Errors
+/// `service_running`, `not_a_backup`, faults; what is there then stays in its place.
+pub fn restore_postgres(file: &Path, url: &str, ask: &mut Ask<'_>) -> Result<Restored> {
+    let part = tempfile::tempdir()?;
+    let journals = prepare(file, part.path(), ask)?;
+    let aside = format!("cairn_before_restore_{}", stamp(ask.now).to_lowercase());
+    let moved = Postgres::replace(url, &part.path().join("service.db"), &aside)?;
+    Ok(Restored { journals, moved: moved.then_some(aside) })
+}
+
+/// A moment as part of a name.
+fn stamp(at: Time) -> String {
+    at.format("%Y%m%dT%H%M%S%3fZ").to_string()
 }
 
 /// Copies the backup and lets every journal say that it was restored.

@@ -70,7 +70,7 @@ enum Command {
         /// Where to
         file: PathBuf,
     },
-    /// Start again from a backup; a database that is there is moved aside
+    /// Start again from a backup; what is there is moved aside and never removed
     Restore {
         /// The backup
         file: PathBuf,
@@ -272,15 +272,14 @@ fn run(cli: &Cli) -> Result<Option<Said>> {
 }
 
 fn restore(cli: &Cli, file: &Path, ask: &mut Ask<'_>) -> Result<Said> {
-    if cli.place.database_url.is_some() {
-        let message = "Restore a PostgreSQL with its own tools, or a backup into an embedded database.";
-        return Err(Error::api("not_supported", message));
-    }
-    let restored = crate::backup::restore(file, &cli.place.data, ask)?;
+    let restored = match &cli.place.database_url {
+        Some(url) => crate::backup::restore_postgres(file, url, ask)?,
+        None => crate::backup::restore(file, &cli.place.data, ask)?,
+    };
     let mut text =
         format!("Restored {} journals. Laptops will offer what is newer than the backup.", restored.journals);
     if let Some(moved) = &restored.moved {
-        text += &format!("\nThe database that was here is now {}.", moved.display());
+        text += &format!("\nWhat was here is now {moved}.");
     }
     Ok(Said { json: json!({ "journals": restored.journals, "moved": restored.moved }), text })
 }

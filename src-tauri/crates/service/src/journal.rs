@@ -12,7 +12,7 @@ use cairn_domain::decide::{self, Context, Lineage, Refusal, Slice, Standing};
 use cairn_domain::digest::Digests;
 use cairn_domain::effect::{self, Effects};
 use cairn_domain::journal::{BodyBytes, EffectSalts, Entry, EntryOrigin, Outcome, Part, Receipt};
-use cairn_domain::op::{self, Body, Header, OP_VERSION, Op, SealedOp, Seen};
+use cairn_domain::op::{self, BadOp, Body, Header, OP_VERSION, Op, SealedOp, Seen};
 use cairn_domain::planted::{Bug, planted};
 use cairn_domain::{AccountId, Cell, CellKey, Change, Hash, OpId, TenantId, Time};
 use ed25519_dalek::SigningKey;
@@ -149,7 +149,21 @@ impl<'t> Journal<'t> {
         author: &Caller,
         origin: EntryOrigin,
     ) -> Result<Receipt> {
-        let op = match self.read_op(sealed, author)? {
+        self.receive_opened(desk, (sealed, sealed.open()), author, origin)
+    }
+
+    /// [`Journal::receive`] for whoever has opened the op.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn receive_opened(
+        &mut self,
+        desk: &Desk<'_>,
+        (sealed, opened): (&SealedOp, std::result::Result<Op, BadOp>),
+        author: &Caller,
+        origin: EntryOrigin,
+    ) -> Result<Receipt> {
+        let op = match self.read_op(sealed, opened, author)? {
             Ok(op) => op,
             Err(receipt) => return Ok(receipt),
         };
@@ -168,15 +182,20 @@ impl<'t> Journal<'t> {
     /// # Errors
     /// As [`Journal::receive`].
     pub fn import(&mut self, desk: &Desk<'_>, sealed: &SealedOp, author: &Caller) -> Result<Receipt> {
-        match self.read_op(sealed, author)? {
+        match self.read_op(sealed, sealed.open(), author)? {
             Ok(op) => self.hold(desk, &op, sealed, "imported"),
             Err(receipt) => Ok(receipt),
         }
     }
 
     /// Reads an op, or answers it at once where it is unreadable, not its author's or there already.
-    fn read_op(&mut self, sealed: &SealedOp, author: &Caller) -> Result<std::result::Result<Op, Receipt>> {
-        let op = match sealed.open() {
+    fn read_op(
+        &mut self,
+        sealed: &SealedOp,
+        opened: std::result::Result<Op, BadOp>,
+        author: &Caller,
+    ) -> Result<std::result::Result<Op, Receipt>> {
+        let op = match opened {
             Ok(op) => op,
             Err(bad) => {
                 let refusal = Refusal::new("bad_op", format!("The op cannot be read: {bad}."));
@@ -331,7 +350,7 @@ impl<'t> Journal<'t> {
             client: Part::Open(serde_json::to_string(&effects.client)?),
             team: Part::Open(serde_json::to_string(&effects.team)?),
         };
-        let head = entry.link(self.row.seen.head, &self.row.state.salts)?;
+        let head = entry.link_op(op.hash, self.row.seen.head, &self.row.state.salts)?;
         self.project(op, effects)?;
         for (digest, source) in effect::kept_playbooks(effects) {
             self.tx.keep_playbook(digest, source)?;
@@ -423,7 +442,7 @@ impl<'t> Journal<'t> {
             Outcome::Accepted { .. } => Lineage::Accepted,
             Outcome::Refused { .. } | Outcome::Discarded { .. } => Lineage::Refused(followed(row.base)?),
             Outcome::Held => Lineage::Held(followed(row.base)?),
-            Outcome::Duplicate { of } => Lineage::Duplicate(of),
+            Outcome::Duplicate { of } => Lineage::Duplicate { of, base: followed(row.base)? },
         })
     }
 
@@ -462,7 +481,7 @@ impl<'t> Journal<'t> {
 
     fn close_op(&mut self, op: &Op, outcome: Outcome) -> Result<Receipt> {
         let kept = match outcome {
-            Outcome::Accepted { .. } | Outcome::Duplicate { .. } => BTreeMap::new(),
+            Outcome::Accepted { .. } => BTreeMap::new(),
             _ => op.body.base.clone(),
         };
         self.close(&op.header, op.hash, kept, outcome)

@@ -33,6 +33,7 @@ on_both!(
     a_disabled_account_only_pushes_and_is_held,
     reissued_ops_stand_once,
     a_blocker_is_reached_under_the_name_of_its_duplicate,
+    what_a_duplicate_had_seen_counts_for_those_who_name_it,
     a_long_journal_starts_from_a_snapshot_and_fills_in,
     a_slow_line_is_given_one_journal_at_a_time,
     the_list_is_sent_only_when_it_is_not_remembered,
@@ -334,17 +335,32 @@ fn a_slow_line_is_given_one_journal_at_a_time(open: Open) {
         let reply = cas.ask(&mut world, &SyncRequest { most: Some(most), ..cas.request(vec![]) }).unwrap();
         assert_eq!(reply.more, most == 0);
     }
-    let slowly = |cas: &Laptop| SyncRequest { most: Some(150), ..cas.request(vec![]) };
+    let whole = ana.held(&tenants[0]).cells.len() as u64;
+    let slowly = |laptop: &Laptop, most| SyncRequest { most: Some(most), ..laptop.request(vec![]) };
     let mut pages = Vec::new();
     for last in [false, true] {
-        let reply = cas.ask(&mut world, &slowly(&cas)).unwrap();
+        let reply = cas.ask(&mut world, &slowly(&cas, whole)).unwrap();
         assert_eq!(reply.more, !last);
         pages.push(reply.pages.iter().filter(|page| page.snapshot.is_some()).count());
         cas.apply(&reply);
     }
     assert_eq!(pages, [1, 1], "a snapshot counts by its cells");
+    // Where not even one snapshot fits, the journals come in pieces from their first entries, and the
+    // runs of 250 in pieces too.
+    world.user("dan", Role::ImplSpec, &["north", "south"]);
+    let mut dan = world.sign_in("dan");
+    let mut more = true;
+    while more {
+        let reply = dan.ask(&mut world, &slowly(&dan, 60)).unwrap();
+        assert!(reply.pages.iter().all(|page| page.snapshot.is_none()));
+        assert!(reply.pages.iter().map(|page| page.entries.len()).sum::<usize>() < 180);
+        dan.apply(&reply);
+        more = reply.more;
+    }
     for tenant in &tenants {
-        assert_eq!(cas.held(tenant).cells, ana.held(tenant).cells);
+        for laptop in [&cas, &dan] {
+            assert_eq!(laptop.held(tenant).cells, ana.held(tenant).cells);
+        }
     }
 }
 
@@ -720,6 +736,34 @@ fn a_blocker_is_reached_under_the_name_of_its_duplicate(open: Open) {
     assert_eq!(cells[&cell(&id)].winner().unwrap().1.value, "P1");
     assert_eq!(cells[&cell(&id)].values.len(), 1);
     assert!(!cells.contains_key(&cell(&named)));
+}
+
+fn what_a_duplicate_had_seen_counts_for_those_who_name_it(open: Open) {
+    let (mut world, tenant, mut ana, mut ben) = pair(&open);
+    let key = free_items()[0].clone();
+    let cell = CellKey::new(item(&key), field::STATUS);
+    let status = |status, reason: Option<&str>| Change::ItemStatusSet {
+        item: item(&key),
+        status,
+        reason: reason.map(str::to_owned),
+    };
+    let id = |op: &SealedOp| op.header().unwrap().op;
+    let named = |op: &SealedOp| BTreeMap::from([(cell.clone(), vec![id(op)])]);
+    let original = ana.op(&tenant, status(Status::InProgress, None), BTreeMap::new());
+    ana.push(&mut world, &tenant, vec![original.clone()]);
+    // In the copy of the profile the same op stood on another, which the original had never seen.
+    let mut copy = world.sign_in("ana");
+    copy.salt = 1_000;
+    let earlier = copy.op(&tenant, status(Status::Blocked, Some("snow")), BTreeMap::new());
+    let again =
+        copy.op_reissuing(&tenant, status(Status::InProgress, None), named(&earlier), Some(original.hash()));
+    let later = copy.op(&tenant, status(Status::Complete, None), named(&again));
+    let run = copy.run(&tenant, vec![earlier, again, later.clone()]);
+    let receipts = copy.sync(&mut world, vec![run]).receipts;
+    assert_eq!(receipts[1].outcome, Outcome::Duplicate { of: id(&original) });
+    ben.sync(&mut world, vec![]);
+    let stands: Vec<&OpId> = ben.held(&tenant).cells[&cell].values.keys().collect();
+    assert_eq!(stands, [&id(&later)], "its author had seen both");
 }
 
 fn a_managers_assignment_is_judged_by_the_tenant_it_names(open: Open) {

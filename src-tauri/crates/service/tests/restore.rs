@@ -12,7 +12,9 @@ use cairn_domain::journal::{EntryOrigin, Outcome};
 use cairn_domain::op::Seen;
 use cairn_domain::*;
 use cairn_protocol::sync::{Offer, SyncRequest};
+use cairn_service::storage::postgres::Postgres;
 use cairn_service::storage::sqlite::Sqlite;
+use cairn_service::storage::{BlobRow, Mode, with};
 use cairn_service::{Ask, admin, backup};
 use common::*;
 use rand::SeedableRng;
@@ -114,6 +116,103 @@ fn ana_head(laptop: &Laptop, tenant: &TenantId, at: u64) -> Hash {
     held.entries.iter().filter(|e| e.seq <= at).fold(Hash::ZERO, |head, e| e.link(head, &salts).unwrap())
 }
 
+/// Everything in a file, table by table: what two storages must agree on.
+fn rows_in(file: &std::path::Path) -> Vec<(String, Vec<String>)> {
+    let db = rusqlite::Connection::open(file).unwrap();
+    let mut names = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").unwrap();
+    let names: Vec<String> = names.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    let rows_of = |name: String| {
+        let mut all = db.prepare(&format!("SELECT * FROM {name}")).unwrap();
+        let width = all.column_count();
+        let read = |row: &rusqlite::Row<'_>| {
+            let value = |at| Ok(format!("{:?}", row.get::<_, rusqlite::types::Value>(at)?));
+            Ok((0..width).map(value).collect::<rusqlite::Result<Vec<_>>>()?.join(" | "))
+        };
+        let mut rows: Vec<String> = all.query_map([], read).unwrap().map(Result::unwrap).collect();
+        rows.sort();
+        (name, rows)
+    };
+    names.into_iter().map(rows_of).collect()
+}
+
+#[test]
+fn a_backup_goes_from_one_storage_to_the_other_and_loses_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let (url, first) = (common::cluster::database(), root.path().join("first"));
+    let mut world = World::new(Arc::new(Postgres::with_connections(&url, 2).unwrap()));
+    let tenant = world.tenant("north");
+    world.user("ana", Role::ImplSpec, &["north"]);
+    let mut ana = world.sign_in("ana");
+    ana.sync(&mut world, vec![]);
+    let refused = ana.status(&tenant, &free_items()[1], Status::Blocked, None);
+    let op = ana.status(&tenant, &free_items()[0], Status::Complete, None);
+    ana.push(&mut world, &tenant, vec![refused, op]);
+    with(&world.service.storage, &tenant, Mode::Write, |tx| {
+        tx.put_blob_part("ab", BlobRow { total: 4, received: 3 }, &[0, 255, 7])
+    })
+    .unwrap();
+    // Both tenants, at one moment, while the service runs.
+    backup::backup(&world.service, &first, time(50)).unwrap();
+    assert_eq!(api(backup::backup(&world.service, &first, time(50)).unwrap_err()).code, "file_exists");
+    let cells = ana.held(&tenant).cells.clone();
+    let mut random = rand::rngs::StdRng::seed_from_u64(3);
+    let mut restore =
+        |into: &str| backup::restore_postgres(&first, into, &mut Ask::new(time(60), &mut random));
+    assert_eq!(api(restore(&url).unwrap_err()).code, "service_running");
+    drop(world);
+
+    // Over what is there, which is kept; and into a database that has never seen a service.
+    let moved = restore(&url).unwrap().moved.unwrap();
+    assert!(moved.starts_with("cairn_before_restore_2026"), "{moved}");
+    let fresh = common::cluster::database();
+    assert_eq!(restore(&fresh).unwrap().moved, None);
+    let file = root.path().join("second");
+    let mut world = World::new(Arc::new(Postgres::with_connections(&url, 2).unwrap()));
+    backup::backup(&world.service, &file, time(70)).unwrap();
+    let tables = rows_in(&file);
+    assert!(tables.iter().filter(|(_, rows)| !rows.is_empty()).count() >= 10, "{tables:?}");
+    let reply = ana.ask(&mut world, &ana.request(vec![])).unwrap();
+    assert_eq!(reply.differs, [], "nothing was written since the backup: her laptop just goes on");
+    let mut again = world.sign_in("ana");
+    again.sync(&mut world, vec![]);
+    assert_eq!(again.held(&tenant).cells, cells);
+    drop(world);
+
+    // And into an embedded one, which then holds the same but for what a restore itself adds.
+    let data = root.path().join("data");
+    backup::restore(&file, &data, &mut Ask::new(time(80), &mut random)).unwrap();
+    let embedded = rows_in(&data.join("service.db"));
+    for ((name, rows), (_, there)) in tables.iter().zip(&embedded) {
+        let lost: Vec<&String> = rows.iter().filter(|row| !there.contains(row)).collect();
+        // The counters go on, and the service has a new device.
+        assert!(lost.is_empty() || ["cell", "journal", "side"].contains(&name.as_str()), "{name}: {lost:?}");
+    }
+    let mut world = open(&data);
+    let mut again = world.sign_in("ana");
+    again.sync(&mut world, vec![]);
+    assert_eq!(again.held(&tenant).cells, cells);
+}
+
+#[test]
+fn a_restore_that_fails_changes_nothing_in_postgres() {
+    let root = tempfile::tempdir().unwrap();
+    let (url, file) = (common::cluster::database(), root.path().join("file"));
+    let mut world = World::new(Arc::new(Postgres::with_connections(&url, 2).unwrap()));
+    world.tenant("north");
+    backup::backup(&world.service, &file, time(50)).unwrap();
+    drop(world);
+    // One row that PostgreSQL cannot keep: the transaction ends after thousands of others.
+    let db = rusqlite::Connection::open(&file).unwrap();
+    db.execute("INSERT INTO side (tenant, kind, key, value) VALUES ('_org', 'x', 'y', 'a' || char(0))", [])
+        .unwrap();
+    drop(db);
+    let mut random = rand::rngs::StdRng::seed_from_u64(3);
+    assert!(backup::restore_postgres(&file, &url, &mut Ask::new(time(60), &mut random)).is_err());
+    let world = World::new(Arc::new(Postgres::with_connections(&url, 2).unwrap()));
+    let tenants = world.service.read_org(cairn_service::org::tenants).unwrap();
+    assert_eq!(tenants.iter().map(|(slug, _)| slug.as_str()).collect::<Vec<_>>(), ["north"]);
+}
+
 #[test]
 fn a_forged_offer_is_turned_down() {
     let root = tempfile::tempdir().unwrap();
@@ -192,7 +291,7 @@ fn what_was_there_is_moved_aside_and_stays_whole() {
     assert_eq!(restore(60).unwrap_err().code, "service_running");
     drop(world);
     let first = restore(61).unwrap();
-    let moved = first.moved.unwrap();
+    let moved = std::path::PathBuf::from(first.moved.unwrap());
     assert!(moved.file_name().unwrap().to_str().unwrap().starts_with("service.db.before-restore-2026"));
     assert_eq!(tenants_in(&moved), ["later", "north"]);
     assert_eq!(tenants_in(&data.join("service.db")), ["north"]);
@@ -202,7 +301,7 @@ fn what_was_there_is_moved_aside_and_stays_whole() {
     }
     let moved = restore(62).unwrap().moved.unwrap();
     for suffix in ["", "-wal"] {
-        let aside = std::fs::read(format!("{}{suffix}", moved.display())).unwrap();
+        let aside = std::fs::read(format!("{moved}{suffix}")).unwrap();
         assert_eq!(aside, format!("broken {suffix}").into_bytes());
         assert!(suffix.is_empty() || !data.join(format!("service.db{suffix}")).exists());
     }

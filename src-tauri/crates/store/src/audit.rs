@@ -11,8 +11,8 @@ use rusqlite::OptionalExtension;
 use serde::Serialize;
 
 use crate::journals::Journal;
-use crate::pull::{ReadEntry, device_key, restored_below, service_keys, writes_of};
-use crate::recover::{replay_entries, split_hashes};
+use crate::pull::{ReadEntry, device_key, replay, restored_below, service_keys, writes_of};
+use crate::recover::split_hashes;
 use crate::sql::{Blob, from_json, int, uint};
 use crate::{Store, StoreError};
 
@@ -54,6 +54,19 @@ struct Verifier<'s> {
     heads: HashMap<u64, Hash>,
     head: Hash,
     ops: u64,
+    replay: Replay,
+}
+
+/// The state that the entries alone make, and the first of them that history shows otherwise.
+struct Replay {
+    cells: Cells,
+    differs: Result<Option<u64>, StoreError>,
+}
+
+impl Replay {
+    fn new() -> Self {
+        Self { cells: Cells::new(), differs: Ok(None) }
+    }
 }
 
 impl Store {
@@ -76,6 +89,7 @@ impl Store {
             heads: HashMap::new(),
             head: Hash::ZERO,
             ops: 0,
+            replay: Replay::new(),
             journal,
         };
         let bad = match verifier.verify() {
@@ -170,10 +184,9 @@ fn unreadable(error: &StoreError) -> bool {
 }
 
 /// What history lists and filters by, as saved beside an entry.
-fn shown_columns(entry: &Entry) -> Result<[Option<String>; 3], StoreError> {
-    let read = ReadEntry::read(entry)?;
+fn shown_columns(read: &ReadEntry) -> [Option<String>; 3] {
     let author = read.author.as_ref();
-    Ok([author.map(|a| a.actor.to_string()), author.map(|a| a.at.to_rfc3339()), read.verb])
+    [author.map(|a| a.actor.to_string()), author.map(|a| a.at.to_rfc3339()), read.verb.clone()]
 }
 
 impl Verifier<'_> {
@@ -311,12 +324,16 @@ impl Verifier<'_> {
             if seq != start + self.ops || entry.seq != seq {
                 return Ok(Some((start + self.ops, "hole")));
             }
-            if let Some(why) = self.entry(&entry, head.map(|h| h.0), &op, hash)? {
+            let Ok(read) = ReadEntry::read(&entry) else { return Ok(Some((seq, "unreadable"))) };
+            if let Some(why) = self.entry(&entry, &read, head.map(|h| h.0), &op, hash)? {
                 return Ok(Some((seq, why)));
             }
             let columns: [Option<String>; 3] = [row.get(5)?, row.get(6)?, row.get(7)?];
-            if columns != shown_columns(&entry)? {
+            if columns != shown_columns(&read) {
                 return Ok(Some((seq, "columns_differ")));
+            }
+            if self.is_whole() {
+                self.replay(seq, &read);
             }
             self.ops += 1;
         }
@@ -326,12 +343,12 @@ impl Verifier<'_> {
     fn entry(
         &mut self,
         entry: &Entry,
+        read: &ReadEntry,
         stored: Option<Hash>,
         op: &str,
         hash: Hash,
     ) -> Result<Option<&'static str>, StoreError> {
         let seq = entry.seq;
-        let Ok(read) = ReadEntry::read(entry) else { return Ok(Some("unreadable")) };
         let Ok(head) = entry.link(self.head, &self.journal.salts) else { return Ok(Some("unreadable")) };
         let name = (read.header.op.device.clone(), read.header.op.device_seq);
         let seen = read.header.seen;
@@ -369,24 +386,37 @@ impl Verifier<'_> {
 
     /// The entries alone must make the state whose digest every sync compares, and what the screens
     /// read must be that state under this laptop's own pending work.
-    fn state(&self) -> Result<Option<Bad>, StoreError> {
+    fn state(&mut self) -> Result<Option<Bad>, StoreError> {
         if !self.store.confirmed_holds(self.tenant, &self.journal)? {
             return Ok(Some((self.journal.seen.seq, "state_differs")));
         }
-        if self.journal.complete_from > 1 || self.journal.snapshot_seq.is_some() {
+        if !self.is_whole() {
             return Ok(None);
         }
-        let (mut cells, mut digests, mut bad) = (Cells::new(), Digests::default(), None);
-        replay_entries(&self.store.db, self.tenant, &mut cells, |seq, read, before| {
-            if bad.is_none() && self.shown_writes(seq)? != writes_of(read, before)? {
-                bad = Some((seq, "writes_differ"));
-            }
-            Ok(())
-        })?;
+        let Replay { cells, differs } = std::mem::replace(&mut self.replay, Replay::new());
+        if let Some(seq) = differs? {
+            return Ok(Some((seq, "writes_differ")));
+        }
+        let mut digests = Digests::default();
         for (key, cell) in &cells {
             digests.update(key, None, Some(cell));
         }
-        Ok(bad.or((digests != self.journal.digests).then_some((self.journal.seen.seq, "state_differs"))))
+        Ok((digests != self.journal.digests).then_some((self.journal.seen.seq, "state_differs")))
+    }
+
+    /// Whether every entry from the first on is here.
+    fn is_whole(&self) -> bool {
+        self.journal.complete_from <= 1 && self.journal.snapshot_seq.is_none()
+    }
+
+    /// Applies an entry to what those before it made. What history shows otherwise is told once the
+    /// entries themselves have held.
+    fn replay(&mut self, seq: u64, read: &ReadEntry) {
+        let before = replay(&mut self.replay.cells, read);
+        if matches!(self.replay.differs, Ok(None)) {
+            let same = self.shown_writes(seq).and_then(|shown| Ok(shown == writes_of(read, &before)?));
+            self.replay.differs = same.map(|same| (!same).then_some(seq));
+        }
     }
 
     /// What history shows of the entry at `seq`.

@@ -157,11 +157,11 @@ impl Store {
             identity.last_contact = now;
             identity.latest_time = now;
         };
-        self.update_identity(contact, now)?;
-        self.db
-            .prepare_cached("UPDATE journals SET as_of = ?1 WHERE rebuild = 0")?
-            .execute([now.to_rfc3339()])?;
-        Ok(())
+        self.update_identity(contact, now, |db| {
+            db.prepare_cached("UPDATE journals SET as_of = ?1 WHERE rebuild = 0")?
+                .execute([now.to_rfc3339()])?;
+            Ok(())
+        })
     }
 
     /// Notes the time, so that a clock set back later gains nothing.
@@ -172,7 +172,7 @@ impl Store {
         if self.me()?.identity.latest_time >= now {
             return Ok(());
         }
-        self.update_identity(|_| (), now)
+        self.update_identity(|_| (), now, |_| Ok(()))
     }
 
     /// The state of the lease.
@@ -200,13 +200,20 @@ impl Store {
         set_meta(&self.db, FORKED, b"1")
     }
 
-    /// Changes the identity as it is in the database: another process may have changed it meanwhile.
-    fn update_identity(&mut self, change: impl FnOnce(&mut Identity), now: Time) -> Result<(), StoreError> {
+    /// Changes the identity as it is in the database, because another process may have changed it
+    /// meanwhile, and what goes `along` with it in the same transaction.
+    fn update_identity(
+        &mut self,
+        change: impl FnOnce(&mut Identity),
+        now: Time,
+        along: impl FnOnce(&Connection) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         let tx = self.begin()?;
         let mut me = Me::load(&tx)?.ok_or(StoreError::NotEnrolled)?;
         change(&mut me.identity);
         me.identity.latest_time = me.identity.latest_time.max(now);
         set_meta(&tx, IDENTITY, &serde_json::to_vec(&me.identity)?)?;
+        along(&tx)?;
         tx.commit()?;
         self.me = Some(me);
         Ok(())

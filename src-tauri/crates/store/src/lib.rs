@@ -32,6 +32,7 @@ mod schema;
 mod sign_out;
 mod sql;
 mod summary;
+mod unit;
 mod write;
 
 pub use audit::AuditReport;
@@ -44,7 +45,7 @@ pub use history::{History, HistoryLine, HistoryQuery};
 pub use identity::{Identity, Lease};
 pub use keys::{DataKey, KeyTrouble};
 pub use notices::Kept as KeptNotice;
-pub use open::Store;
+pub use open::{CACHE_KIB, Store};
 pub use outbox::{Counts, OutboxOp, OutboxState, Receipted};
 pub use profile::{KEYRING_PATIENCE, KeySource, Profile};
 pub use pull::Applied;

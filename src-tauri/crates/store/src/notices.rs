@@ -78,7 +78,7 @@ impl Store {
              ON CONFLICT (tenant) DO UPDATE SET version = excluded.version, day = excluded.day",
         )?
         .execute(params![tenant.as_str(), version, day.to_string()])?;
-        Ok(tx.commit()?)
+        tx.commit()
     }
 
     /// The inbox, newest first, at most `limit`.
@@ -155,7 +155,7 @@ impl Store {
         for (tenant, key) in which {
             tx.prepare_cached(sql)?.execute([tenant.as_str(), key])?;
         }
-        Ok(tx.commit()?)
+        tx.commit()
     }
 
     fn kept(&self, sql: &str, limit: usize) -> Result<Vec<Kept>, StoreError> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use cairn_domain::access::Table;
 use cairn_domain::playbook::Playbook;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use zeroize::Zeroizing;
 
 use crate::entropy::Entropy;
@@ -20,6 +20,9 @@ use crate::{StoreError, schema};
 
 /// How long a writer waits for another process's transaction.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The most pages kept in memory, in KiB below zero as SQLite takes it: a year's work of a specialist.
+pub const CACHE_KIB: i64 = -32 * 1024;
 
 /// The size of a page, SQLCipher's own since version 4.
 const PAGE: u64 = 4096;
@@ -33,6 +36,8 @@ pub struct Store {
     pub(crate) table: Table,
     pub(crate) playbooks: RefCell<HashMap<String, Option<Arc<Playbook>>>>,
     pub(crate) summaries: Summaries,
+    /// Whether several transactions are being made as one.
+    pub(crate) at_once: bool,
     /// Held shared while the database is open; whoever gets it alone knows that nobody else runs.
     in_use: Option<File>,
 }
@@ -93,6 +98,7 @@ impl Store {
             table: Table::standard(),
             playbooks: RefCell::default(),
             summaries: Summaries::default(),
+            at_once: false,
             in_use: in_use.share()?,
         };
         store.me = Me::load(&store.db)?;
@@ -175,11 +181,6 @@ impl Store {
         check_integrity(&self.db)
     }
 
-    /// Starts a transaction that may write. Taken at once, so that two writers queue up.
-    pub(crate) fn begin(&self) -> Result<Transaction<'_>, StoreError> {
-        Ok(Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)?)
-    }
-
     pub(crate) fn me(&self) -> Result<&Me, StoreError> {
         self.me.as_ref().ok_or(StoreError::NotEnrolled)
     }
@@ -240,6 +241,9 @@ fn unlock(db: &Connection, key: &DataKey) -> Result<(), StoreError> {
     db.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON;",
     )?;
+    // A page that stays is decrypted and checked once. What does not fit costs a large transaction even
+    // more: it is encrypted and written for each time that it leaves.
+    db.pragma_update(None, "cache_size", CACHE_KIB)?;
     db.set_prepared_statement_cache_capacity(128);
     Ok(())
 }

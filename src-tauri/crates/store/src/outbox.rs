@@ -1,6 +1,7 @@
 //! What has not been confirmed: pushed in runs, answered by receipts, quarantined where refused.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use cairn_domain::change::Status;
 use cairn_domain::decide::Refusal;
@@ -9,7 +10,7 @@ use cairn_domain::op::{Body, sign_run};
 use cairn_domain::planted::{Bug, planted};
 use cairn_domain::{Change, DeviceId, Entity, Hash, OpId, SealedOp, TenantId, Time};
 use cairn_protocol::MAX_RUN;
-use cairn_protocol::sync::PushRun;
+use cairn_protocol::sync::{PushRun, TenantPage};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::cells::{Work, in_journal};
@@ -223,12 +224,29 @@ impl Store {
     /// # Errors
     /// `not_enrolled`; whatever the database reports.
     pub fn apply_receipts(&mut self, receipts: &[Receipt]) -> Result<Receipted, StoreError> {
+        self.apply_receipts_before(receipts, &[])
+    }
+
+    /// [`Store::apply_receipts`] where these pages are applied next. An accepted op that one of them
+    /// brings back stays as it is until then: should the page not be taken, the op goes out once more
+    /// and is answered once more.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn apply_receipts_before(
+        &mut self,
+        receipts: &[Receipt],
+        pages: &[TenantPage],
+    ) -> Result<Receipted, StoreError> {
         let mut by_tenant: BTreeMap<&TenantId, Vec<&Receipt>> = BTreeMap::new();
         for receipt in receipts {
             by_tenant.entry(&receipt.op.tenant).or_default().push(receipt);
         }
         let mut done = Receipted::default();
         self.refresh_identity()?;
+        if receipts.is_empty() {
+            return Ok(done);
+        }
         // Drawn beforehand, because the transaction borrows the store.
         let mut salts = Vec::new();
         for tenant in by_tenant.keys() {
@@ -238,7 +256,8 @@ impl Store {
             let judge = self.judge()?;
             let tx = self.begin()?;
             for (tenant, receipts) in by_tenant {
-                if settle(&judge, &tx, tenant, &receipts, &mut done)? {
+                let page = pages.iter().find(|page| page.tenant == *tenant);
+                if settle(&judge, &tx, tenant, (&receipts, page), &mut done)? {
                     reissue(&judge, &tx, tenant, &mut salts, &mut BTreeMap::new())?;
                 }
             }
@@ -303,7 +322,7 @@ impl Store {
         let tx = self.begin()?;
         quarantined(find(&tx, op)?.ok_or_else(|| StoreError::UnknownOp(op.clone()))?)?;
         close(&tx, op)?;
-        Ok(tx.commit()?)
+        tx.commit()
     }
 
     /// Own ops on the held list, as far as this laptop knows: it asks what became of them, because
@@ -401,10 +420,11 @@ fn settle(
     judge: &Judge<'_>,
     db: &Connection,
     tenant: &TenantId,
-    receipts: &[&Receipt],
+    (receipts, page): (&[&Receipt], Option<&TenantPage>),
     done: &mut Receipted,
 ) -> Result<bool, StoreError> {
     let mut takes_back = Vec::new();
+    let returning = page.map(places).unwrap_or_default();
     let mut issue_again = false;
     for receipt in receipts {
         remember(db, receipt)?;
@@ -422,7 +442,7 @@ fn settle(
         if in_journal(db, &receipt.op)? {
             continue;
         }
-        if matches!(receipt.outcome, Outcome::Accepted { .. }) {
+        if let Outcome::Accepted { seq } = receipt.outcome {
             if !matches!(known.state, OutboxState::Pending | OutboxState::Receipted) {
                 // Adopted meanwhile, or sent again after a restore: it counts again once pulled.
                 keep_state(db, receipt)?;
@@ -431,7 +451,9 @@ fn settle(
             if planted(Bug::CursorMovedByReceipt) {
                 db.execute("UPDATE journals SET seq = seq + 1 WHERE tenant = ?1", [tenant.as_str()])?;
             }
-            set_state(db, receipt, OutboxState::Receipted)?;
+            if !returning.contains(&seq) {
+                set_state(db, receipt, OutboxState::Receipted)?;
+            }
             done.accepted.push(receipt.op.clone());
         } else {
             takes_back.push((*receipt, known.state));
@@ -452,6 +474,14 @@ fn settle(
         bump(db, tenant)?;
     }
     Ok(issue_again)
+}
+
+/// The places whose entries a page brings.
+fn places(page: &TenantPage) -> Range<u64> {
+    match (page.entries.first(), page.entries.last()) {
+        (Some(first), Some(last)) => first.seq..last.seq + 1,
+        _ => 0..0,
+    }
 }
 
 /// An op that was answered for waits again; false where its author has decided about it.

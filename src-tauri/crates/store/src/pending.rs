@@ -151,7 +151,7 @@ fn lineage(db: &Connection, op: &OpId) -> Result<Lineage, StoreError> {
     let base = || decide::follow_base(from_json::<BaseOnly>(&body)?.base, |id| duplicate_of(db, id));
     let outcome: Option<Outcome> = outcome.map(|text| from_json(&text)).transpose()?;
     Ok(match (state.as_str(), outcome) {
-        (_, Some(Outcome::Duplicate { of })) => Lineage::Duplicate(of),
+        (_, Some(Outcome::Duplicate { of })) => Lineage::Duplicate { of, base: base()? },
         ("held", _) => Lineage::Held(base()?),
         ("pending" | "receipted", _) if applied => Lineage::Accepted,
         _ => Lineage::Refused(base()?),

@@ -8,7 +8,7 @@ use cairn_domain::effect::{Effect, Effects, Origin, kept_playbooks};
 use cairn_domain::journal::{Entry, EntryOrigin, Outcome, Part, head_message};
 use cairn_domain::op::{Header, Seen, verify_message, verify_run};
 use cairn_domain::planted::{Bug, planted};
-use cairn_domain::{Cell, CellKey, Change, DeviceId, Entity, Hash, OpId, TenantId, Time};
+use cairn_domain::{AccountId, Cell, CellKey, Change, DeviceId, Entity, Hash, OpId, TenantId, Time};
 use cairn_protocol::sync::{RunProof, TenantPage};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Deserialize;
@@ -94,6 +94,8 @@ struct Pull<'a> {
     journal: Journal,
     work: Work<'a>,
     applied: Applied,
+    /// The hash of each op by device and number that is new or filled in and needs a proof.
+    named: BTreeMap<(DeviceId, u64), Hash>,
     /// Whether the laptop starts over with this page.
     fresh: bool,
 }
@@ -113,7 +115,8 @@ impl<'a> Pull<'a> {
         if fresh || journal.audience == page.audience {
             journal.salts = page.salts.clone();
         }
-        Ok(Self { judge, db, page, tenant, journal, work: Work::new(db, tenant), applied, fresh })
+        let (work, named) = (Work::new(db, tenant), BTreeMap::new());
+        Ok(Self { judge, db, page, tenant, journal, work, applied, named, fresh })
     }
 
     fn run(&mut self) -> Result<Applied, PullError> {
@@ -269,7 +272,9 @@ impl<'a> Pull<'a> {
                 first: entry.seq,
             });
         }
-        let head = entry.link(self.journal.seen.head, &self.page.salts).map_err(|e| bad(e.to_string()))?;
+        let hash = entry.op_hash();
+        let head =
+            entry.link_op(hash, self.journal.seen.head, &self.page.salts).map_err(|e| bad(e.to_string()))?;
         let read = ReadEntry::read(entry).map_err(|e| bad(e.to_string()))?;
         if read.header.op.tenant != *self.tenant {
             return Err(bad(format!("it names {}", read.header.op)));
@@ -277,10 +282,11 @@ impl<'a> Pull<'a> {
         self.check_witness(entry, &read.header)?;
         self.journal.seen = Seen { seq: entry.seq, head };
         let before = self.apply(&read)?;
-        save_entry(self.db, self.tenant, entry, Some(head), &read)?;
+        save_entry(self.db, self.tenant, entry, hash, Some(head), &read)?;
         save_writes(self.db, self.tenant, entry.seq, &read, &before)?;
-        self.confirm(&read.header.op, entry.op_hash())?;
+        self.confirm(&read.header.op, hash)?;
         self.note_decisions(&read)?;
+        self.named.insert((read.header.op.device, read.header.op.device_seq), hash);
         Ok(())
     }
 
@@ -388,22 +394,12 @@ impl<'a> Pull<'a> {
     }
 
     fn check_proofs(&mut self, news: &[Entry]) -> Result<(), PullError> {
-        let mut hashes: BTreeMap<(DeviceId, u64), Hash> = BTreeMap::new();
-        let mut open: BTreeSet<(DeviceId, u64)> = BTreeSet::new();
-        for (fresh, entry) in news
-            .iter()
-            .map(|e| (true, e))
-            .chain(self.page.filled.iter().map(|e| (true, e)))
-            .chain(self.page.entries.iter().map(|e| (false, e)))
-        {
-            let header = entry
-                .read_header()
-                .map_err(|e| PullError::BadEntry { tenant: self.tenant.clone(), why: e.to_string() })?;
-            let name = (header.op.device, header.op.device_seq);
-            hashes.insert(name.clone(), entry.op_hash());
-            if fresh {
-                open.insert(name);
-            }
+        let mut hashes = std::mem::take(&mut self.named);
+        let mut open: BTreeSet<(DeviceId, u64)> = hashes.keys().cloned().collect();
+        let (known, _) = self.page.entries.split_at(self.page.entries.len() - news.len());
+        for entry in known {
+            let (name, hash) = self.name_of(entry)?;
+            hashes.insert(name, hash);
         }
         for proof in &self.page.proofs {
             let covered = self.check_proof(proof, &hashes)?;
@@ -421,6 +417,13 @@ impl<'a> Pull<'a> {
                 Err(self.bad_signature(&format!("nothing proves who wrote {device}:{number}")))
             }
         }
+    }
+
+    fn name_of(&self, entry: &Entry) -> Result<((DeviceId, u64), Hash), PullError> {
+        let header = entry
+            .read_header()
+            .map_err(|e| PullError::BadEntry { tenant: self.tenant.clone(), why: e.to_string() })?;
+        Ok(((header.op.device, header.op.device_seq), entry.op_hash()))
     }
 
     fn check_proof(
@@ -509,18 +512,19 @@ impl<'a> Pull<'a> {
 
     fn save_held(&self) -> Result<(), StoreError> {
         let Some(held) = &self.page.held else { return Ok(()) };
+        let texts = held.iter().map(to_json).collect::<Result<Vec<_>, _>>()?;
+        let mut kept = self.db.prepare_cached("SELECT held FROM held WHERE tenant = ?1 ORDER BY place")?;
+        let kept = kept.query_map([self.tenant.as_str()], |row| row.get(0))?;
+        if kept.collect::<Result<Vec<String>, _>>()? == texts {
+            // Mostly nothing is held, and nothing need be written.
+            return Ok(());
+        }
         self.db.prepare_cached("DELETE FROM held WHERE tenant = ?1")?.execute([self.tenant.as_str()])?;
-        for (place, one) in held.iter().enumerate() {
-            self.db
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO held (tenant, op, place, held) VALUES (?1, ?2, ?3, ?4)",
-                )?
-                .execute(params![
-                    self.tenant.as_str(),
-                    one.op.to_string(),
-                    int(place as u64),
-                    to_json(one)?
-                ])?;
+        let mut save = self.db.prepare_cached(
+            "INSERT OR REPLACE INTO held (tenant, op, place, held) VALUES (?1, ?2, ?3, ?4)",
+        )?;
+        for ((place, one), text) in (0..).zip(held).zip(texts) {
+            save.execute(params![self.tenant.as_str(), one.op.to_string(), int(place), text])?;
         }
         Ok(())
     }
@@ -529,20 +533,24 @@ impl<'a> Pull<'a> {
     /// here; then it must lead to the snapshot's head.
     fn fill(&mut self) -> Result<(), PullError> {
         let page = self.page;
-        let (Some(last), Some(snapshot)) = (page.filled.last(), self.journal.snapshot_seq) else {
+        let wanted = page.filled.last().is_some_and(|last| last.seq + 1 == self.journal.complete_from);
+        let Some(snapshot) = self.journal.snapshot_seq.filter(|_| wanted) else {
+            // Answers to an older question; who wrote them is proven all the same.
+            for entry in &page.filled {
+                let (name, hash) = self.name_of(entry)?;
+                self.named.insert(name, hash);
+            }
             return Ok(());
         };
-        if last.seq + 1 != self.journal.complete_from {
-            // Answers to an older question.
-            return Ok(());
-        }
         for (seq, entry) in (page.filled[0].seq..).zip(&page.filled) {
             let read = ReadEntry::read(entry)
                 .map_err(|why| PullError::BadEntry { tenant: self.tenant.clone(), why: why.to_string() })?;
             if entry.seq != seq {
                 return Err(PullError::Gap { tenant: self.tenant.clone(), have: seq, first: entry.seq });
             }
-            save_entry(self.db, self.tenant, entry, None, &read)?;
+            let hash = entry.op_hash();
+            save_entry(self.db, self.tenant, entry, hash, None, &read)?;
+            self.named.insert((read.header.op.device, read.header.op.device_seq), hash);
         }
         self.journal.complete_from = page.filled[0].seq;
         if self.journal.complete_from == 1 {
@@ -651,15 +659,32 @@ impl ReadEntry {
     pub fn read(entry: &Entry) -> Result<Self, StoreError> {
         let header = serde_json::from_str(&entry.header)?;
         let effects = Effects { client: effects_of(&entry.client), team: effects_of(&entry.team) };
-        let body: Option<Value> = match &entry.body {
-            Part::Open(body) => serde_json::from_str(&body.body).ok(),
-            Part::Sealed(_) => None,
+        let (author, change, verb) = match &entry.body {
+            Part::Open(body) => said(&body.body),
+            Part::Sealed(_) => (None, None, None),
         };
-        let author = body.as_ref().and_then(|b| Author::deserialize(b).ok());
-        let change = body.as_ref().and_then(|b| b.get("change"));
-        let verb = change.and_then(|c| c.get("verb")).and_then(Value::as_str).map(str::to_owned);
-        Ok(Self { header, author, change: change.and_then(|c| Change::deserialize(c).ok()), verb, effects })
+        Ok(Self { header, author, change, verb, effects })
     }
+}
+
+/// What a body says. One that this version can read whole is read in one go; of any other each part is
+/// read that can be.
+fn said(body: &str) -> (Option<Author>, Option<Change>, Option<String>) {
+    #[derive(Deserialize)]
+    struct Whole {
+        actor: AccountId,
+        at: Time,
+        change: Change,
+    }
+    if let Ok(Whole { actor, at, change }) = serde_json::from_str(body) {
+        let verb = change.verb().to_owned();
+        return (Some(Author { actor, at }), Some(change), Some(verb));
+    }
+    let body: Option<Value> = serde_json::from_str(body).ok();
+    let author = body.as_ref().and_then(|b| Author::deserialize(b).ok());
+    let change = body.as_ref().and_then(|b| b.get("change"));
+    let verb = change.and_then(|c| c.get("verb")).and_then(Value::as_str).map(str::to_owned);
+    (author, change.and_then(|c| Change::deserialize(c).ok()), verb)
 }
 
 fn effects_of(part: &Part<String>) -> Vec<Effect> {
@@ -675,6 +700,7 @@ fn save_entry(
     db: &Connection,
     tenant: &TenantId,
     entry: &Entry,
+    hash: Hash,
     head: Option<Hash>,
     read: &ReadEntry,
 ) -> Result<(), StoreError> {
@@ -687,7 +713,7 @@ fn save_entry(
         int(entry.seq),
         head.map(Blob),
         read.header.op.to_string(),
-        Blob(entry.op_hash()),
+        Blob(hash),
         read.author.as_ref().map(|a| a.actor.as_str()),
         read.author.as_ref().map(|a| a.at.to_rfc3339()),
         read.verb,

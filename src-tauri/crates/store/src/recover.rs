@@ -12,7 +12,7 @@ use cairn_protocol::sync::{Offer, RunProof};
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
-use crate::cells::{Images, Work, head_at};
+use crate::cells::{Work, head_at};
 use crate::error::PullError;
 use crate::journals::Journal;
 use crate::pending::{redo_pending, undo_pending};
@@ -227,7 +227,9 @@ impl Store {
         code: &str,
         details: &Value,
     ) -> Result<(), StoreError> {
-        log(&self.db, at, tenant, code, details)
+        let tx = self.begin()?;
+        log(&tx, at, tenant, code, details)?;
+        tx.commit()
     }
 
     /// The last lines of the sync log, newest first.
@@ -375,27 +377,13 @@ fn replay_into(
 /// The confirmed cells as the entries alone make them.
 fn replayed(db: &Connection, tenant: &TenantId) -> Result<cairn_domain::cell::Cells, StoreError> {
     let mut cells = cairn_domain::cell::Cells::new();
-    replay_entries(db, tenant, &mut cells, |_, _, _| Ok(()))?;
-    Ok(cells)
-}
-
-/// Applies all entries held to `cells`, oldest first, and shows each with what it touched as it was
-/// before.
-pub(crate) fn replay_entries(
-    db: &Connection,
-    tenant: &TenantId,
-    cells: &mut cairn_domain::cell::Cells,
-    mut see: impl FnMut(u64, &ReadEntry, &Images) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    let mut statement = db.prepare_cached("SELECT seq, entry FROM entries WHERE tenant = ?1 ORDER BY seq")?;
+    let mut statement = db.prepare_cached("SELECT entry FROM entries WHERE tenant = ?1 ORDER BY seq")?;
     let mut rows = statement.query([tenant.as_str()])?;
     while let Some(row) = rows.next()? {
-        let entry: Entry = from_json(&row.get::<_, String>(1)?)?;
-        let read = ReadEntry::read(&entry)?;
-        let before = replay(cells, &read);
-        see(uint(row.get(0)?), &read, &before)?;
+        let entry: Entry = from_json(&row.get::<_, String>(0)?)?;
+        replay(&mut cells, &ReadEntry::read(&entry)?);
     }
-    Ok(())
+    Ok(cells)
 }
 
 pub(crate) fn split_hashes(bytes: &[u8]) -> impl Iterator<Item = Hash> + '_ {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cairn_domain::op::Seen;
 use cairn_domain::{TenantId, Time};
 use cairn_protocol::sync::{
-    HeadsReply, HistoryDiffers, Known, Offer, SyncReply, SyncRequest, positions_hash,
+    HeadsReply, HistoryDiffers, Known, Offer, SyncReply, SyncRequest, TenantPage, positions_hash,
 };
 use cairn_protocol::{ApiError, PROTOCOL_VERSION, code};
 use cairn_store::{PullError, Store, StoreError};
@@ -19,6 +19,8 @@ use crate::batch::Batch;
 const OFFER_LIMIT: usize = 500;
 /// The most heads asked for at once.
 const HEADS_LIMIT: u64 = 64;
+/// What of a reply is saved at once: so little that a write of somebody's waits unnoticed.
+const AT_ONCE: usize = 100;
 /// More rounds than any honest synchronisation needs.
 const MAX_ROUNDS: u64 = 100_000;
 
@@ -213,7 +215,17 @@ impl Engine {
         self.more = reply.more;
         self.report.disabled |= reply.disabled;
         self.report.pushed += reply.receipts.len() as u64;
-        let mut forked = store.apply_receipts(&reply.receipts)?.forked;
+        // A small reply is saved in one go: each commit waits for the disk. A large one goes page by page,
+        // so that somebody who writes meanwhile need not wait for all of it.
+        if weight(&reply) <= AT_ONCE {
+            store.at_once(|store| self.take(store, reply, now))?
+        } else {
+            self.take(store, reply, now)
+        }
+    }
+
+    fn take(&mut self, store: &mut Store, reply: SyncReply, now: Time) -> Result<(), SyncError> {
+        let mut forked = store.apply_receipts_before(&reply.receipts, &reply.pages)?.forked;
         for page in &reply.pages {
             match store.apply_page(page, now) {
                 Ok(applied) => {
@@ -361,6 +373,16 @@ impl Engine {
         self.more = true;
         Ok(())
     }
+}
+
+/// How much of a reply there is to save. What goes away or differs is much, whatever it holds.
+fn weight(reply: &SyncReply) -> usize {
+    if !reply.gone.is_empty() || !reply.differs.is_empty() {
+        return usize::MAX;
+    }
+    let cells = |page: &TenantPage| page.snapshot.as_ref().map_or(0, |snapshot| snapshot.cells.len());
+    let pages = reply.pages.iter().map(|page| page.entries.len() + page.filled.len() + cells(page));
+    reply.receipts.len() + pages.sum::<usize>()
 }
 
 /// The common point lies where the heads last agree; with nothing in between the search is over.

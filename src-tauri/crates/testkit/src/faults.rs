@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cairn_domain::access::Role;
 use cairn_domain::journal::Outcome;
-use cairn_domain::{Change, OpId, TenantId};
+use cairn_domain::{Change, Hash, OpId, TenantId};
 use cairn_service::journal::Desk;
 use cairn_service::playbooks::Playbooks;
 use cairn_service::storage::sqlite::Sqlite;
@@ -16,7 +16,7 @@ use rand::Rng;
 
 use crate::acts::Act;
 use crate::base::{MANAGER, PEOPLE, TENANTS};
-use crate::device::copy_database;
+use crate::device::{Acked, copy_database};
 use crate::wire::{Answered, Asked, Load};
 use crate::world::{Backup, Failure, World};
 
@@ -210,15 +210,18 @@ impl World<'_> {
     /// What the service loses and no laptop holds cannot come back from anywhere.
     fn excuse_what_nobody_holds(&mut self, seqs: &BTreeMap<TenantId, u64>) -> Result<(), Failure> {
         let mut positions = Vec::new();
-        let mut outboxes: Vec<Vec<OpId>> = Vec::new();
         for device in &self.devices {
             positions.push(device.store.positions()?);
-            outboxes.push(device.hashes()?.into_iter().map(|(op, _)| op).collect());
         }
+        let waiting = self.waiting()?;
         for at in 0..self.devices.len() {
             for place in 0..self.devices[at].acked.len() {
-                let op = self.devices[at].acked[place].op.clone();
-                let pulled = match self.outcome_of(&op)?.map(|(_, outcome)| outcome) {
+                let Acked { op, hash, .. } = self.devices[at].acked[place].clone();
+                let pulled = match self
+                    .outcome_of(&op)?
+                    .filter(|(theirs, _)| *theirs == hash)
+                    .map(|(_, outcome)| outcome)
+                {
                     Some(Outcome::Accepted { seq }) => {
                         let kept = seqs.get(&op.tenant).is_none_or(|kept| seq <= *kept);
                         kept || positions.iter().flatten().any(|p| p.tenant == op.tenant && p.seen.seq >= seq)
@@ -227,8 +230,7 @@ impl World<'_> {
                     Some(_) => false,
                     None => true,
                 };
-                let waiting = outboxes.iter().flatten().any(|o| *o == op);
-                if !pulled && !waiting {
+                if !pulled && !waiting.contains(&(op, hash)) {
                     self.devices[at].acked[place].excused = true;
                 }
             }
@@ -237,7 +239,7 @@ impl World<'_> {
     }
 
     /// What the service answers about an op now, with the hash of the bytes it has under that name.
-    pub(crate) fn outcome_of(&self, op: &OpId) -> Result<Option<(cairn_domain::Hash, Outcome)>, Failure> {
+    pub(crate) fn outcome_of(&self, op: &OpId) -> Result<Option<(Hash, Outcome)>, Failure> {
         let row = with(&self.service.storage, &op.tenant, Mode::Read, |tx| {
             Ok(tx.receipts(&op.device, op.device_seq, 1)?.pop())
         })?;
@@ -317,20 +319,25 @@ impl World<'_> {
     /// A laptop lost what it held. What a restored service has not got back yet, and no outbox has,
     /// may have been there alone.
     fn excuse_what_is_not_received(&mut self, tenants: &[TenantId]) -> Result<(), Failure> {
-        let mut waiting: BTreeSet<OpId> = BTreeSet::new();
-        for device in &self.devices {
-            waiting.extend(device.hashes()?.into_iter().map(|(op, _)| op));
-        }
+        let waiting = self.waiting()?;
         for at in 0..self.devices.len() {
             for place in 0..self.devices[at].acked.len() {
-                let op = self.devices[at].acked[place].op.clone();
-                let hash = self.devices[at].acked[place].hash;
+                let Acked { op, hash, .. } = self.devices[at].acked[place].clone();
                 let unknown = self.outcome_of(&op)?.is_none_or(|(theirs, _)| theirs != hash);
-                if tenants.contains(&op.tenant) && !waiting.contains(&op) && unknown {
+                if tenants.contains(&op.tenant) && unknown && !waiting.contains(&(op, hash)) {
                     self.devices[at].acked[place].excused = true;
                 }
             }
         }
         Ok(())
+    }
+
+    /// What is in any outbox. A name alone says too little: a copied profile signs other bytes under it.
+    fn waiting(&self) -> Result<BTreeSet<(OpId, Hash)>, Failure> {
+        let mut waiting = BTreeSet::new();
+        for device in &self.devices {
+            waiting.extend(device.hashes()?);
+        }
+        Ok(waiting)
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use cairn_domain::access::Role;
 use cairn_domain::op::sign_message;
-use cairn_domain::{Hash, OpId, TenantId, Time};
+use cairn_domain::{Hash, OpId, TenantId, Time, checked};
 use cairn_protocol::auth::{SignInRequest, enrolment_message};
 use cairn_protocol::code;
 use cairn_service::handlers::sign_in;
@@ -185,6 +185,10 @@ pub fn run(base: &Base, seed: Seed) -> Result<Report, Failure> {
 
 /// [`run`], and the schedule in words if asked for.
 pub fn run_logged(base: &Base, seed: Seed, log: bool) -> (Result<Report, Failure>, Vec<String>) {
+    checked::remembering(|| run_once(base, seed, log))
+}
+
+fn run_once(base: &Base, seed: Seed, log: bool) -> (Result<Report, Failure>, Vec<String>) {
     let mut world = match World::new(base, seed) {
         Ok(world) => world,
         Err(failure) => return (Err(failure), Vec::new()),

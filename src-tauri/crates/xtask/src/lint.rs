@@ -9,18 +9,21 @@ use crate::{graph, policy, shell};
 /// # Errors
 /// The first of the three that finds something.
 pub fn run() -> Result<()> {
-    shell::run(shell::cargo().args(["fmt", "--all", "--", "--check"]))?;
-    policies()?;
-    shell::run(shell::cargo().args([
-        "clippy",
-        "--locked",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ]))
+    quick()?;
+    shell::run(shell::cargo().args(CLIPPY))
 }
+
+/// What takes seconds: formatting and the rules of [`policy`].
+///
+/// # Errors
+/// The first of the two that finds something.
+pub fn quick() -> Result<()> {
+    shell::run(shell::cargo().args(["fmt", "--all", "--", "--check"]))?;
+    policies()
+}
+
+/// Clippy's arguments for cargo: everything there is, no warning forgiven.
+pub const CLIPPY: &[&str] = &["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"];
 
 /// Licences, banned crates, sources, owners, features and internal arrows.
 ///

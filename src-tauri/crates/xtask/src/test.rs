@@ -57,8 +57,11 @@ fn all(options: &Options, stages: &mut Stages) -> Result<()> {
     let metadata = graph::load()?;
     let target = graph::target(&metadata);
     stages.run("prepare", || prepare(&target))?;
-    if wants("lint") {
-        stages.run("lint", || lint::run().map(|()| Outcome::Done))?;
+    // In a full run clippy takes minutes that the window tests leave free.
+    let clippy_later = wants(LINT_STAGE) && wants(SYSTEM_STAGE);
+    if wants(LINT_STAGE) {
+        let lint = if clippy_later { lint::quick } else { lint::run };
+        stages.run(LINT_STAGE, || lint().map(|()| Outcome::Done))?;
     }
     if wants("ui") {
         stages.run("ui", || interface(&metadata, &target))?;
@@ -67,25 +70,39 @@ fn all(options: &Options, stages: &mut Stages) -> Result<()> {
     if NAMES[2..].iter().any(|name| wants(name)) {
         stages.run("build", || build(&metadata).map(|programs| built = programs).map(|()| Outcome::Done))?;
     }
-    let mut beside = None;
+    let (mut power, mut clippy) = (None, None);
     for (name, stage) in TEST_STAGES {
         if !wants(name) {
             continue;
         }
         if *name == SYSTEM_STAGE && wants(POWER_STAGE) {
-            beside = Some(built.start_beside(is_power_cut, &target.join("power.log"))?);
+            power = Some(Beside::start(POWER_STAGE, built.command(is_power_cut)?, &target)?);
         }
-        match beside.take_if(|_| *name == POWER_STAGE) {
+        if *name == SYSTEM_STAGE && clippy_later {
+            clippy = Some(Beside::start("clippy", idle_clippy(), &target)?);
+        }
+        match power.take_if(|_| *name == POWER_STAGE) {
             Some(running) => stages.run(name, || running.finish())?,
             None => stages.run(name, || stage(&metadata, &built))?,
         }
     }
-    Ok(())
+    match clippy {
+        Some(running) => stages.run("clippy", || running.finish()),
+        None => Ok(()),
+    }
 }
 
+const LINT_STAGE: &str = "lint";
 /// Both wait for windows and disks more than they compute: in a full run they share the time.
 const SYSTEM_STAGE: &str = "system";
 const POWER_STAGE: &str = "power";
+
+/// Clippy, at the priority that leaves the processors to whoever else wants them.
+fn idle_clippy() -> Command {
+    let mut command = Command::new("nice");
+    command.args(["-n", "19"]).arg(shell::cargo().get_program()).args(lint::CLIPPY);
+    command
+}
 
 fn is_power_cut(package: &str, program: &str) -> bool {
     package == SYSTEM && program == POWER_CUTS
@@ -141,31 +158,32 @@ struct TestProgram {
 
 fn build(metadata: &Metadata) -> Result<Built> {
     let mut built = Built::default();
-    for arguments in [&["build", "--bins"][..], &["test", "--no-run"]] {
-        artifacts(arguments, |artifact, file| {
-            let Some(package) = metadata.packages.iter().find(|package| package.id == artifact.package_id)
-            else {
-                return;
-            };
-            let (package, folder) = (package, package.manifest_path.parent());
-            let name = artifact.target.name.clone();
-            if artifact.profile.test {
-                let folder = folder.map(|folder| folder.to_owned().into_std_path_buf()).unwrap_or_default();
-                built.tests.push(TestProgram { package: package.name.to_string(), name, file, folder });
-            } else {
-                built.programs.insert((package.name.to_string(), name), file);
-            }
-        })?;
-    }
+    artifacts(|artifact, file| {
+        let Some(package) = metadata.packages.iter().find(|package| package.id == artifact.package_id) else {
+            return;
+        };
+        let (package, folder) = (package, package.manifest_path.parent());
+        let name = artifact.target.name.clone();
+        if artifact.profile.test {
+            let folder = folder.map(|folder| folder.to_owned().into_std_path_buf()).unwrap_or_default();
+            built.tests.push(TestProgram { package: package.name.to_string(), name, file, folder });
+        } else {
+            built.programs.insert((package.name.to_string(), name), file);
+        }
+    })?;
     built.tests.sort_by(|a, b| (&a.package, &a.name, &a.file).cmp(&(&b.package, &b.name, &b.file)));
     Ok(built)
 }
 
-/// Runs cargo over the workspace and hands over every program it built.
-fn artifacts(arguments: &[&str], mut take: impl FnMut(&cargo_metadata::Artifact, PathBuf)) -> Result<()> {
+/// What a full run builds, in one go: built apart from the tests, the programs would be compiled with
+/// fewer features of the packages they share, and Tauri and what stands on it a second time.
+const EVERYTHING: &[&str] = &["build", "--locked", "--workspace", "--bins", "--tests", "--examples"];
+
+/// Builds [`EVERYTHING`] and hands over every program.
+fn artifacts(mut take: impl FnMut(&cargo_metadata::Artifact, PathBuf)) -> Result<()> {
     let mut cargo = shell::cargo();
-    cargo.args(arguments).args(["--locked", "--workspace", "--message-format", "json-render-diagnostics"]);
-    println!("$ cargo {} --locked --workspace", arguments.join(" "));
+    cargo.args(EVERYTHING).args(["--message-format", "json-render-diagnostics"]);
+    println!("$ cargo {}", EVERYTHING.join(" "));
     let mut child = cargo.stdout(Stdio::piped()).spawn().context("cannot start cargo")?;
     let output = child.stdout.take().context("cargo has no standard output")?;
     for message in Message::parse_stream(std::io::BufReader::new(output)) {
@@ -177,7 +195,7 @@ fn artifacts(arguments: &[&str], mut take: impl FnMut(&cargo_metadata::Artifact,
     }
     let status = child.wait()?;
     if !status.success() {
-        bail!("cargo {} ended with {status}", arguments.join(" "));
+        bail!("cargo {} ended with {status}", EVERYTHING.join(" "));
     }
     Ok(())
 }
@@ -196,15 +214,10 @@ impl Built {
         Ok(Outcome::Done)
     }
 
-    /// Starts one test program; what it says goes to `log`.
-    fn start_beside(&self, wanted: impl Fn(&str, &str) -> bool, log: &Path) -> Result<Beside> {
+    /// How to start the one test program that `wanted` (package, name) picks.
+    fn command(&self, wanted: impl Fn(&str, &str) -> bool) -> Result<Command> {
         let test = self.tests.iter().find(|test| wanted(&test.package, &test.name));
-        let test = test.context("no test program was built for the stage beside")?;
-        let output = File::create(log)?;
-        let mut command = test.command();
-        let child = command.stdout(output.try_clone()?).stderr(output).spawn();
-        let child = child.with_context(|| format!("cannot start {}", test.file.display()))?;
-        Ok(Beside { child, name: test.name.clone(), log: log.to_owned() })
+        Ok(test.context("no test program was built for this stage")?.command())
     }
 }
 
@@ -220,14 +233,22 @@ impl TestProgram {
     }
 }
 
-/// A test program that runs beside a stage; dropped, it ends.
+/// A program that runs beside a stage; dropped, it ends.
 struct Beside {
     child: Child,
-    name: String,
+    name: &'static str,
     log: PathBuf,
 }
 
 impl Beside {
+    /// Starts it; what it says goes to a file in `target` until [`Beside::finish`].
+    fn start(name: &'static str, mut command: Command, target: &Path) -> Result<Self> {
+        let log = target.join(format!("{name}.log"));
+        let output = File::create(&log)?;
+        let child = command.stdout(output.try_clone()?).stderr(output).spawn();
+        Ok(Self { child: child.with_context(|| format!("cannot start {name}"))?, name, log })
+    }
+
     /// Waits for its end and shows what it said.
     fn finish(mut self) -> Result<Outcome> {
         let status = self.child.wait()?;

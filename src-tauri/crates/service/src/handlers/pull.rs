@@ -170,12 +170,8 @@ fn news(service: &Service, tx: &mut dyn TenantTx, wish: &Wish<'_>) -> Result<New
     if !extends(tx, wish.from, &row)? {
         return differs(tx, wish.tenant, row.seen).map(News::Differs);
     }
-    let snapshot = wish.from.seq == 0 && row.seen.seq > SNAPSHOT_AFTER;
-    let (rows, snapshot) = if snapshot {
-        (Vec::new(), Some(Box::new(snapshot_of(tx, wish.audience, &row)?)))
-    } else {
-        (next_rows(tx, wish.from.seq, wish.most)?, None)
-    };
+    let snapshot = first_snapshot(tx, wish, &row)?;
+    let rows = if snapshot.is_some() { Vec::new() } else { next_rows(tx, wish.from.seq, wish.most)? };
     let seen = match (rows.last(), &snapshot) {
         (_, Some(snapshot)) => snapshot.seen,
         (Some(last), None) => Seen { seq: last.entry.seq, head: last.head },
@@ -204,6 +200,17 @@ fn news(service: &Service, tx: &mut dyn TenantTx, wish: &Wish<'_>) -> Result<New
         held: wish.manages_held.then(|| held_list(tx, wish.audience)).transpose()?,
     };
     Ok(News::Page(Box::new(page), size))
+}
+
+/// What a new device starts a long journal from. Unlike entries it comes whole or not at all, so a line
+/// that cannot carry it begins at the first entry.
+fn first_snapshot(tx: &mut dyn TenantTx, wish: &Wish<'_>, row: &JournalRow) -> Result<Option<Box<Snapshot>>> {
+    if wish.from.seq > 0 || row.seen.seq <= SNAPSHOT_AFTER {
+        return Ok(None);
+    }
+    let snapshot = snapshot_of(tx, wish.audience, row)?;
+    let carried = wish.most == MAX_PAGE || snapshot.cells.len() <= wish.most;
+    Ok(carried.then(|| Box::new(snapshot)))
 }
 
 /// Whether the journal can be continued from where the reader stands.
@@ -251,7 +258,8 @@ fn row_bytes(row: &EntryRow) -> usize {
     200 + row.entry.header.len() + body + side(&row.entry.client) + side(&row.entry.team)
 }
 
-/// The next entries: at most `most`, ending where a run ends unless that makes it too large.
+/// The next entries: at most `most`, and a few more where a run ends with them. Cut anywhere else, a run
+/// costs the hash of each of its ops that is not there.
 fn next_rows(tx: &mut dyn TenantTx, after: u64, most: usize) -> Result<Vec<EntryRow>> {
     let mut rows = tx.entries(after, most + MAX_RUN)?;
     if planted(Bug::PullSkipsRow) && rows.len() > 4 {
@@ -270,7 +278,7 @@ fn next_rows(tx: &mut dyn TenantTx, after: u64, most: usize) -> Result<Vec<Entry
     let end = run.map_or(0, |row| row.run.first + row.run.count);
     let same_run = |row: &&EntryRow| row.op.device == last.device && row.op.device_seq < end;
     let extra = rows.iter().skip(most).take_while(same_run).count();
-    rows.truncate(most + extra);
+    rows.truncate(if extra <= most { most + extra } else { most });
     Ok(rows)
 }
 

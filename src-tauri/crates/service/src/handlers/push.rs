@@ -50,14 +50,14 @@ pub fn run(service: &Service, caller: &Caller, run: &PushRun, ask: &mut Ask<'_>)
     if !caller.knows(&run.tenant, &service.table) {
         return Ok(Taken::Closed);
     }
-    let headers = checked_headers(caller, run)?;
+    let (headers, hashes) = checked(caller, run)?;
     let roles = roles_for(service, &run.ops)?;
     let desk = service.desk(ask.now, &roles);
     let ended = with(&service.storage, &run.tenant, Mode::Write, |tx| {
         let Some(mut journal) = Journal::open(tx, &run.tenant)? else {
             return Ok(Ended::Taken(Taken::Closed, 0));
         };
-        take(&mut journal, &desk, caller, run, &headers).and_then(|ended| {
+        take(&mut journal, &desk, caller, run, (&headers, &hashes)).and_then(|ended| {
             if matches!(ended, Ended::Taken(..)) {
                 journal.finish()?;
             }
@@ -86,7 +86,7 @@ fn take(
     desk: &Desk<'_>,
     caller: &Caller,
     run: &PushRun,
-    headers: &[Header],
+    (headers, hashes): (&[Header], &[Hash]),
 ) -> Result<Ended> {
     let before = journal.seen().seq;
     let mut known = known_receipts(journal, &caller.device, run)?;
@@ -101,11 +101,11 @@ fn take(
     let mut last = journal.tx().last_number(&caller.device)?;
     let mut receipts = Vec::with_capacity(run.ops.len());
     let mut signed = false;
-    for (sealed, header) in run.ops.iter().zip(headers) {
+    for ((sealed, header), hash) in run.ops.iter().zip(headers).zip(hashes) {
         let number = header.op.device_seq;
         if let Some(mut receipt) = known.remove(&number) {
             if planted(Bug::HashNotCompared) {
-                receipt.hash = sealed.hash();
+                receipt.hash = *hash;
             }
             receipts.push(receipt);
             continue;
@@ -118,10 +118,12 @@ fn take(
             return Err(error);
         }
         if !signed {
-            journal.tx().put_run(&caller.device, &RunRow::from(run))?;
+            let row = RunRow { run: run.run.clone(), hashes: hashes.to_vec() };
+            journal.tx().put_run(&caller.device, &row)?;
             signed = true;
         }
-        receipts.push(journal.receive(desk, sealed, caller, EntryOrigin::Pushed)?);
+        let opened = sealed.open_as(header.clone(), *hash);
+        receipts.push(journal.receive_opened(desk, (sealed, opened), caller, EntryOrigin::Pushed)?);
         last = last.max(number);
     }
     Ok(Ended::Taken(Taken::Receipts(receipts), journal.seen().seq))
@@ -168,6 +170,11 @@ pub(crate) fn differs(
 
 /// Checks what needs no journal: size, names, numbers and the device's signature.
 pub(crate) fn checked_headers(caller: &Caller, run: &PushRun) -> Result<Vec<Header>> {
+    checked(caller, run).map(|(headers, _)| headers)
+}
+
+/// [`checked_headers`], and the hash of each op.
+fn checked(caller: &Caller, run: &PushRun) -> Result<(Vec<Header>, Vec<Hash>)> {
     if run.ops.is_empty() || run.ops.len() > MAX_RUN || run.run.first == 0 {
         return Err(bad(&format!("A run has 1 to {MAX_RUN} ops and numbers count from 1."), run));
     }
@@ -184,7 +191,7 @@ pub(crate) fn checked_headers(caller: &Caller, run: &PushRun) -> Result<Vec<Head
         }
         headers.push(header);
     }
-    Ok(headers)
+    Ok((headers, hashes))
 }
 
 /// The roles of all accounts, where one of the ops adopts held work.

@@ -55,12 +55,14 @@ pub fn sync(
     reply.receipts.extend(push::offers(service, caller, &request.offers, ask)?);
     reply.receipts.extend(push::held(service, caller, &request.held)?);
     // A pushed assignment, or a command meanwhile, may have changed what the caller is.
-    let caller = &service.caller(&caller.device)?;
+    let renewed = if wrote(request) { Some(service.caller(&caller.device)?) } else { None };
+    let caller = renewed.as_ref().unwrap_or(caller);
     if !caller.active {
         reply.disabled = true;
         return Ok(reply);
     }
-    let Some(positions) = proven(service, &caller.device, &request.known)? else {
+    let kept = service.read_org(|tx| tx.side(side::KNOWN, caller.device.as_str()))?;
+    let Some(positions) = proven(kept.as_deref(), &request.known)? else {
         reply.send_list = true;
         return Ok(reply);
     };
@@ -68,12 +70,18 @@ pub fn sync(
     for page in &reply.pages {
         access_log::read(service, caller, &page.tenant, ask.now)?;
     }
-    remember(service, &caller.device, positions, next)?;
+    let next = (next != positions).then_some(next);
+    remember(service, &caller.device, kept.as_deref(), &Remembered { proved: positions, next })?;
     Ok(reply)
 }
 
+/// Whether a request did more than ask: time has passed since its caller was looked up.
+fn wrote(request: &SyncRequest) -> bool {
+    !request.push.is_empty() || !request.offers.is_empty()
+}
+
 /// The list the device proves; none where it has to send it.
-fn proven(service: &Service, device: &DeviceId, known: &Known) -> Result<Option<Vec<Position>>> {
+fn proven(kept: Option<&str>, known: &Known) -> Result<Option<Vec<Position>>> {
     match known {
         Known::List(list) => {
             let sorted = list.windows(2).all(|pair| pair[0].tenant < pair[1].tenant);
@@ -86,7 +94,8 @@ fn proven(service: &Service, device: &DeviceId, known: &Known) -> Result<Option<
             Ok(Some(list.clone()))
         }
         Known::Hash(hash) => {
-            let kept = remembered(service, device)?;
+            // Whatever an older version left there is only a memory: without it the list is asked for.
+            let kept: Remembered = kept.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
             Ok([Some(kept.proved), kept.next]
                 .into_iter()
                 .flatten()
@@ -95,18 +104,12 @@ fn proven(service: &Service, device: &DeviceId, known: &Known) -> Result<Option<
     }
 }
 
-fn remembered(service: &Service, device: &DeviceId) -> Result<Remembered> {
-    let text = service.read_org(|tx| tx.side(side::KNOWN, device.as_str()))?;
-    // Whatever an older version left there is only a memory: without it the list is asked for.
-    Ok(text.and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default())
-}
-
-fn remember(service: &Service, device: &DeviceId, proved: Vec<Position>, next: Vec<Position>) -> Result<()> {
-    let next = (next != proved).then_some(next);
-    let text = serde_json::to_string(&Remembered { proved, next })?;
-    let org = TenantId::org();
-    if service.read_org(|tx| tx.side(side::KNOWN, device.as_str()))?.as_deref() == Some(&text) {
+/// Remembers what the device proved and will hold, unless just that was `kept` before.
+fn remember(service: &Service, device: &DeviceId, kept: Option<&str>, now: &Remembered) -> Result<()> {
+    let text = serde_json::to_string(now)?;
+    if kept == Some(&text) {
         return Ok(());
     }
+    let org = TenantId::org();
     with(&service.storage, &org, Mode::Memory, |tx| tx.put_side(side::KNOWN, device.as_str(), Some(&text)))
 }

@@ -12,6 +12,7 @@
 //!
 //! Calls block. The HTTP side runs them on blocking threads; the simulator calls them directly.
 
+mod group;
 pub mod postgres;
 pub mod sqlite;
 

@@ -11,6 +11,7 @@ use cairn_domain::{Cell, CellKey, DeviceId, Hash, OpId, TenantId};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use serde::de::DeserializeOwned;
 
+use super::group::Writers;
 use super::{
     Access, BlobRow, EntryRow, HeldRow, JournalRow, Mode, ReceiptRow, RunRow, Standing, Step, Storage,
     TenantTx,
@@ -23,6 +24,9 @@ const MIGRATIONS: &[&str] = &[include_str!("../../../../../migrations/service-sq
 const DB_FILE: &str = "service.db";
 /// How long a process waits for another one's transaction.
 const BUSY: Duration = Duration::from_secs(20);
+/// The most pages that a connection keeps in memory, in KiB below zero as SQLite takes it: as much as the
+/// longest run of ops touches.
+const CACHE_KIB: i64 = -16 * 1024;
 /// Connections kept for reading.
 const READERS: usize = 8;
 /// Held shared by whoever has the data open, alone by a restore. Its content means nothing.
@@ -31,19 +35,10 @@ const LOCK_FILE: &str = "service.lock";
 /// The file `service.db` in a data directory.
 pub struct Sqlite {
     path: PathBuf,
-    writers: Mutex<Writers>,
+    writers: Writers,
     readers: Mutex<Vec<Connection>>,
     /// Let go of last.
     _in_use: File,
-}
-
-/// SQLite takes one writer at a time; waiting for the lock here is fairer than asking the file again
-/// and again.
-struct Writers {
-    journal: Connection,
-    /// Its commits do not wait for the disk. Their order with the others' is kept, so a power cut
-    /// takes away the newest of them and nothing else.
-    memory: Connection,
 }
 
 impl Sqlite {
@@ -61,8 +56,20 @@ impl Sqlite {
         migrate(&mut journal)?;
         let memory = connect(&path)?;
         memory.pragma_update(None, "synchronous", "NORMAL")?;
-        let writers = Mutex::new(Writers { journal, memory });
+        let writers = Writers::new(journal, memory);
         Ok(Self { path, writers, readers: Mutex::new(Vec::new()), _in_use: in_use })
+    }
+
+    /// A new file with the tables and no rows.
+    ///
+    /// # Errors
+    /// The file is there already, or cannot be written.
+    pub fn new_file(path: &Path) -> Result<Connection> {
+        File::create_new(path)?;
+        let mut connection = connect(path)?;
+        restrict(path)?;
+        migrate(&mut connection)?;
+        Ok(connection)
     }
 
     fn reader(&self) -> Result<Connection> {
@@ -144,7 +151,7 @@ fn close_log(path: &Path) -> Result<()> {
 }
 
 /// A poisoned lock only means that a thread died inside a transaction, which was rolled back.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -154,6 +161,7 @@ fn connect(path: &Path) -> Result<Connection> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
+    connection.pragma_update(None, "cache_size", CACHE_KIB)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }
@@ -188,17 +196,10 @@ fn migrate(connection: &mut Connection) -> Result<()> {
 impl Storage for Sqlite {
     fn transact(&self, tenant: &TenantId, mode: Mode, step: Step<'_>) -> Result<()> {
         match mode {
-            Mode::Write => {
-                let mut writers = lock(&self.writers);
-                run(&mut writers.journal, TransactionBehavior::Immediate, tenant, step)
-            }
-            Mode::Memory => {
-                let mut writers = lock(&self.writers);
-                run(&mut writers.memory, TransactionBehavior::Immediate, tenant, step)
-            }
+            Mode::Write | Mode::Memory => self.writers.transact(mode, |db| step(&mut Tx { db, tenant })),
             Mode::Read => {
                 let mut reader = self.reader()?;
-                let out = run(&mut reader, TransactionBehavior::Deferred, tenant, step);
+                let out = read(&mut reader, tenant, step);
                 self.give_back(reader);
                 out
             }
@@ -229,13 +230,8 @@ impl Storage for Sqlite {
     }
 }
 
-fn run(
-    connection: &mut Connection,
-    behavior: TransactionBehavior,
-    tenant: &TenantId,
-    step: Step<'_>,
-) -> Result<()> {
-    let tx = connection.transaction_with_behavior(behavior)?;
+fn read(connection: &mut Connection, tenant: &TenantId, step: Step<'_>) -> Result<()> {
+    let tx = connection.transaction()?;
     step(&mut Tx { db: &tx, tenant })?;
     Ok(tx.commit()?)
 }

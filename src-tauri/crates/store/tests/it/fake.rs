@@ -373,7 +373,9 @@ impl Journal {
                     Some((receipt, base)) => match &receipt.outcome {
                         Outcome::Accepted { .. } => Lineage::Accepted,
                         Outcome::Held => Lineage::Held(base.clone()),
-                        Outcome::Duplicate { of } => Lineage::Duplicate(of.clone()),
+                        Outcome::Duplicate { of } => {
+                            Lineage::Duplicate { of: of.clone(), base: base.clone() }
+                        }
                         Outcome::Refused { .. } | Outcome::Discarded { .. } => Lineage::Refused(base.clone()),
                     },
                 };

@@ -1,30 +1,41 @@
 //! Journals in PostgreSQL, for several replicas at once.
 //!
-//! **All SQL on rows goes through [`Postgres::begin`]**, which opens a transaction, becomes the role
+//! **All SQL on rows goes through [`Postgres::within`]**, which opens a transaction, becomes the role
 //! `cairn_rows` (no owner, no exemption from policies) and names the tenants it works for, all only
-//! for this transaction. A connection that goes back to the pool carries nothing on.
+//! for this transaction. A connection that goes back to the pool carries nothing on. A restore, which
+//! begins with the schema, ends the same way: see [`Postgres::replace`].
+//!
+//! What needs no answer is sent ahead of the next question or of the commit and waits with it: a round
+//! trip costs far more than what it asks for.
 
-use std::future::Future;
+mod file;
+
+use std::future::{Future, poll_fn, ready};
 use std::path::Path;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use cairn_domain::cell::Cells;
 use cairn_domain::op::{RunSignature, Seen};
 use cairn_domain::{Cell, CellKey, DeviceId, Hash, OpId, TenantId};
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime as PoolRuntime, Transaction};
+use deadpool_postgres::{Client, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime as PoolRuntime};
 use serde::de::DeserializeOwned;
 use tokio::runtime::{Handle, Runtime};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{IsolationLevel, NoTls, Row};
+use tokio_postgres::{NoTls, Row};
 
+use super::sqlite::Sqlite;
 use super::{
     Access, BlobRow, EntryRow, HeldRow, JournalRow, Mode, ReceiptRow, RunRow, Standing, Step, Storage,
     TenantTx,
 };
 use crate::error::{Error, Result};
+use crate::org;
 
 /// The schema's steps in order; `public.cairn_schema` counts those done.
-const MIGRATIONS: &[&str] = &[include_str!("../../../../../migrations/service-postgres/0001_journals.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../../../../../../migrations/service-postgres/0001_journals.sql")];
 /// Serialises migrations of several replicas that start at once.
 const MIGRATION_LOCK: i64 = 0x0043_4149_524e;
 /// Connections of one process.
@@ -32,14 +43,39 @@ const CONNECTIONS: usize = 24;
 /// How long a request waits for a connection.
 const WAIT: Duration = Duration::from_secs(20);
 
-/// A role that owns nothing and is exempt from no policy.
+/// How our connections are called at the server.
+const APPLICATION: &str = "cairn-service";
+
+/// Becomes a role that owns nothing and is exempt from no policy, for one transaction.
 macro_rules! become_role {
     () => {
         "SET LOCAL ROLE cairn_rows; SET LOCAL lock_timeout = '20s'; SET LOCAL search_path = cairn"
     };
 }
+const AS_ROWS: &str = become_role!();
+
+macro_rules! begin {
+    ($mode:literal) => {
+        concat!("BEGIN ISOLATION LEVEL ", $mode, "; ", become_role!())
+    };
+}
+
+const BEGIN_READ: &str = begin!("REPEATABLE READ READ ONLY");
+const BEGIN_WRITE: &str = begin!("READ COMMITTED");
+const BEGIN_MEMORY: &str = concat!(begin!("READ COMMITTED"), "; SET LOCAL synchronous_commit = off");
+
+/// Names the tenants, joined by commas, whose rows the transaction sees.
+const SET_TENANTS: &str = "SELECT set_config('cairn.tenants', $1, true)";
 
 type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
+/// Values that are sent without waiting.
+type Owned = Vec<Box<dyn ToSql + Sync + Send>>;
+
+macro_rules! owned {
+    ($($value:expr),+ $(,)?) => { vec![$(Box::new($value) as Box<dyn ToSql + Sync + Send>),+] };
+}
+
+type Answer<T> = std::result::Result<T, tokio_postgres::Error>;
 
 /// A PostgreSQL database.
 pub struct Postgres {
@@ -76,7 +112,14 @@ impl Postgres {
     /// # Errors
     /// As there.
     pub fn with_connections(url: &str, connections: usize) -> Result<Self> {
-        let config: tokio_postgres::Config = url.parse().map_err(lost)?;
+        let this = Self::connect(url, connections)?;
+        this.migrate()?;
+        Ok(this)
+    }
+
+    fn connect(url: &str, connections: usize) -> Result<Self> {
+        let mut config: tokio_postgres::Config = url.parse().map_err(lost)?;
+        config.application_name(APPLICATION);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let recycling_method = RecyclingMethod::Fast;
         let manager = Manager::from_config(config, NoTls, ManagerConfig { recycling_method });
@@ -87,9 +130,7 @@ impl Postgres {
             .create_timeout(Some(WAIT))
             .build()
             .map_err(lost)?;
-        let this = Self { pool, runtime: Some(runtime) };
-        this.migrate()?;
-        Ok(this)
+        Ok(Self { pool, runtime: Some(runtime) })
     }
 
     fn handle(&self) -> Result<&Handle> {
@@ -100,108 +141,95 @@ impl Postgres {
         self.handle()?.block_on(async {
             let mut client = self.pool.get().await.map_err(lost)?;
             let tx = client.transaction().await.map_err(lost)?;
-            tx.execute("SELECT pg_advisory_xact_lock($1)", &[&MIGRATION_LOCK]).await.map_err(lost)?;
-            tx.batch_execute("CREATE TABLE IF NOT EXISTS public.cairn_schema (version bigint NOT NULL)")
-                .await
-                .map_err(lost)?;
-            let row = tx
-                .query_one("SELECT coalesce(max(version), 0) FROM public.cairn_schema", &[])
-                .await
-                .map_err(lost)?;
-            let done = usize::try_from(row.get::<_, i64>(0)).unwrap_or(usize::MAX);
-            if done > MIGRATIONS.len() {
-                return Err(Error::detailed(
-                    "newer_database",
-                    "A newer version of the service wrote this data. Install that version to open it.",
-                    serde_json::json!({ "version": done, "known": MIGRATIONS.len() }),
-                ));
-            }
-            for (sql, version) in MIGRATIONS.iter().zip(1_i64..).skip(done) {
-                tx.batch_execute(sql).await.map_err(lost)?;
-                tx.execute("INSERT INTO public.cairn_schema VALUES ($1)", &[&version]).await.map_err(lost)?;
-            }
-            // Whoever connects may become the role that sees rows.
-            tx.batch_execute("GRANT cairn_rows TO CURRENT_USER").await.map_err(lost)?;
+            Self::migrate_in(&tx).await?;
             tx.commit().await.map_err(lost)
         })
     }
 
-    /// The only way to rows; see the module.
-    async fn begin<'c>(
-        client: &'c mut deadpool_postgres::Client,
-        tenants: &[TenantId],
-        mode: Mode,
-    ) -> Result<Transaction<'c>> {
-        let build = client.build_transaction();
-        let build = match mode {
-            Mode::Read => build.isolation_level(IsolationLevel::RepeatableRead).read_only(true),
-            Mode::Write | Mode::Memory => build.isolation_level(IsolationLevel::ReadCommitted),
-        };
-        let tx = build.start().await.map_err(lost)?;
-        let role = match mode {
-            Mode::Memory => concat!(become_role!(), "; SET LOCAL synchronous_commit = off"),
-            Mode::Read | Mode::Write => become_role!(),
-        };
-        let names: Vec<&str> = tenants.iter().map(TenantId::as_str).collect();
-        let names = names.join(",");
-        // Sent one behind the other without waiting in between: the server takes them in this order,
-        // and where one fails the transaction takes nothing more.
-        let set = async {
-            let set = tx.prepare_cached("SELECT set_config('cairn.tenants', $1, true)").await?;
-            tx.execute(&set, &[&names]).await
-        };
-        tokio::try_join!(biased; tx.batch_execute(role), set).map_err(lost)?;
-        if let (Mode::Write, [tenant]) = (mode, tenants) {
-            Self::lock(&tx, tenant).await.map_err(lost)?;
+    async fn migrate_in(tx: &deadpool_postgres::Transaction<'_>) -> Result<()> {
+        tx.execute("SELECT pg_advisory_xact_lock($1)", &[&MIGRATION_LOCK]).await.map_err(lost)?;
+        tx.batch_execute("CREATE TABLE IF NOT EXISTS public.cairn_schema (version bigint NOT NULL)")
+            .await
+            .map_err(lost)?;
+        let row = tx
+            .query_one("SELECT coalesce(max(version), 0) FROM public.cairn_schema", &[])
+            .await
+            .map_err(lost)?;
+        let done = usize::try_from(row.get::<_, i64>(0)).unwrap_or(usize::MAX);
+        if done > MIGRATIONS.len() {
+            return Err(Error::detailed(
+                "newer_database",
+                "A newer version of the service wrote this data. Install that version to open it.",
+                serde_json::json!({ "version": done, "known": MIGRATIONS.len() }),
+            ));
         }
-        Ok(tx)
+        for (sql, version) in MIGRATIONS.iter().zip(1_i64..).skip(done) {
+            tx.batch_execute(sql).await.map_err(lost)?;
+            tx.execute("INSERT INTO public.cairn_schema VALUES ($1)", &[&version]).await.map_err(lost)?;
+        }
+        // Whoever connects may become the role that sees rows.
+        tx.batch_execute("GRANT cairn_rows TO CURRENT_USER").await.map_err(lost)
     }
 
-    /// Locks a tenant's counter. The row may not be there yet; then the first lock alone orders those
-    /// who would make it.
-    async fn lock(tx: &Transaction<'_>, tenant: &TenantId) -> std::result::Result<(), tokio_postgres::Error> {
-        let name = tx.prepare_cached("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))").await?;
-        let row = tx.prepare_cached("SELECT 1 FROM journal WHERE tenant = $1 FOR UPDATE").await?;
-        let values: Values<'_> = &[&tenant.as_str()];
-        tokio::try_join!(biased; tx.execute(&name, values), tx.execute(&row, values))?;
-        Ok(())
+    /// The only way to rows; see the module.
+    fn within<T>(
+        &self,
+        tenants: &[TenantId],
+        mode: Mode,
+        work: impl FnOnce(&mut Link<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let handle = self.handle()?;
+        let held = Held(Some(handle.block_on(self.pool.get()).map_err(lost)?));
+        let Some(client) = &held.0 else { return Err(Error::fault("the connection is gone")) };
+        let mut link = Link { handle, client, sent: Vec::new(), locked: None };
+        let done = link.begin(tenants, mode).and_then(|()| work(&mut link)).and_then(|out| {
+            link.end(mode)?;
+            Ok(out)
+        });
+        drop(link);
+        if done.is_ok() || handle.block_on(client.batch_execute("ROLLBACK")).is_ok() {
+            held.give_back();
+        }
+        done
+    }
+}
+
+/// A connection in the middle of a transaction. Where a step panics or undoing fails it is closed, and
+/// the server rolls back itself.
+struct Held(Option<Client>);
+
+impl Held {
+    /// Back to the pool.
+    fn give_back(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(client) = self.0.take() {
+            drop(Client::take(client));
+        }
     }
 }
 
 impl Storage for Postgres {
     fn transact(&self, tenant: &TenantId, mode: Mode, step: Step<'_>) -> Result<()> {
-        let handle = self.handle()?;
-        let mut client = handle.block_on(self.pool.get()).map_err(lost)?;
-        let tx = handle.block_on(Self::begin(&mut client, std::slice::from_ref(tenant), mode))?;
-        let done = step(&mut Tx { handle, tx: &tx, tenant });
-        match done {
-            Ok(()) => handle.block_on(tx.commit()).map_err(lost),
-            Err(error) => {
-                // Where even this fails the connection is broken and the server rolls back itself.
-                drop(handle.block_on(tx.rollback()));
-                Err(error)
-            }
-        }
+        self.within(std::slice::from_ref(tenant), mode, |link| step(&mut Tx { link, tenant }))
     }
 
     fn standings(&self, tenants: &[TenantId]) -> Result<Vec<Standing>> {
         if tenants.is_empty() {
             return Ok(Vec::new());
         }
-        self.handle()?.block_on(async {
-            let mut client = self.pool.get().await.map_err(lost)?;
-            let tx = Self::begin(&mut client, tenants, Mode::Read).await?;
-            let names: Vec<&str> = tenants.iter().map(TenantId::as_str).collect();
-            let sql = "SELECT tenant, seq, head, held FROM journal WHERE tenant = ANY ($1)";
-            let rows =
-                tx.query(&tx.prepare_cached(sql).await.map_err(lost)?, &[&names]).await.map_err(lost)?;
-            tx.commit().await.map_err(lost)?;
-            let read = |row: &Row| {
-                let seen = Seen { seq: number(row, 1), head: text(row, 2).parse()? };
-                Ok(Standing { tenant: text(row, 0).parse()?, seen, held: number(row, 3) })
-            };
-            rows.iter().map(read).collect()
-        })
+        let names: Vec<&str> = tenants.iter().map(TenantId::as_str).collect();
+        let sql = "SELECT tenant, seq, head, held FROM journal WHERE tenant = ANY ($1)";
+        let rows = self.within(tenants, Mode::Read, |link| link.query(sql, &[&names]))?;
+        let read = |row: &Row| {
+            let seen = Seen { seq: number(row, 1), head: text(row, 2).parse()? };
+            Ok(Standing { tenant: text(row, 0).parse()?, seen, held: number(row, 3) })
+        };
+        rows.iter().map(read).collect()
     }
 
     fn ready(&self) -> Result<()> {
@@ -211,11 +239,16 @@ impl Storage for Postgres {
         })
     }
 
-    fn backup(&self, _: &Path) -> Result<()> {
-        Err(Error::api(
-            "not_supported",
-            "Back up PostgreSQL with its own tools, e.g. pg_dump or base backups.",
-        ))
+    fn backup(&self, to: &Path) -> Result<()> {
+        let mut file = Sqlite::new_file(to)?;
+        let org = TenantId::org();
+        self.within(std::slice::from_ref(&org), Mode::Read, |link| {
+            let listed = org::tenants(&mut Tx { link, tenant: &org })?;
+            // One moment for all tenants: the same transaction goes on for them.
+            link.work_for(std::iter::once(&org).chain(listed.iter().map(|(_, id)| id)))?;
+            link.settle()?;
+            link.handle.block_on(file::save(link.client, &mut file))
+        })
     }
 }
 
@@ -232,41 +265,146 @@ fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-struct Tx<'a> {
+/// Something that was sent and not waited for yet.
+type Sent<'a> = Pin<Box<dyn Future<Output = Answer<()>> + 'a>>;
+
+/// A connection inside a transaction.
+struct Link<'a> {
     handle: &'a Handle,
-    tx: &'a Transaction<'a>,
-    tenant: &'a TenantId,
+    client: &'a Client,
+    sent: Vec<Sent<'a>>,
+    /// The row that was locked at the beginning, until somebody asks for it or writes another.
+    locked: Option<Row>,
 }
 
-impl Tx<'_> {
-    fn wait<T>(
-        &self,
-        work: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
-    ) -> Result<T> {
-        self.handle.block_on(work).map_err(lost)
+impl<'a> Link<'a> {
+    fn begin(&mut self, tenants: &[TenantId], mode: Mode) -> Result<()> {
+        let (client, begin) = match mode {
+            Mode::Read => (self.client, BEGIN_READ),
+            Mode::Write => (self.client, BEGIN_WRITE),
+            Mode::Memory => (self.client, BEGIN_MEMORY),
+        };
+        self.send(client.batch_execute(begin));
+        self.work_for(tenants.iter())?;
+        if let (Mode::Write, [tenant]) = (mode, tenants) {
+            self.lock(tenant)?;
+        }
+        Ok(())
     }
 
-    fn query(&self, sql: &str, values: Values<'_>) -> Result<Vec<Row>> {
-        self.wait(async { self.tx.query(&self.tx.prepare_cached(sql).await?, values).await })
+    /// Names the tenants whose rows the transaction sees from now on.
+    fn work_for<'t>(&mut self, tenants: impl Iterator<Item = &'t TenantId>) -> Result<()> {
+        let names: Vec<&str> = tenants.map(TenantId::as_str).collect();
+        self.execute(SET_TENANTS, owned![names.join(",")])
     }
 
-    fn first(&self, sql: &str, values: Values<'_>) -> Result<Option<Row>> {
-        self.wait(async { self.tx.query_opt(&self.tx.prepare_cached(sql).await?, values).await })
+    /// Locks a tenant's counter. The row may not be there yet; then the first lock alone orders those
+    /// who would make it.
+    fn lock(&mut self, tenant: &TenantId) -> Result<()> {
+        let name = tenant.as_str();
+        self.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", owned![name.to_owned()])?;
+        let row = "SELECT seq, head, held, state FROM journal WHERE tenant = $1 FOR UPDATE";
+        self.locked = self.query(row, &[&name])?.pop();
+        Ok(())
     }
 
-    fn execute(&self, sql: &str, values: Values<'_>) -> Result<()> {
-        self.wait(async { self.tx.execute(&self.tx.prepare_cached(sql).await?, values).await }).map(drop)
+    fn end(&mut self, mode: Mode) -> Result<()> {
+        let client = self.client;
+        if mode == Mode::Read {
+            self.settle()?;
+            // Nobody waits for the end of what only read.
+            self.send(client.batch_execute("COMMIT"));
+            return Ok(());
+        }
+        self.send(client.batch_execute("COMMIT"));
+        self.settle()
     }
 
-    fn jsons<T: DeserializeOwned>(&self, sql: &str, values: Values<'_>) -> Result<Vec<T>> {
+    /// Sends something. The server takes it in this order, and where it fails the transaction takes
+    /// nothing more and is not committed.
+    fn send(&mut self, work: impl Future<Output = Answer<()>> + 'a) {
+        let mut work: Sent<'a> = Box::pin(work);
+        // The first step sends; the answer is fetched by whoever waits for the next.
+        match work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Pending => self.sent.push(work),
+            Poll::Ready(answer) => self.sent.push(Box::pin(ready(answer))),
+        }
+    }
+
+    /// Waits for all that was sent.
+    fn settle(&mut self) -> Result<()> {
+        let sent = std::mem::take(&mut self.sent);
+        self.handle.block_on(settled(sent)).map_err(lost)
+    }
+
+    fn execute(&mut self, sql: &str, values: Owned) -> Result<()> {
+        let client = self.client;
+        let statement = self.handle.block_on(client.prepare_cached(sql)).map_err(lost)?;
+        self.send(async move {
+            let values: Vec<&(dyn ToSql + Sync)> =
+                values.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect();
+            client.execute(&statement, &values).await.map(drop)
+        });
+        Ok(())
+    }
+
+    fn query(&mut self, sql: &str, values: Values<'_>) -> Result<Vec<Row>> {
+        let (client, sent) = (self.client, std::mem::take(&mut self.sent));
+        let answer = async {
+            let statement = client.prepare_cached(sql).await?;
+            let mut question = pin!(client.query(&statement, values));
+            // Sent behind all others, whose answers come first.
+            let asked = poll_fn(|cx| Poll::Ready(question.as_mut().poll(cx))).await;
+            settled(sent).await?;
+            match asked {
+                Poll::Ready(rows) => rows,
+                Poll::Pending => question.await,
+            }
+        };
+        self.handle.block_on(answer).map_err(lost)
+    }
+}
+
+async fn settled(sent: Vec<Sent<'_>>) -> Answer<()> {
+    for one in sent {
+        one.await?;
+    }
+    Ok(())
+}
+
+struct Tx<'l, 'a> {
+    link: &'l mut Link<'a>,
+    tenant: &'l TenantId,
+}
+
+impl Tx<'_, '_> {
+    fn name(&self) -> String {
+        self.tenant.as_str().to_owned()
+    }
+
+    fn query(&mut self, sql: &str, values: Values<'_>) -> Result<Vec<Row>> {
+        self.link.query(sql, values)
+    }
+
+    fn first(&mut self, sql: &str, values: Values<'_>) -> Result<Option<Row>> {
+        Ok(self.query(sql, values)?.pop())
+    }
+
+    fn execute(&mut self, sql: &str, values: Owned) -> Result<()> {
+        self.link.execute(sql, values)
+    }
+
+    fn jsons<T: DeserializeOwned>(&mut self, sql: &str, values: Values<'_>) -> Result<Vec<T>> {
         self.query(sql, values)?.iter().map(|row| Ok(serde_json::from_str(text(row, 0))?)).collect()
     }
 }
 
-impl TenantTx for Tx<'_> {
+impl TenantTx for Tx<'_, '_> {
     fn journal(&mut self) -> Result<Option<JournalRow>> {
         let sql = "SELECT seq, head, held, state FROM journal WHERE tenant = $1";
-        let Some(row) = self.first(sql, &[&self.tenant.as_str()])? else { return Ok(None) };
+        let locked = self.link.locked.take();
+        let asked = if locked.is_some() { locked } else { self.first(sql, &[&self.tenant.as_str()])? };
+        let Some(row) = asked else { return Ok(None) };
         let seen = Seen { seq: number(&row, 0), head: text(&row, 1).parse()? };
         Ok(Some(JournalRow { seen, held: number(&row, 2), state: serde_json::from_str(text(&row, 3))? }))
     }
@@ -276,7 +414,8 @@ impl TenantTx for Tx<'_> {
                    ON CONFLICT (tenant) DO UPDATE SET seq = excluded.seq, head = excluded.head,
                    held = excluded.held, state = excluded.state";
         let (head, state) = (row.seen.head.to_string(), serde_json::to_string(&row.state)?);
-        self.execute(sql, &[&self.tenant.as_str(), &signed(row.seen.seq), &head, &signed(row.held), &state])
+        self.link.locked = None;
+        self.execute(sql, owned![self.name(), signed(row.seen.seq), head, signed(row.held), state])
     }
 
     fn cells(&mut self, keys: &[CellKey]) -> Result<Cells> {
@@ -306,13 +445,10 @@ impl TenantTx for Tx<'_> {
         if !keys.is_empty() {
             let sql = "INSERT INTO cell (tenant, key, cell) SELECT $1, * FROM unnest($2::text[], $3::text[])
                        ON CONFLICT (tenant, key) DO UPDATE SET cell = excluded.cell";
-            self.execute(sql, &[&self.tenant.as_str(), &keys, &values])?;
+            self.execute(sql, owned![self.name(), keys, values])?;
         }
         if !gone.is_empty() {
-            self.execute(
-                "DELETE FROM cell WHERE tenant = $1 AND key = ANY ($2)",
-                &[&self.tenant.as_str(), &gone],
-            )?;
+            self.execute("DELETE FROM cell WHERE tenant = $1 AND key = ANY ($2)", owned![self.name(), gone])?;
         }
         Ok(())
     }
@@ -324,7 +460,7 @@ impl TenantTx for Tx<'_> {
 
     fn keep_playbook(&mut self, digest: &str, source: &str) -> Result<()> {
         let sql = "INSERT INTO playbook (tenant, digest, source) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-        self.execute(sql, &[&self.tenant.as_str(), &digest, &source])
+        self.execute(sql, owned![self.name(), digest.to_owned(), source.to_owned()])
     }
 
     fn entries(&mut self, after: u64, limit: usize) -> Result<Vec<EntryRow>> {
@@ -356,9 +492,9 @@ impl TenantTx for Tx<'_> {
         let sql = "INSERT INTO entry (tenant, seq, device, device_seq, head, entry) VALUES ($1, $2, $3, $4, $5, $6)";
         for row in rows {
             let (head, entry) = (row.head.to_string(), serde_json::to_string(&row.entry)?);
-            let (device, device_seq) = (row.op.device.as_str(), signed(row.op.device_seq));
+            let (device, device_seq) = (row.op.device.to_string(), signed(row.op.device_seq));
             let seq = signed(row.entry.seq);
-            self.execute(sql, &[&self.tenant.as_str(), &seq, &device, &device_seq, &head, &entry])?;
+            self.execute(sql, owned![self.name(), seq, device, device_seq, head, entry])?;
         }
         Ok(())
     }
@@ -384,8 +520,8 @@ impl TenantTx for Tx<'_> {
         for row in rows {
             let op = &row.receipt.op;
             let (hash, json) = (row.receipt.hash.to_string(), serde_json::to_string(row)?);
-            let (device, device_seq) = (op.device.as_str(), signed(op.device_seq));
-            self.execute(sql, &[&self.tenant.as_str(), &device, &device_seq, &hash, &json])?;
+            let (device, device_seq) = (op.device.to_string(), signed(op.device_seq));
+            self.execute(sql, owned![self.name(), device, device_seq, hash, json])?;
         }
         Ok(())
     }
@@ -403,7 +539,7 @@ impl TenantTx for Tx<'_> {
 
     fn put_standing(&mut self, hash: Hash, op: &OpId) -> Result<()> {
         let sql = "INSERT INTO standing (tenant, hash, op) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-        self.execute(sql, &[&self.tenant.as_str(), &hash.to_string(), &op.to_string()])
+        self.execute(sql, owned![self.name(), hash.to_string(), op.to_string()])
     }
 
     fn runs(&mut self, device: &DeviceId, of: u64) -> Result<Vec<RunRow>> {
@@ -421,10 +557,8 @@ impl TenantTx for Tx<'_> {
         let sql = "INSERT INTO run (tenant, device, first, count, signature, hashes)
                    VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
         let (first, count) = (signed(row.run.first), signed(row.run.count));
-        self.execute(
-            sql,
-            &[&self.tenant.as_str(), &device.as_str(), &first, &count, &row.run.signature, &row.hash_bytes()],
-        )
+        let (signature, hashes) = (row.run.signature.clone(), row.hash_bytes());
+        self.execute(sql, owned![self.name(), device.to_string(), first, count, signature, hashes])
     }
 
     fn held(&mut self) -> Result<Vec<HeldRow>> {
@@ -435,13 +569,13 @@ impl TenantTx for Tx<'_> {
     fn put_held(&mut self, row: &HeldRow) -> Result<()> {
         let sql = "INSERT INTO held (tenant, device, device_seq, held) VALUES ($1, $2, $3, $4)
                    ON CONFLICT (tenant, device, device_seq) DO UPDATE SET held = excluded.held";
-        let (device, device_seq) = (row.op.device.as_str(), signed(row.op.device_seq));
-        self.execute(sql, &[&self.tenant.as_str(), &device, &device_seq, &serde_json::to_string(row)?])
+        let (device, device_seq) = (row.op.device.to_string(), signed(row.op.device_seq));
+        self.execute(sql, owned![self.name(), device, device_seq, serde_json::to_string(row)?])
     }
 
     fn remove_held(&mut self, op: &OpId) -> Result<()> {
         let sql = "DELETE FROM held WHERE tenant = $1 AND device = $2 AND device_seq = $3";
-        self.execute(sql, &[&self.tenant.as_str(), &op.device.as_str(), &signed(op.device_seq)])
+        self.execute(sql, owned![self.name(), op.device.to_string(), signed(op.device_seq)])
     }
 
     fn side(&mut self, kind: &str, key: &str) -> Result<Option<String>> {
@@ -456,24 +590,25 @@ impl TenantTx for Tx<'_> {
     }
 
     fn put_side(&mut self, kind: &str, key: &str, value: Option<&str>) -> Result<()> {
-        let tenant = self.tenant.as_str();
+        let (tenant, kind, key) = (self.name(), kind.to_owned(), key.to_owned());
         match value {
             Some(value) => {
                 let sql = "INSERT INTO side (tenant, kind, key, value) VALUES ($1, $2, $3, $4)
                            ON CONFLICT (tenant, kind, key) DO UPDATE SET value = excluded.value";
-                self.execute(sql, &[&tenant, &kind, &key, &value])
+                self.execute(sql, owned![tenant, kind, key, value.to_owned()])
             }
             None => {
                 let sql = "DELETE FROM side WHERE tenant = $1 AND kind = $2 AND key = $3";
-                self.execute(sql, &[&tenant, &kind, &key])
+                self.execute(sql, owned![tenant, kind, key])
             }
         }
     }
 
     fn log_access(&mut self, access: &Access<'_>) -> Result<()> {
         let sql = "INSERT INTO access_log (tenant, at, account, device, what, outcome) VALUES ($1, $2, $3, $4, $5, $6)";
-        let (tenant, at) = (self.tenant.as_str(), access.at.to_rfc3339());
-        self.execute(sql, &[&tenant, &at, &access.account, &access.device, &access.what, &access.outcome])
+        let (account, device) = (access.account.to_owned(), access.device.to_owned());
+        let (at, what, outcome) = (access.at.to_rfc3339(), access.what.to_owned(), access.outcome.to_owned());
+        self.execute(sql, owned![self.name(), at, account, device, what, outcome])
     }
 
     fn blob(&mut self, sha256: &str) -> Result<Option<BlobRow>> {
@@ -483,13 +618,13 @@ impl TenantTx for Tx<'_> {
     }
 
     fn put_blob_part(&mut self, sha256: &str, row: BlobRow, bytes: &[u8]) -> Result<()> {
-        let tenant = self.tenant.as_str();
+        let (tenant, sha256) = (self.name(), sha256.to_owned());
         let start = row.received.saturating_sub(bytes.len() as u64);
         let sql = "INSERT INTO blob (tenant, sha256, total, received) VALUES ($1, $2, $3, $4)
                    ON CONFLICT (tenant, sha256) DO UPDATE SET total = excluded.total, received = excluded.received";
-        self.execute(sql, &[&tenant, &sha256, &signed(row.total), &signed(row.received)])?;
+        self.execute(sql, owned![tenant.clone(), sha256.clone(), signed(row.total), signed(row.received)])?;
         let sql = "INSERT INTO blob_part (tenant, sha256, start, bytes) VALUES ($1, $2, $3, $4)";
-        self.execute(sql, &[&tenant, &sha256, &signed(start), &bytes])
+        self.execute(sql, owned![tenant, sha256, signed(start), bytes.to_vec()])
     }
 
     fn blob_part(&mut self, sha256: &str, at: u64) -> Result<Option<(u64, Vec<u8>)>> {
@@ -500,9 +635,10 @@ impl TenantTx for Tx<'_> {
     }
 
     fn remove_blob(&mut self, sha256: &str) -> Result<()> {
-        let tenant = self.tenant.as_str();
-        self.execute("DELETE FROM blob_part WHERE tenant = $1 AND sha256 = $2", &[&tenant, &sha256])?;
-        self.execute("DELETE FROM blob WHERE tenant = $1 AND sha256 = $2", &[&tenant, &sha256])
+        let (tenant, sha256) = (self.name(), sha256.to_owned());
+        let sql = "DELETE FROM blob_part WHERE tenant = $1 AND sha256 = $2";
+        self.execute(sql, owned![tenant.clone(), sha256.clone()])?;
+        self.execute("DELETE FROM blob WHERE tenant = $1 AND sha256 = $2", owned![tenant, sha256])
     }
 }
 
