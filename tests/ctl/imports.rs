@@ -64,13 +64,15 @@ fn what_cannot_be_checked_is_2_and_says_why() {
 fn a_mapping_file_makes_a_foreign_table_fit() {
     let office = Office::open();
     let folder = office.folder.path();
-    fs::write(folder.join("leute.csv"), "Post;Vorname;Nachname;Haus;Amt\na@x.org;Ann;Lee;MOH;Planung\n").unwrap();
+    fs::write(folder.join("leute.csv"), "Post;Vorname;Nachname;Haus;Amt\na@x.org;Ann;Lee;MOH;Planung\n")
+        .unwrap();
     fs::write(
         folder.join("leute.json"),
         r#"{"format": "accounts", "files": {"leute": {"columns": {"Post": "email", "Haus": "organization", "Amt": "role"}}}}"#,
     )
     .unwrap();
-    let [table, mapping] = ["leute.csv", "leute.json"].map(|name| folder.join(name).to_str().unwrap().to_owned());
+    let [table, mapping] =
+        ["leute.csv", "leute.json"].map(|name| folder.join(name).to_str().unwrap().to_owned());
     let words = ["import", "check", &table, "--tenant", office.tenant(), "--mapping", &mapping];
     let report = office.laptop.ok(&words).unwrap();
     assert_eq!((&report["totals"]["accepted"], &report["problems"]), (&1.into(), &Value::Array(vec![])));
