@@ -200,6 +200,11 @@ describe("checklist", () => {
         visibility: "client",
       },
     ]);
+    // A comment stays, so no Undo is offered that would only be refused.
+    const toast = (await screen.findByText(/Comments stay/)).closest<HTMLElement>(
+      "li, [data-testid]",
+    );
+    expect(toast && within(toast).queryByText("Undo")).toBeNull();
     screen.getByTestId("item-close").focus();
     press("Escape");
     await focused("item-row-check-room-codes");

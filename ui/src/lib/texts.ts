@@ -666,6 +666,8 @@ export const texts = {
     noComments: "No comments yet",
     comment: "Comment",
     commentSubmit: "Add comment",
+    /** After one was added: there is no Undo. */
+    commentStays: "Comments stay; write another to correct one",
     visibility: "Who can read it",
     team: "Team only",
     client: "Client too",

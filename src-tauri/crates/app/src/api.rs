@@ -520,6 +520,8 @@ pub struct Written {
     pub op: String,
     /// What the toast says, e.g. `Confirm tenant setup: Complete`.
     pub summary: String,
+    /// Whether it can be taken back. A comment stays, and so does a decision about held work.
+    pub undoable: bool,
 }
 
 /// A change of an item as people make it: of one or of many, and of one that was refused.

@@ -388,7 +388,17 @@ impl Desk {
         let summary = history::sentence(&change, loaded);
         let written =
             self.store.write(&loaded.tenant, Draft { change, reason, base: None }, now).map_err(store)?;
-        Ok(Written { op: written.op.to_string(), summary })
+        self.told(&written.op, summary)
+    }
+
+    /// What is told of a write: what it did, and whether it can be taken back.
+    pub(crate) fn told(&self, op: &OpId, summary: String) -> Result<Written> {
+        let undoable = match self.store.change(op).map_err(store)? {
+            Some(line) if upgrades::is_upgrade(&line.did) => true,
+            Some(line) => self.store.undoable(&line).map_err(store)?.is_ok(),
+            None => false,
+        };
+        Ok(Written { op: op.to_string(), summary, undoable })
     }
 
     /// Open blockers of one tenant or all, oldest first within each tenant.
@@ -452,7 +462,7 @@ impl Desk {
         let shown =
             row.values.iter().find(|v| v.op == op.to_string()).map(|v| v.shown.clone()).unwrap_or_default();
         let written = self.store.resolve(&tenant, &key, Resolution::Take(op), None, now).map_err(store)?;
-        Ok(Written { op: written.op.to_string(), summary: format!("{}: {shown}", row.title) })
+        self.told(&written.op, format!("{}: {shown}", row.title))
     }
 
     /// Takes one change back by an ordinary write.
@@ -468,7 +478,7 @@ impl Desk {
         let written = self.store.undo(&op, now).map_err(store)?;
         let loaded = self.load(&op.tenant, None)?;
         let title = written.effects.cells().next().map(|c| loaded.title(&c.entity)).unwrap_or_default();
-        Ok(Written { op: written.op.to_string(), summary: format!("{title}: change taken back") })
+        self.told(&written.op, format!("{title}: change taken back"))
     }
 
     /// A tenant's history, newest first, own waiting changes on top.

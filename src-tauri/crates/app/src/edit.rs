@@ -67,7 +67,7 @@ impl Desk {
         let loaded = self.load(&op.tenant, None)?;
         let summary = history::sentence(&change, &loaded);
         let written = self.store.retry(&op, Some(change), now).map_err(|e| at_field(edit, store(e)))?;
-        Ok(Written { op: written.op.to_string(), summary })
+        self.told(&written.op, summary)
     }
 }
 

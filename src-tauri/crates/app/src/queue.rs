@@ -87,7 +87,7 @@ impl Desk {
     pub fn retry(&mut self, op: &str, now: Time) -> Result<Written> {
         self.within_lease(now)?;
         let written = self.store.retry(&parse_op(op)?, None, now).map_err(store)?;
-        Ok(Written { op: written.op.to_string(), summary: "Waiting to be sent again".to_owned() })
+        self.told(&written.op, "Waiting to be sent again".to_owned())
     }
 
     /// Drops a refused change.

@@ -280,7 +280,7 @@ impl Desk {
         let summary = history::sentence(&change, loaded);
         let draft = Draft { change, reason: None, base };
         let written = self.store.write(&loaded.tenant, draft, now).map_err(store)?;
-        Ok(Written { op: written.op.to_string(), summary })
+        self.told(&written.op, summary)
     }
 
     /// Takes an upgrade back by ordinary writes: an upgrade to the version before, then each value
@@ -317,7 +317,7 @@ impl Desk {
         if lost > 0 {
             summary = format!("{summary}; {lost} of the values that went could not be brought back");
         }
-        Ok(Written { op: written.op, summary })
+        Ok(Written { summary, ..written })
     }
 
     /// Writes back what an upgrade cleared; gives how many values could not be.

@@ -439,7 +439,7 @@ export class FakeHost implements Host {
       const summary = this.waiting.find((row) => row.op === op)?.summary ?? "Change";
       restore();
       this.waiting = this.waiting.filter((row) => row.op !== op);
-      return this.#written("t-hill", this.#op("t-hill"), `Undone: ${summary}`, null);
+      return this.#written("t-hill", this.#op("t-hill"), `Undone: ${summary}`, () => undefined);
     },
     take_playbook: () => {
       const opened = this.opened;
@@ -861,7 +861,7 @@ export class FakeHost implements Host {
       decided: null,
     });
     this.#before.set(op, restore ?? (() => undefined));
-    return { op, summary };
+    return { op, summary, undoable: restore !== null };
   }
 
   #leave(list: "refused" | "held", op: string, said: string): Written {

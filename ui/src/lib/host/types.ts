@@ -852,7 +852,11 @@ op: string,
 /**
  * What the toast says, e.g. `Confirm tenant setup: Complete`.
  */
-summary: string, };
+summary: string,
+/**
+ * Whether it can be taken back. A comment stays, and so does a decision about held work.
+ */
+undoable: boolean, };
 
 /**
  * A change of an item as people make it: of one or of many, and of one that was refused.

@@ -240,14 +240,14 @@ class App {
   }
 
   /**
-   * Runs a write, says what it did with an Undo, and shows the result. Gives whether it worked.
-   * What cannot be undone says `instead` where the toast has no Undo.
+   * Runs a write, says what it did, with an Undo where it can be taken back, and shows the result.
+   * Gives whether it worked. What cannot be taken back says `instead` in place of the Undo.
    */
   async write(run: () => Promise<Written>, instead?: string): Promise<boolean> {
     try {
       const written = await run();
-      if (instead === undefined) toasts.say(written.summary, written.op);
-      else toasts.say(`${written.summary}. ${instead}`);
+      if (written.undoable) toasts.say(written.summary, written.op);
+      else toasts.say(instead === undefined ? written.summary : `${written.summary}. ${instead}`);
       // What was written shows before the question who is signed in; that comes where reading fails.
       await this.#reread().catch(() => this.refresh());
       return true;
