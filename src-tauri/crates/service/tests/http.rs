@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use cairn_domain::journal::{Outcome, Receipt};
 use cairn_domain::op::{Seen, sign_message};
@@ -38,8 +39,13 @@ fn program(place: &[&str]) -> Command {
 }
 
 fn serve(place: &[&str], more: &[&str]) -> Running {
+    serve_telling(place, more, Stdio::null())
+}
+
+/// The same with its log going somewhere.
+fn serve_telling(place: &[&str], more: &[&str], log: Stdio) -> Running {
     let mut command = program(place);
-    command.args(["serve", "--listen", "127.0.0.1:0"]).args(more).stdout(Stdio::piped());
+    command.stderr(log).args(["serve", "--listen", "127.0.0.1:0"]).args(more).stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
@@ -55,6 +61,24 @@ fn output(place: &[&str], arguments: &[&str]) -> Value {
 
 fn data(dir: &Path) -> [&str; 2] {
     ["--data", dir.to_str().unwrap()]
+}
+
+fn terminate(running: &Running) {
+    let pid = running.child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+}
+
+/// How it ended; none where it did not within the time, and it is killed.
+fn ended(mut running: Running, within: Duration) -> Option<ExitStatus> {
+    let pid = running.child.id().to_string();
+    let (told, end) = std::sync::mpsc::channel();
+    let waiting = std::thread::spawn(move || told.send(running.child.wait().unwrap()).ok());
+    let ended = end.recv_timeout(within).ok();
+    if ended.is_none() {
+        Command::new("kill").args(["-KILL", &pid]).status().unwrap();
+    }
+    waiting.join().unwrap();
+    ended
 }
 
 struct Reply {
@@ -82,14 +106,23 @@ fn send(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body:
 /// The same; none where no whole reply comes.
 fn try_send(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Option<Reply> {
     let mut stream = TcpStream::connect(address).ok()?;
-    let extra: String = headers.iter().map(|(k, v)| format!("{k}: {v}\r\n")).collect();
-    let head = format!(
-        "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n{extra}\r\n",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).ok()?;
+    stream.write_all(head(method, path, headers, body).as_bytes()).ok()?;
     // A refused body may close the connection before all of it is sent.
     drop(stream.write_all(body));
+    let has_body = method != "HEAD";
+    read_reply(&mut stream, has_body)
+}
+
+fn head(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> String {
+    let extra: String = headers.iter().map(|(k, v)| format!("{k}: {v}\r\n")).collect();
+    let length = body.len();
+    format!(
+        "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n{extra}\r\n"
+    )
+}
+
+/// The reply to a request that closes the connection; none where it is not whole.
+fn read_reply(stream: &mut TcpStream, has_body: bool) -> Option<Reply> {
     let mut raw = Vec::new();
     drop(stream.read_to_end(&mut raw));
     let split = raw.windows(4).position(|w| w == b"\r\n\r\n")?;
@@ -97,7 +130,7 @@ fn try_send(address: &str, method: &str, path: &str, headers: &[(&str, &str)], b
     let nonce = head.lines().find_map(|l| l.strip_prefix("cairn-nonce: ")).unwrap_or_default().to_owned();
     let length = head.lines().find_map(|l| l.strip_prefix("content-length: ")).and_then(|l| l.parse().ok());
     let body = raw[split + 4..].to_vec();
-    if length.is_some_and(|length: usize| body.len() < length) {
+    if has_body && length.is_some_and(|length: usize| body.len() < length) {
         return None;
     }
     let status = head.split(' ').nth(1)?.parse().ok()?;
@@ -137,17 +170,36 @@ impl Client {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Option<Reply> {
-        let signature =
-            signature_header(&sign_message(&self.key, &request_message(method, path, body, &self.nonce)));
+        let mut stream = TcpStream::connect(&self.address).ok()?;
+        stream.write_all(self.head(method, path, headers, body).as_bytes()).ok()?;
+        drop(stream.write_all(body));
+        let reply = read_reply(&mut stream, method != "HEAD")?;
+        self.nonce.clone_from(&reply.nonce);
+        Some(reply)
+    }
+
+    /// The head of a signed request, for whoever sends the body some other way.
+    fn head(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> String {
+        let message = request_message(method, path, body, &self.nonce);
+        let signature = signature_header(&sign_message(&self.key, &message));
         let mut all = vec![
             ("cairn-device", self.device.as_str()),
             ("cairn-nonce", &self.nonce),
             ("cairn-signature", &signature),
         ];
         all.extend(headers);
-        let reply = try_send(&self.address, method, path, &all, body)?;
-        self.nonce.clone_from(&reply.nonce);
-        Some(reply)
+        head(method, path, &all, body)
+    }
+
+    /// Listens to the events; the head of the reply is read.
+    fn events(&self) -> std::io::Lines<BufReader<TcpStream>> {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.write_all(self.head("GET", "/v1/events", &[], b"").as_bytes()).unwrap();
+        let mut lines = BufReader::new(stream).lines();
+        assert!(lines.next().unwrap().unwrap().contains("200"));
+        // By now the stream has its starting point.
+        assert!(lines.by_ref().map_while(Result::ok).any(|l| l.is_empty()), "the head ends");
+        lines
     }
 
     /// Pushes a run; its receipts, or none where no reply comes.
@@ -321,20 +373,7 @@ fn events_hint_at_what_another_process_wrote() {
     let running = serve(&place, &[]);
     let (name, password) = person(&seeded, "IMPL_SPEC");
     let client = Client::sign_in(&running.address, &name, &password, 4).map_err(|r| r.code()).unwrap();
-    let signature = signature_header(&sign_message(
-        &client.key,
-        &request_message("GET", "/v1/events", b"", &client.nonce),
-    ));
-    let mut stream = TcpStream::connect(&running.address).unwrap();
-    let head = format!(
-        "GET /v1/events HTTP/1.1\r\nhost: x\r\ncairn-device: {}\r\ncairn-nonce: {}\r\ncairn-signature: {signature}\r\n\r\n",
-        client.device, client.nonce
-    );
-    stream.write_all(head.as_bytes()).unwrap();
-    let mut lines = BufReader::new(stream).lines();
-    assert!(lines.next().unwrap().unwrap().contains("200"));
-    // By now the stream has its starting point.
-    assert!(lines.by_ref().map_while(Result::ok).any(|l| l.is_empty()), "the head ends");
+    let lines = client.events();
     output(&place, &["tenant", "create", "later", "--name", "Later", "--playbook", "school-district"]);
     output(&place, &["user", "assign", &name, "--tenant", "later"]);
     let hint = lines.map_while(Result::ok).find_map(|l| l.strip_prefix("data: ").map(str::to_owned)).unwrap();
@@ -347,10 +386,46 @@ fn a_termination_ends_in_order() {
     let dir = tempfile::tempdir().unwrap();
     let place = data(dir.path());
     output(&place, &["seed-demo", "--tenants", "1"]);
-    let mut running = serve(&place, &[]);
-    let pid = running.child.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-    assert!(running.child.wait().unwrap().success());
+    let running = serve(&place, &[]);
+    terminate(&running);
+    assert!(ended(running, Duration::from_secs(60)).is_some_and(|status| status.success()));
+}
+
+#[test]
+fn a_termination_finishes_a_push_and_waits_for_no_stranger() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = data(dir.path());
+    let race = race(&place);
+    let running = serve(&place, &[]);
+    let mut writer = Writer::sign_in(&running.address, &race, 8);
+    let mut stranger = TcpStream::connect(&running.address).unwrap();
+    stranger.write_all(b"GET /v1/hello HTTP/1.1\r\nho").unwrap();
+    let run = writer.comment();
+    let body = json!({ "v": 1, "known": { "list": [] }, "push": [run] }).to_string();
+    let (half, rest) = body.as_bytes().split_at(body.len() / 2);
+    let mut push = TcpStream::connect(&running.address).unwrap();
+    let head = writer.client.head("POST", "/v1/sync", &[("expect", "100-continue")], body.as_bytes());
+    push.write_all(head.as_bytes()).unwrap();
+    // The service says so when it begins to read the body.
+    let mut go_on = [0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
+    push.read_exact(&mut go_on).unwrap();
+    push.write_all(half).unwrap();
+    let events = writer.client.events();
+    terminate(&running);
+    assert_eq!(events.map_while(Result::ok).filter(|l| l.starts_with("data:")).count(), 0);
+    // The stream has ended: the service is stopping.
+    push.write_all(rest).unwrap();
+    let reply = read_reply(&mut push, true).expect("a reply");
+    assert_eq!(reply.status, 200);
+    writer.acknowledged = reply.json::<SyncReply>().receipts;
+    let status = ended(running, Duration::from_secs(20)).expect("it ends although the stranger does not");
+    assert!(status.success());
+    drop(stranger);
+    let again = serve(&place, &[]);
+    writer.client.address.clone_from(&again.address);
+    let (journal, _) = writer.client.journal(&race.2);
+    assert_eq!(writer.acknowledged.len(), 1);
+    writer.all_is_there(&journal);
 }
 
 #[test]
