@@ -429,6 +429,33 @@ fn a_termination_finishes_a_push_and_waits_for_no_stranger() {
 }
 
 #[test]
+fn the_passwords_that_are_printed_work_whatever_the_seed() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = data(dir.path());
+    // Somebody who is no demo person but is called like one.
+    let mut create = program(&place);
+    create.args(["user", "create", "mia.larsen", "--role", "IMPL_MGR", "--password-stdin"]);
+    let mut create = create.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    create.stdin.take().unwrap().write_all(b"her own password\n").unwrap();
+    assert!(create.wait().unwrap().success());
+    let first = output(&place, &["seed-demo", "--tenants", "1", "--seed", "1"]);
+    let second = output(&place, &["seed-demo", "--tenants", "1", "--seed", "2"]);
+    assert_ne!(first["tenants"], second["tenants"]);
+    assert_eq!(first["people"], second["people"], "whoever was there keeps their password");
+    let people = second["people"].as_array().unwrap();
+    assert_eq!(people.len(), 8);
+    assert!(people.iter().all(|p| p["name"] != "mia.larsen"), "nobody knows that password");
+    let running = serve(&place, &[]);
+    for (seed, person) in (1..).zip(people) {
+        let (name, password) = (person["name"].as_str().unwrap(), person["password"].as_str().unwrap());
+        let client = Client::sign_in(&running.address, name, password, seed);
+        assert_eq!(client.map(drop).map_err(|r| r.code()), Ok(()), "{name}");
+    }
+    let hers = Client::sign_in(&running.address, "mia.larsen", "her own password", 50);
+    assert_eq!(hers.map(drop).map_err(|r| r.code()), Ok(()));
+}
+
+#[test]
 fn two_replicas_on_one_postgresql_serve_one_session() {
     let url = common::cluster::database();
     let place = ["--database-url", url.as_str()];
