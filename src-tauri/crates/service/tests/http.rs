@@ -456,6 +456,19 @@ fn the_passwords_that_are_printed_work_whatever_the_seed() {
 }
 
 #[test]
+fn the_same_seed_prints_the_same_on_every_storage() {
+    let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let urls = [common::cluster::database(), common::cluster::database()];
+    let places = dirs.each_ref().map(|d| data(d.path())).into_iter();
+    let places = places.chain(urls.each_ref().map(|url| ["--database-url", url.as_str()]));
+    let printed: Vec<Value> =
+        places.map(|place| output(&place, &["seed-demo", "--tenants", "3", "--seed", "7"])).collect();
+    assert_eq!(printed[0]["people"].as_array().unwrap().len(), 9);
+    assert_eq!(printed[0]["tenants"].as_array().unwrap().len(), 3);
+    assert!(printed.windows(2).all(|pair| pair[0] == pair[1]), "{printed:#?}");
+}
+
+#[test]
 fn two_replicas_on_one_postgresql_serve_one_session() {
     let url = common::cluster::database();
     let place = ["--database-url", url.as_str()];
