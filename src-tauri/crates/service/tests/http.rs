@@ -469,6 +469,48 @@ fn the_same_seed_prints_the_same_on_every_storage() {
 }
 
 #[test]
+fn the_log_has_no_names_no_texts_and_no_passwords() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = common::cluster::database();
+    let place = ["--database-url", url.as_str()];
+    let race = race(&place);
+    let log = dir.path().join("log");
+    let running = serve_telling(&place, &[], std::fs::File::create(&log).unwrap().into());
+    assert!(Client::sign_in(&running.address, &race.0, "a mistyped password", 9).is_err());
+    let mut writer = Writer::sign_in(&running.address, &race, 9);
+    let accepted = writer.said("the janitor is on leave");
+    let refused = writer.field_of_nothing("grave, says the headmistress");
+    let run = writer.laptop.run(&writer.tenant, vec![accepted, refused]);
+    let outcomes: Vec<Outcome> =
+        writer.client.push(&run).unwrap().into_iter().map(|receipt| receipt.outcome).collect();
+    assert!(matches!(outcomes[..], [Outcome::Accepted { .. }, Outcome::Refused { .. }]), "{outcomes:?}");
+    // From now on the database refuses rows, and quotes them.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+        let connection = tokio::spawn(connection);
+        let full = "ALTER TABLE cairn.cell ADD CONSTRAINT full_up CHECK (false) NOT VALID";
+        client.batch_execute(full).await.unwrap();
+        connection.abort();
+    });
+    let fault = writer.said("the roof of the gym leaks");
+    let run = writer.laptop.run(&writer.tenant, vec![fault]);
+    let body = json!({ "v": 1, "known": { "list": [] }, "push": [run] }).to_string();
+    let reply = writer.client.signed("POST", "/v1/sync", &[], body.as_bytes());
+    assert_eq!((reply.status, reply.code().as_str()), (500, "internal"));
+    drop(running);
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("23514") && log.contains("cairn") && log.contains("full_up"), "{log}");
+    for wanted in ["/v1/sign-in", "/v1/sync", "\"status\":401", "\"status\":500"] {
+        assert!(log.contains(wanted), "{wanted}: {log}");
+    }
+    let (first, last) = race.0.split_once('.').unwrap();
+    for personal in [first, last, &race.1, "mistyped", "janitor", "headmistress", "gym", "Failing row"] {
+        assert!(!log.contains(personal), "{personal}: {log}");
+    }
+}
+
+#[test]
 fn two_replicas_on_one_postgresql_serve_one_session() {
     let url = common::cluster::database();
     let place = ["--database-url", url.as_str()];
@@ -579,6 +621,15 @@ impl Writer {
             text: text.to_owned(),
             visibility: cairn_domain::change::Visibility::Client,
         };
+        self.laptop.op(&self.tenant, change, BTreeMap::new())
+    }
+
+    /// A change of a blocker that is not there.
+    fn field_of_nothing(&mut self, text: &str) -> SealedOp {
+        let blocker =
+            OpId { tenant: self.tenant.clone(), device: self.laptop.device.clone(), device_seq: 999 };
+        let field = cairn_domain::change::BlockerField::Severity;
+        let change = Change::BlockerFieldSet { blocker, field, value: text.into() };
         self.laptop.op(&self.tenant, change, BTreeMap::new())
     }
 
