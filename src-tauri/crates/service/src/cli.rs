@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use cairn_domain::access::Role;
 use cairn_protocol::{ApiError, code};
+use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use serde_json::{Value, json};
 
@@ -176,21 +177,44 @@ struct Said {
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() => return failed(&wrong_use(&error)),
+        // Help and version were asked for.
+        Err(error) => {
+            drop(error.print());
+            return ExitCode::SUCCESS;
+        }
+    };
     match run(&cli) {
         Ok(Some(said)) => {
             say(&if cli.place.json { said.json.to_string() } else { said.text });
             ExitCode::SUCCESS
         }
         Ok(None) => ExitCode::SUCCESS,
-        Err(error) => {
-            let error = tell(error);
-            let line = serde_json::to_string(&error).unwrap_or_default();
-            // Where even stderr is closed there is nobody left to tell.
-            drop(writeln!(std::io::stderr(), "{line}"));
-            exit_code(&error.code)
-        }
+        Err(error) => failed(&tell(error)),
     }
+}
+
+fn failed(error: &ApiError) -> ExitCode {
+    let line = serde_json::to_string(error).unwrap_or_default();
+    // Where even stderr is closed there is nobody left to tell.
+    drop(writeln!(std::io::stderr(), "{line}"));
+    exit_code(&error.code)
+}
+
+const WRONG_USE: &str = "wrong_use";
+
+/// What is wrong with the arguments: the first paragraph is the message, how it is done right the help.
+fn wrong_use(error: &clap::Error) -> ApiError {
+    let text = error.render().to_string();
+    let (message, help) = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => ("A command is missing.", text.as_str()),
+        _ => text.split_once("\n\n").unwrap_or((&text, "")),
+    };
+    let lines = message.trim_start_matches("error: ").lines().map(str::trim);
+    let message = lines.collect::<Vec<_>>().join(" ");
+    ApiError { code: WRONG_USE.into(), message, details: json!({ "help": help.trim() }) }
 }
 
 fn say(text: &str) {

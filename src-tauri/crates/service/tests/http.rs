@@ -787,7 +787,21 @@ fn wrong_use_has_its_exit_code() {
         code(&["tenant", "create", "x", "--name", "X", "--playbook", "none"]),
         (Some(2), Some("unknown_playbook".into()))
     );
-    assert_eq!(code(&["no-such-command"]).0, Some(2));
+    for wrong in [
+        &["no-such-command"][..],
+        &["serve", "--no-such-option"],
+        &["serve", "--listen", "nowhere"],
+        &["user", "create"],
+        &["tenant"],
+    ] {
+        assert_eq!(code(wrong), (Some(2), Some("wrong_use".into())), "{wrong:?}");
+    }
+    // What was asked for is no error.
+    for asked in [&["--help"][..], &["serve", "--help"], &["--version"]] {
+        let out = program(&place).args(asked).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!((out.status.code(), out.stderr.len()), (Some(0), 0), "{asked:?}");
+        assert!(String::from_utf8(out.stdout).unwrap().contains("cairn-service"), "{asked:?}");
+    }
     let file = dir.path().join("file");
     std::fs::write(&file, b"x").unwrap();
     let out = program(&["--data", file.to_str().unwrap()]).args(["seed-demo"]).output().unwrap();
