@@ -36,7 +36,7 @@ use crate::service::{Ask, Service};
 
 /// The largest body on the wire, before it is decompressed.
 const MAX_WIRE: usize = 32 << 20;
-/// Seconds that a request may take.
+/// How long a request may take, its body too.
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// How often an event stream looks for what other processes wrote.
 const LOOK: Duration = Duration::from_secs(3);
@@ -53,6 +53,7 @@ pub struct App {
     service: Arc<Service>,
     changes: broadcast::Sender<TenantId>,
     closing: Arc<AtomicBool>,
+    timeout: Duration,
 }
 
 impl App {
@@ -62,7 +63,14 @@ impl App {
         let tell = changes.clone();
         // Nobody listening is no error: events are hints.
         let service = service.with_on_change(Box::new(move |tenant, _| drop(tell.send(tenant.clone()))));
-        Self { service: Arc::new(service), changes, closing: Arc::default() }
+        Self { service: Arc::new(service), changes, closing: Arc::default(), timeout: TIMEOUT }
+    }
+
+    /// The same with another limit of how long a request may take; event streams have none.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
     }
 
     /// Ends the event streams, which would otherwise keep a graceful shutdown waiting for as long as
@@ -90,7 +98,7 @@ pub fn router(app: App, releases: Option<PathBuf>) -> Router {
         .route("/v1/blobs/{tenant}/{sha256}", get(blob_get).head(blob_head).put(blob_put))
         .route("/health/live", get(|| async { Json(serde_json::json!({ "status": "live" })) }))
         .route("/health/ready", get(ready))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT));
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, app.timeout));
     Router::new()
         .merge(timed)
         .route("/v1/events", get(events))
