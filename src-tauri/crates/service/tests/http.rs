@@ -19,6 +19,7 @@ use cairn_protocol::sync::*;
 use ed25519_dalek::SigningKey;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
+use sha2::Digest;
 
 struct Running {
     child: Child,
@@ -83,6 +84,7 @@ fn ended(mut running: Running, within: Duration) -> Option<ExitStatus> {
 
 struct Reply {
     status: u16,
+    head: String,
     nonce: String,
     body: Vec<u8>,
 }
@@ -134,7 +136,7 @@ fn read_reply(stream: &mut TcpStream, has_body: bool) -> Option<Reply> {
         return None;
     }
     let status = head.split(' ').nth(1)?.parse().ok()?;
-    Some(Reply { status, nonce, body })
+    Some(Reply { status, head, nonce, body })
 }
 
 struct Client {
@@ -840,6 +842,61 @@ fn the_place_may_be_named_before_and_after_the_command() {
     let restored = run(&["restore", file, "--data", place, "--json"]);
     assert_eq!((restored.0, restored.1["journals"].as_u64()), (Some(0), Some(3)));
     assert!(Path::new(restored.1["moved"].as_str().unwrap()).exists());
+}
+
+#[test]
+fn an_upload_that_was_cut_goes_on_where_the_service_stands() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = data(dir.path());
+    let race = race(&place);
+    let running = serve(&place, &[]);
+    let mut client = Client::sign_in(&running.address, &race.0, &race.1, 12).map_err(|r| r.code()).unwrap();
+    let bytes: Vec<u8> = (0..300_000_u32).flat_map(u32::to_le_bytes).collect();
+    let (total, half) = (bytes.len(), bytes.len() / 2);
+    let path = format!("/v1/blobs/{}/{}", race.2, hex::encode(sha2::Sha256::digest(&bytes)));
+    let (first, second) =
+        (format!("bytes 0-{}/{total}", half - 1), format!("bytes {half}-{}/{total}", total - 1));
+    let received = |reply: &Reply| {
+        assert_eq!(reply.status, 200);
+        reply.json::<Value>()["received"].as_u64().unwrap() as usize
+    };
+    assert_eq!(received(&client.signed("PUT", &path, &[("content-range", &first)], &bytes[..half])), half);
+    // The second part does not arrive whole.
+    let mut cut = TcpStream::connect(&running.address).unwrap();
+    let head = client.head("PUT", &path, &[("content-range", &second)], &bytes[half..]);
+    cut.write_all(head.as_bytes()).unwrap();
+    cut.write_all(&bytes[half..half + 1_000]).unwrap();
+    cut.shutdown(std::net::Shutdown::Write).unwrap();
+    let refused = read_reply(&mut cut, true);
+    assert!(refused.is_none_or(|reply| reply.status != 200));
+    let stands = client.signed("HEAD", &path, &[], b"");
+    assert_eq!(stands.status, 200);
+    for said in [format!("cairn-received: {half}\r\n"), format!("cairn-total: {total}\r\n")] {
+        assert!(stands.head.contains(&said), "{}", stands.head);
+    }
+    let early = client.signed("GET", &path, &[], b"");
+    assert_eq!((early.status, early.code().as_str()), (404, "not_found"), "it is not whole");
+    let again = client.signed("PUT", &path, &[("content-range", &first)], &bytes[..half]);
+    assert_eq!((again.status, again.code().as_str()), (409, "wrong_offset"));
+    let odd = client.signed("PUT", &path, &[("content-range", &second)], &bytes[..half - 1]);
+    assert_eq!((odd.status, odd.code().as_str()), (400, "bad_request"));
+    assert_eq!(received(&client.signed("PUT", &path, &[("content-range", &second)], &bytes[half..])), total);
+    // As it came: a part with each request, from wherever the last one ended.
+    let mut read = Vec::new();
+    while read.len() < total {
+        let range = format!("bytes={}-", read.len());
+        let part = client.signed("GET", &path, &[("range", &range)], b"");
+        assert_eq!(part.status, 206);
+        let end = read.len() + part.body.len();
+        let said = format!("content-range: bytes {}-{}/{total}\r\n", read.len(), end - 1);
+        assert!(!part.body.is_empty() && part.head.contains(&said), "{}", part.head);
+        read.extend(part.body);
+    }
+    assert!(read == bytes);
+    let middle = client.signed("GET", &path, &[("range", &format!("bytes={}-", half + 7))], b"");
+    assert!(middle.body == bytes[half + 7..]);
+    let behind = client.signed("GET", &path, &[("range", &format!("bytes={}-", total + 1))], b"");
+    assert_eq!((behind.status, behind.code().as_str()), (400, "bad_request"));
 }
 
 #[test]
