@@ -845,6 +845,36 @@ fn the_place_may_be_named_before_and_after_the_command() {
 }
 
 #[test]
+fn a_database_that_cannot_be_read_is_refused_and_left_as_it_is() {
+    type Damage<'a> = &'a dyn Fn(&Path);
+    let cut = |file: &Path, length: u64| {
+        std::fs::OpenOptions::new().write(true).open(file).unwrap().set_len(length).unwrap();
+    };
+    let newer = |file: &Path| {
+        rusqlite::Connection::open(file).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    };
+    let damages: [(Damage<'_>, &str); 3] = [
+        (&|file| cut(file, std::fs::metadata(file).unwrap().len() / 2), "database_cannot_be_opened"),
+        (&|file| cut(file, 100), "database_cannot_be_opened"),
+        (&newer, "newer_database"),
+    ];
+    for (damage, code) in damages {
+        let dir = tempfile::tempdir().unwrap();
+        let place = data(dir.path());
+        output(&place, &["tenant", "create", "north", "--name", "North"]);
+        let file = dir.path().join("service.db");
+        damage(&file);
+        let before = std::fs::read(&file).unwrap();
+        for command in [&["seed-demo"][..], &["serve", "--listen", "127.0.0.1:0"]] {
+            let out = program(&place).args(command).stderr(Stdio::piped()).output().unwrap();
+            let error: ApiError = serde_json::from_slice(&out.stderr).unwrap();
+            assert_eq!((out.status.code(), error.code.as_str()), (Some(5), code), "{error:?}");
+            assert!(std::fs::read(&file).unwrap() == before, "{code}: the file is as it was");
+        }
+    }
+}
+
+#[test]
 fn an_upload_that_was_cut_goes_on_where_the_service_stands() {
     let dir = tempfile::tempdir().unwrap();
     let place = data(dir.path());
