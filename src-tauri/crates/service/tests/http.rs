@@ -875,6 +875,19 @@ fn a_database_that_cannot_be_read_is_refused_and_left_as_it_is() {
 }
 
 #[test]
+fn a_service_is_ready_again_when_its_database_is() {
+    let cluster = common::cluster::Cluster::start();
+    let url = cluster.database();
+    let running = serve(&["--database-url", &url], &[]);
+    let health = |what: &str| send(&running.address, "GET", &format!("/health/{what}"), &[], b"").status;
+    assert_eq!((health("live"), health("ready")), (200, 200));
+    cluster.stop();
+    assert_eq!((health("live"), health("ready")), (200, 503));
+    cluster.go_on();
+    assert_eq!((health("live"), health("ready")), (200, 200));
+}
+
+#[test]
 fn an_upload_that_was_cut_goes_on_where_the_service_stands() {
     let dir = tempfile::tempdir().unwrap();
     let place = data(dir.path());
