@@ -6,9 +6,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cairn_domain::access::Role;
 use cairn_protocol::{ApiError, code};
+use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use serde_json::{Value, json};
 
@@ -175,21 +177,44 @@ struct Said {
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() => return failed(&wrong_use(&error)),
+        // Help and version were asked for.
+        Err(error) => {
+            drop(error.print());
+            return ExitCode::SUCCESS;
+        }
+    };
     match run(&cli) {
         Ok(Some(said)) => {
             say(&if cli.place.json { said.json.to_string() } else { said.text });
             ExitCode::SUCCESS
         }
         Ok(None) => ExitCode::SUCCESS,
-        Err(error) => {
-            let error = tell(error);
-            let line = serde_json::to_string(&error).unwrap_or_default();
-            // Where even stderr is closed there is nobody left to tell.
-            drop(writeln!(std::io::stderr(), "{line}"));
-            exit_code(&error.code)
-        }
+        Err(error) => failed(&tell(error)),
     }
+}
+
+fn failed(error: &ApiError) -> ExitCode {
+    let line = serde_json::to_string(error).unwrap_or_default();
+    // Where even stderr is closed there is nobody left to tell.
+    drop(writeln!(std::io::stderr(), "{line}"));
+    exit_code(&error.code)
+}
+
+const WRONG_USE: &str = "wrong_use";
+
+/// What is wrong with the arguments: the first paragraph is the message, how it is done right the help.
+fn wrong_use(error: &clap::Error) -> ApiError {
+    let text = error.render().to_string();
+    let (message, help) = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => ("A command is missing.", text.as_str()),
+        _ => text.split_once("\n\n").unwrap_or((&text, "")),
+    };
+    let lines = message.trim_start_matches("error: ").lines().map(str::trim);
+    let message = lines.collect::<Vec<_>>().join(" ");
+    ApiError { code: WRONG_USE.into(), message, details: json!({ "help": help.trim() }) }
 }
 
 fn say(text: &str) {
@@ -215,6 +240,11 @@ fn exit_code(code: &str) -> ExitCode {
         _ => 2,
     })
 }
+
+/// How long requests that have begun may take to end once the service was told to stop.
+const DRAIN: Duration = Duration::from_secs(10);
+/// How long a handler may then take to end its transaction; nothing of it was acknowledged.
+const LAST: Duration = Duration::from_secs(2);
 
 const CANNOT_OPEN: &str = "database_cannot_be_opened";
 
@@ -332,7 +362,7 @@ fn serve(service: Service, options: &Serve, as_json: bool) -> Result<()> {
         _ => None,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind(options.listen).await.map_err(|e| {
             Error::api(code::UNREACHABLE, format!("Cannot listen on {}: {e}.", options.listen))
         })?;
@@ -341,9 +371,12 @@ fn serve(service: Service, options: &Serve, as_json: bool) -> Result<()> {
         let stop = told_to_stop()?;
         let app = http::App::new(service);
         let router = http::router(app.clone(), options.releases.clone());
+        let (began, stopping) = tokio::sync::oneshot::channel();
         let stop = async move {
             stop.await;
             app.close();
+            // Whoever waits for it waits as long as this runs.
+            began.send(()).ok();
         };
         let scheme = if options.tls_cert.is_some() { "https" } else { "http" };
         let url = format!("{scheme}://{address}");
@@ -352,15 +385,33 @@ fn serve(service: Service, options: &Serve, as_json: bool) -> Result<()> {
         } else {
             format!("listening on {url}")
         });
-        match &keys {
-            Some(keys) => {
-                let listener = tls::listen(listener, keys.clone())?;
-                axum::serve(listener, router).with_graceful_shutdown(stop).await?;
+        let served = async {
+            match &keys {
+                Some(keys) => {
+                    let listener = tls::listen(listener, keys.clone())?;
+                    axum::serve(listener, router).with_graceful_shutdown(stop).await?;
+                }
+                None => axum::serve(listener, router).with_graceful_shutdown(stop).await?,
             }
-            None => axum::serve(listener, router).with_graceful_shutdown(stop).await?,
+            Ok(())
+        };
+        tokio::select! {
+            done = served => done,
+            () = drained(stopping) => {
+                tracing::warn!("stopped with requests unfinished");
+                Ok(())
+            }
         }
-        Ok(())
-    })
+    });
+    runtime.shutdown_timeout(LAST);
+    served
+}
+
+/// Ends when the time to finish requests is over: a stranger who never ends what they began would
+/// keep the service for ever.
+async fn drained(stopping: tokio::sync::oneshot::Receiver<()>) {
+    drop(stopping.await);
+    drop(tokio::time::timeout(DRAIN, std::future::pending::<()>()).await);
 }
 
 /// Logs as JSON lines on stderr; `CAIRN_LOG` sets the level.

@@ -57,9 +57,16 @@ macro_rules! faults {
     };
 }
 
+impl From<serde_json::Error> for Error {
+    /// Where, not what: the words of this error quote the text, which may be somebody's.
+    fn from(error: serde_json::Error) -> Self {
+        let (line, column) = (error.line(), error.column());
+        Self::Fault(format!("serde_json::Error: {:?} at {line}:{column}", error.classify()))
+    }
+}
+
 faults!(
     rusqlite::Error,
-    serde_json::Error,
     cairn_domain::id::BadId,
     cairn_domain::journal::BadEntry,
     cairn_domain::op::BadOp,

@@ -16,7 +16,7 @@ use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use cairn_domain::TenantId;
 use cairn_protocol::auth::{DEVICE_HEADER, NONCE_HEADER, SIGNATURE_HEADER, SignInRequest, signature_of};
@@ -36,7 +36,7 @@ use crate::service::{Ask, Service};
 
 /// The largest body on the wire, before it is decompressed.
 const MAX_WIRE: usize = 32 << 20;
-/// Seconds that a request may take.
+/// How long a request may take, its body too.
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// How often an event stream looks for what other processes wrote.
 const LOOK: Duration = Duration::from_secs(3);
@@ -53,6 +53,7 @@ pub struct App {
     service: Arc<Service>,
     changes: broadcast::Sender<TenantId>,
     closing: Arc<AtomicBool>,
+    timeout: Duration,
 }
 
 impl App {
@@ -62,7 +63,14 @@ impl App {
         let tell = changes.clone();
         // Nobody listening is no error: events are hints.
         let service = service.with_on_change(Box::new(move |tenant, _| drop(tell.send(tenant.clone()))));
-        Self { service: Arc::new(service), changes, closing: Arc::default() }
+        Self { service: Arc::new(service), changes, closing: Arc::default(), timeout: TIMEOUT }
+    }
+
+    /// The same with another limit of how long a request may take; event streams have none.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
     }
 
     /// Ends the event streams, which would otherwise keep a graceful shutdown waiting for as long as
@@ -79,21 +87,42 @@ impl App {
     }
 }
 
+/// The routes whose requests have a limit of time.
+fn timed() -> [(&'static str, MethodRouter<App>); 8] {
+    [
+        ("/v1/hello", get(hello)),
+        ("/v1/sign-in", post(enter)),
+        ("/v1/sync", post(synchronise)),
+        ("/v1/sign-out", post(leave)),
+        ("/v1/heads/{tenant}", get(some_heads)),
+        ("/v1/blobs/{tenant}/{sha256}", get(blob_get).head(blob_head).put(blob_put)),
+        ("/health/live", get(|| async { Json(serde_json::json!({ "status": "live" })) })),
+        ("/health/ready", get(ready)),
+    ]
+}
+
+/// The routes without one: an event stream goes on for as long as anybody listens.
+fn endless() -> [(&'static str, MethodRouter<App>); 1] {
+    [("/v1/events", get(events))]
+}
+
+/// The paths of all routes but the releases, which are everybody's: whoever tests who may ask what
+/// goes through them, so that a new one is noticed.
+pub fn paths() -> Vec<&'static str> {
+    timed().into_iter().chain(endless()).map(|(path, _)| path).collect()
+}
+
+fn routes(table: impl IntoIterator<Item = (&'static str, MethodRouter<App>)>) -> Router<App> {
+    table.into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods))
+}
+
 /// All routes; releases come from the folder `releases`.
 pub fn router(app: App, releases: Option<PathBuf>) -> Router {
-    let timed = Router::new()
-        .route("/v1/hello", get(hello))
-        .route("/v1/sign-in", post(enter))
-        .route("/v1/sync", post(synchronise))
-        .route("/v1/sign-out", post(leave))
-        .route("/v1/heads/{tenant}", get(some_heads))
-        .route("/v1/blobs/{tenant}/{sha256}", get(blob_get).head(blob_head).put(blob_put))
-        .route("/health/live", get(|| async { Json(serde_json::json!({ "status": "live" })) }))
-        .route("/health/ready", get(ready))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT));
+    let timed =
+        routes(timed()).layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, app.timeout));
     Router::new()
         .merge(timed)
-        .route("/v1/events", get(events))
+        .merge(routes(endless()))
         .merge(crate::releases::router(releases))
         .fallback(|| async { refused(ApiError::new(code::NOT_FOUND, "There is no such address.")) })
         .layer(DefaultBodyLimit::max(MAX_WIRE))

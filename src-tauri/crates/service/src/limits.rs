@@ -17,12 +17,27 @@ pub struct Rate {
     pub seconds: i64,
 }
 
-/// Failed sign-ins of one name.
-pub const SIGN_IN_FAILURES: Rate = Rate { count: 10, seconds: 15 * 60 };
-/// Requests of one device.
-pub const DEVICE_REQUESTS: Rate = Rate { count: 1_200, seconds: 60 };
-/// Requests of one account, from whatever devices.
-pub const ACCOUNT_REQUESTS: Rate = Rate { count: 3_000, seconds: 60 };
+/// How much a service lets happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rates {
+    /// Failed sign-ins of one name.
+    pub sign_in_failures: Rate,
+    /// Requests of one device.
+    pub device: Rate,
+    /// Requests of one account, from whatever devices.
+    pub account: Rate,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self {
+            sign_in_failures: Rate { count: 10, seconds: 15 * 60 },
+            device: Rate { count: 1_200, seconds: 60 },
+            account: Rate { count: 3_000, seconds: 60 },
+        }
+    }
+}
+
 /// The most keys remembered; beyond it, windows that have passed are forgotten.
 const MAX_KEYS: usize = 100_000;
 

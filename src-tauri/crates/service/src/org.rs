@@ -24,6 +24,8 @@ pub mod side {
     pub const SLUG: &str = "slug";
     /// Device id to the positions it proved.
     pub const KNOWN: &str = "known";
+    /// Sign-in name of a demo person to the seed their password came from.
+    pub const DEMO: &str = "demo";
     /// The service's keys.
     pub const KEY: &str = "service-key";
 }

@@ -17,8 +17,10 @@ use crate::admin::{self, NewTenant, NewUser};
 use crate::error::{Error, Result};
 use crate::handlers::sign_in;
 use crate::journal::{Desk, Journal, Pen, random_bytes};
-use crate::org::{self, Caller};
+use crate::org::{self, Caller, side};
+use crate::password;
 use crate::service::{Ask, Service, enrolled, public_hex};
+use crate::storage::{Mode, with};
 
 /// What was seeded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,14 +107,14 @@ const COMMENTS: [&str; 5] = [
 /// How long ago the demo's projects began.
 const BEGUN: chrono::Duration = chrono::Duration::days(20);
 
-/// Makes what is missing of the demo data.
+/// Makes what is missing of the demo data. Whoever is there already keeps their password, and it is
+/// that one which is told; somebody who only has the name of a demo person is not told of.
 ///
 /// # Errors
 /// Only faults; running it again changes nothing.
 pub fn seed_demo(service: &Service, tenants: usize, seed: u64, ask: &mut Ask<'_>) -> Result<Seeded> {
-    let people = people(seed);
+    let people = make_people(service, seed, ask)?;
     let plan: Vec<Plan> = (0..tenants).map(|i| Plan::new(i, seed)).collect();
-    make_people(service, &people, ask)?;
     let mut missing = Vec::new();
     for plan in &plan {
         if !exists(service, &plan.slug)? {
@@ -145,15 +147,37 @@ fn people(seed: u64) -> Vec<Person> {
         .collect()
 }
 
-fn make_people(service: &Service, people: &[Person], ask: &mut Ask<'_>) -> Result<()> {
-    for person in people {
-        let known = service.read_org(|tx| org::account_named(tx, &person.name))?;
-        if known.is_none() {
-            let new = NewUser { name: &person.name, role: person.role, password: &person.password };
-            admin::create_user(service, &new, &[], ask)?;
-        }
+fn make_people(service: &Service, seed: u64, ask: &mut Ask<'_>) -> Result<Vec<Person>> {
+    let made = people(seed).into_iter().map(|person| make_person(service, person, seed, ask).transpose());
+    made.flatten().collect()
+}
+
+/// Makes a person or finds them; none where somebody else has the name.
+fn make_person(service: &Service, person: Person, seed: u64, ask: &mut Ask<'_>) -> Result<Option<Person>> {
+    let (account, made_with) = service
+        .read_org(|tx| Ok((org::account_named(tx, &person.name)?, tx.side(side::DEMO, &person.name)?)))?;
+    let Some(account) = account else {
+        let new = NewUser { name: &person.name, role: person.role, password: &person.password };
+        admin::create_user(service, &new, &[], ask)?;
+        return remember(service, person, seed).map(Some);
+    };
+    if let Some(first) = made_with.and_then(|seed| seed.parse().ok()) {
+        return Ok(people(first).into_iter().find(|known| known.name == person.name));
     }
-    Ok(())
+    // Interrupted before the seed was remembered, or made when no seed was.
+    let kept = service.read_org(|tx| tx.side(side::PASSWORD, account.id.as_str()))?;
+    if password::verify(&person.password, kept.as_deref()).is_err() {
+        return Ok(None);
+    }
+    remember(service, person, seed).map(Some)
+}
+
+fn remember(service: &Service, person: Person, seed: u64) -> Result<Person> {
+    let seed = seed.to_string();
+    with(&service.storage, &TenantId::org(), Mode::Write, |tx| {
+        tx.put_side(side::DEMO, &person.name, Some(&seed))
+    })?;
+    Ok(person)
 }
 
 /// Whether the tenant was made; its work came with it in one transaction.

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::callers::Callers;
 use crate::error::{Error, Result};
 use crate::journal::{Desk, Journal, Pen, random_bytes};
-use crate::limits::Limits;
+use crate::limits::{Limits, Rates};
 use crate::org::{self, Caller, Device, side};
 use crate::playbooks::Playbooks;
 use crate::storage::{Mode, Storage, TenantTx, with};
@@ -112,6 +112,8 @@ pub struct Service {
     pub table: Table,
     /// Rate limits of this process.
     pub limits: Limits,
+    /// How much they let happen.
+    pub rates: Rates,
     pub(crate) playbooks: Playbooks,
     callers: Callers,
     on_change: Option<OnChange>,
@@ -128,6 +130,7 @@ impl Service {
             identity,
             table,
             limits: Limits::default(),
+            rates: Rates::default(),
             playbooks,
             callers: Callers::default(),
             on_change: None,

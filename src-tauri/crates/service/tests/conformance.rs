@@ -15,7 +15,7 @@ use cairn_domain::journal::{Outcome, Part};
 use cairn_domain::op::Seen;
 use cairn_domain::*;
 use cairn_protocol::sync::*;
-use cairn_service::handlers::{blobs, heads, sign_in};
+use cairn_service::handlers::{blobs, heads, pull, sign_in};
 use cairn_service::storage::{Mode, Storage, with};
 use cairn_service::{Ask, Service, admin};
 use common::*;
@@ -44,6 +44,7 @@ on_both!(
     blobs_resume_and_stay_in_their_tenant,
     two_replicas_give_no_hole,
     every_row_of_the_access_table_is_guarded,
+    every_route_asks_who_is_there_or_is_everybodys,
     a_managers_assignment_is_judged_by_the_tenant_it_names,
     demo_data_is_the_same_twice,
     reads_are_one_line_an_hour,
@@ -546,6 +547,14 @@ fn two_replicas_give_no_hole(open: Open) {
     assert_eq!(laptops[0].held(&tenant).cells, laptops[1].held(&tenant).cells);
 }
 
+/// What lies in every tenant before it is tried.
+const FILE: &[u8] = b"a plan";
+
+fn file() -> String {
+    use sha2::Digest;
+    hex::encode(sha2::Sha256::digest(FILE))
+}
+
 /// What a role in a relation really can do, found by trying each action once.
 fn tried(
     world: &mut World,
@@ -555,12 +564,23 @@ fn tried(
 ) -> BTreeMap<Action, bool> {
     let request = SyncRequest { known: Known::List(laptop.positions()), ..laptop.request(vec![]) };
     let pages = laptop.ask(world, &request).unwrap().pages;
-    let audience = pages.iter().find(|p| p.tenant == *tenant).map(|p| p.audience);
+    let page = pages.iter().find(|p| p.tenant == *tenant);
+    let audience = page.map(|p| p.audience);
+    let held = page.is_some_and(|p| p.held.is_some());
     let caller = world.service.caller(&laptop.device).unwrap();
     let blob = blobs::Name { tenant, sha256: &"0".repeat(64) };
     let put = api(blobs::put(&world.service, &caller, blob, 0, 1, b"x").unwrap_err()).code;
-    let looked = blobs::state(&world.service, &caller, blobs::Name { tenant, sha256: "x" }).unwrap_err();
-    assert_eq!(put == "not_found", api(looked).code == "not_found", "blobs follow reading");
+    let file = file();
+    let file = blobs::Name { tenant, sha256: &file };
+    let looked = blobs::state(&world.service, &caller, file).map(|_| FILE.to_vec());
+    let got = blobs::get(&world.service, &caller, file, 0).map(|(_, bytes)| bytes);
+    for seen in [looked, got] {
+        let seen = seen.map_err(|e| api(e).code);
+        let wanted = if put == "not_found" { Err("not_found".to_owned()) } else { Ok(FILE.to_vec()) };
+        assert_eq!(seen, wanted, "blobs follow reading");
+    }
+    let hinted = pull::standings(&world.service, &caller).unwrap().contains_key(tenant);
+    assert_eq!(hinted, audience.is_some(), "hints follow reading");
     let audit = heads::heads(&world.service, &caller, tenant, &[1]).is_ok();
     let mut out = BTreeMap::from([
         (Action::ReadClient, put != "not_found"),
@@ -606,6 +626,7 @@ fn tried(
     let actions: Vec<Action> = tries.iter().map(|t| t.0).collect();
     let changes = tries.map(|t| t.1).to_vec();
     out.extend(actions.into_iter().zip(may(world, laptop, tenant, changes)));
+    assert_eq!(held, out[&Action::ManageHeld] && audience.is_some(), "the held list is for its managers");
     let assignment =
         Change::AssignmentSet { account: "nobody".parse().unwrap(), tenant: tenant.clone(), active: true };
     out.insert(Action::Assign, may(world, laptop, &TenantId::org(), vec![assignment])[0]);
@@ -662,6 +683,9 @@ fn every_row_of_the_access_table_is_guarded(open: Open) {
         let run = admin.run(tenant, vec![op]);
         let outcome = admin.ask(&mut world, &admin.request(vec![run])).unwrap().receipts[0].outcome.clone();
         assert!(matches!(outcome, Outcome::Accepted { .. }), "{outcome:?}");
+        let caller = world.service.caller(&admin.device).unwrap();
+        let name = blobs::Name { tenant, sha256: &file() };
+        blobs::put(&world.service, &caller, name, 0, FILE.len() as u64, FILE).unwrap();
     }
     let standard = Table::standard();
     let mut try_all = |table: &Table, role: Role, relation: Relation| {
@@ -693,6 +717,33 @@ fn every_row_of_the_access_table_is_guarded(open: Open) {
                 "{role} {action:?} with {row:?} turned over"
             );
         }
+    }
+}
+
+fn every_route_asks_who_is_there_or_is_everybodys(open: Open) {
+    use axum::body::Body;
+    use axum::http::{Method, Request, StatusCode};
+    use cairn_service::http::{App, paths, router};
+    use tower::Service as _;
+    const EVERYBODYS: [&str; 4] = ["/v1/hello", "/v1/sign-in", "/health/live", "/health/ready"];
+    let mut world = World::new(open());
+    let tenant = world.tenant("own");
+    let mut router = router(App::new(world.service), None);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let guarded: Vec<&str> = paths().into_iter().filter(|path| !EVERYBODYS.contains(path)).collect();
+    assert_eq!(guarded.len() + EVERYBODYS.len(), paths().len());
+    for path in guarded {
+        let path = path.replace("{tenant}", tenant.as_str()).replace("{sha256}", &file());
+        let mut asked = 0;
+        for method in [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+            let request = Request::builder().method(&method).uri(&path).body(Body::from("{}")).unwrap();
+            let status = runtime.block_on(router.call(request)).unwrap().status();
+            if status != StatusCode::METHOD_NOT_ALLOWED {
+                assert_eq!(status, StatusCode::UNAUTHORIZED, "{method} {path}");
+                asked += 1;
+            }
+        }
+        assert!(asked > 0, "{path}");
     }
 }
 

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use cairn_domain::journal::{Outcome, Receipt};
 use cairn_domain::op::{Seen, sign_message};
@@ -18,6 +19,7 @@ use cairn_protocol::sync::*;
 use ed25519_dalek::SigningKey;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
+use sha2::Digest;
 
 struct Running {
     child: Child,
@@ -38,8 +40,13 @@ fn program(place: &[&str]) -> Command {
 }
 
 fn serve(place: &[&str], more: &[&str]) -> Running {
+    serve_telling(place, more, Stdio::null())
+}
+
+/// The same with its log going somewhere.
+fn serve_telling(place: &[&str], more: &[&str], log: Stdio) -> Running {
     let mut command = program(place);
-    command.args(["serve", "--listen", "127.0.0.1:0"]).args(more).stdout(Stdio::piped());
+    command.stderr(log).args(["serve", "--listen", "127.0.0.1:0"]).args(more).stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
@@ -57,8 +64,27 @@ fn data(dir: &Path) -> [&str; 2] {
     ["--data", dir.to_str().unwrap()]
 }
 
+fn terminate(running: &Running) {
+    let pid = running.child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+}
+
+/// How it ended; none where it did not within the time, and it is killed.
+fn ended(mut running: Running, within: Duration) -> Option<ExitStatus> {
+    let pid = running.child.id().to_string();
+    let (told, end) = std::sync::mpsc::channel();
+    let waiting = std::thread::spawn(move || told.send(running.child.wait().unwrap()).ok());
+    let ended = end.recv_timeout(within).ok();
+    if ended.is_none() {
+        Command::new("kill").args(["-KILL", &pid]).status().unwrap();
+    }
+    waiting.join().unwrap();
+    ended
+}
+
 struct Reply {
     status: u16,
+    head: String,
     nonce: String,
     body: Vec<u8>,
 }
@@ -82,14 +108,23 @@ fn send(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body:
 /// The same; none where no whole reply comes.
 fn try_send(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Option<Reply> {
     let mut stream = TcpStream::connect(address).ok()?;
-    let extra: String = headers.iter().map(|(k, v)| format!("{k}: {v}\r\n")).collect();
-    let head = format!(
-        "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n{extra}\r\n",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).ok()?;
+    stream.write_all(head(method, path, headers, body).as_bytes()).ok()?;
     // A refused body may close the connection before all of it is sent.
     drop(stream.write_all(body));
+    let has_body = method != "HEAD";
+    read_reply(&mut stream, has_body)
+}
+
+fn head(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> String {
+    let extra: String = headers.iter().map(|(k, v)| format!("{k}: {v}\r\n")).collect();
+    let length = body.len();
+    format!(
+        "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n{extra}\r\n"
+    )
+}
+
+/// The reply to a request that closes the connection; none where it is not whole.
+fn read_reply(stream: &mut TcpStream, has_body: bool) -> Option<Reply> {
     let mut raw = Vec::new();
     drop(stream.read_to_end(&mut raw));
     let split = raw.windows(4).position(|w| w == b"\r\n\r\n")?;
@@ -97,11 +132,11 @@ fn try_send(address: &str, method: &str, path: &str, headers: &[(&str, &str)], b
     let nonce = head.lines().find_map(|l| l.strip_prefix("cairn-nonce: ")).unwrap_or_default().to_owned();
     let length = head.lines().find_map(|l| l.strip_prefix("content-length: ")).and_then(|l| l.parse().ok());
     let body = raw[split + 4..].to_vec();
-    if length.is_some_and(|length: usize| body.len() < length) {
+    if has_body && length.is_some_and(|length: usize| body.len() < length) {
         return None;
     }
     let status = head.split(' ').nth(1)?.parse().ok()?;
-    Some(Reply { status, nonce, body })
+    Some(Reply { status, head, nonce, body })
 }
 
 struct Client {
@@ -137,17 +172,36 @@ impl Client {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Option<Reply> {
-        let signature =
-            signature_header(&sign_message(&self.key, &request_message(method, path, body, &self.nonce)));
+        let mut stream = TcpStream::connect(&self.address).ok()?;
+        stream.write_all(self.head(method, path, headers, body).as_bytes()).ok()?;
+        drop(stream.write_all(body));
+        let reply = read_reply(&mut stream, method != "HEAD")?;
+        self.nonce.clone_from(&reply.nonce);
+        Some(reply)
+    }
+
+    /// The head of a signed request, for whoever sends the body some other way.
+    fn head(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> String {
+        let message = request_message(method, path, body, &self.nonce);
+        let signature = signature_header(&sign_message(&self.key, &message));
         let mut all = vec![
             ("cairn-device", self.device.as_str()),
             ("cairn-nonce", &self.nonce),
             ("cairn-signature", &signature),
         ];
         all.extend(headers);
-        let reply = try_send(&self.address, method, path, &all, body)?;
-        self.nonce.clone_from(&reply.nonce);
-        Some(reply)
+        head(method, path, &all, body)
+    }
+
+    /// Listens to the events; the head of the reply is read.
+    fn events(&self) -> std::io::Lines<BufReader<TcpStream>> {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.write_all(self.head("GET", "/v1/events", &[], b"").as_bytes()).unwrap();
+        let mut lines = BufReader::new(stream).lines();
+        assert!(lines.next().unwrap().unwrap().contains("200"));
+        // By now the stream has its starting point.
+        assert!(lines.by_ref().map_while(Result::ok).any(|l| l.is_empty()), "the head ends");
+        lines
     }
 
     /// Pushes a run; its receipts, or none where no reply comes.
@@ -321,20 +375,7 @@ fn events_hint_at_what_another_process_wrote() {
     let running = serve(&place, &[]);
     let (name, password) = person(&seeded, "IMPL_SPEC");
     let client = Client::sign_in(&running.address, &name, &password, 4).map_err(|r| r.code()).unwrap();
-    let signature = signature_header(&sign_message(
-        &client.key,
-        &request_message("GET", "/v1/events", b"", &client.nonce),
-    ));
-    let mut stream = TcpStream::connect(&running.address).unwrap();
-    let head = format!(
-        "GET /v1/events HTTP/1.1\r\nhost: x\r\ncairn-device: {}\r\ncairn-nonce: {}\r\ncairn-signature: {signature}\r\n\r\n",
-        client.device, client.nonce
-    );
-    stream.write_all(head.as_bytes()).unwrap();
-    let mut lines = BufReader::new(stream).lines();
-    assert!(lines.next().unwrap().unwrap().contains("200"));
-    // By now the stream has its starting point.
-    assert!(lines.by_ref().map_while(Result::ok).any(|l| l.is_empty()), "the head ends");
+    let lines = client.events();
     output(&place, &["tenant", "create", "later", "--name", "Later", "--playbook", "school-district"]);
     output(&place, &["user", "assign", &name, "--tenant", "later"]);
     let hint = lines.map_while(Result::ok).find_map(|l| l.strip_prefix("data: ").map(str::to_owned)).unwrap();
@@ -347,10 +388,128 @@ fn a_termination_ends_in_order() {
     let dir = tempfile::tempdir().unwrap();
     let place = data(dir.path());
     output(&place, &["seed-demo", "--tenants", "1"]);
-    let mut running = serve(&place, &[]);
-    let pid = running.child.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-    assert!(running.child.wait().unwrap().success());
+    let running = serve(&place, &[]);
+    terminate(&running);
+    assert!(ended(running, Duration::from_secs(60)).is_some_and(|status| status.success()));
+}
+
+#[test]
+fn a_termination_finishes_a_push_and_waits_for_no_stranger() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = data(dir.path());
+    let race = race(&place);
+    let running = serve(&place, &[]);
+    let mut writer = Writer::sign_in(&running.address, &race, 8);
+    let mut stranger = TcpStream::connect(&running.address).unwrap();
+    stranger.write_all(b"GET /v1/hello HTTP/1.1\r\nho").unwrap();
+    let run = writer.comment();
+    let body = json!({ "v": 1, "known": { "list": [] }, "push": [run] }).to_string();
+    let (half, rest) = body.as_bytes().split_at(body.len() / 2);
+    let mut push = TcpStream::connect(&running.address).unwrap();
+    let head = writer.client.head("POST", "/v1/sync", &[("expect", "100-continue")], body.as_bytes());
+    push.write_all(head.as_bytes()).unwrap();
+    // The service says so when it begins to read the body.
+    let mut go_on = [0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
+    push.read_exact(&mut go_on).unwrap();
+    push.write_all(half).unwrap();
+    let events = writer.client.events();
+    terminate(&running);
+    assert_eq!(events.map_while(Result::ok).filter(|l| l.starts_with("data:")).count(), 0);
+    // The stream has ended: the service is stopping.
+    push.write_all(rest).unwrap();
+    let reply = read_reply(&mut push, true).expect("a reply");
+    assert_eq!(reply.status, 200);
+    writer.acknowledged = reply.json::<SyncReply>().receipts;
+    let status = ended(running, Duration::from_secs(20)).expect("it ends although the stranger does not");
+    assert!(status.success());
+    drop(stranger);
+    let again = serve(&place, &[]);
+    writer.client.address.clone_from(&again.address);
+    let (journal, _) = writer.client.journal(&race.2);
+    assert_eq!(writer.acknowledged.len(), 1);
+    writer.all_is_there(&journal);
+}
+
+#[test]
+fn the_passwords_that_are_printed_work_whatever_the_seed() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = data(dir.path());
+    // Somebody who is no demo person but is called like one.
+    let mut create = program(&place);
+    create.args(["user", "create", "mia.larsen", "--role", "IMPL_MGR", "--password-stdin"]);
+    let mut create = create.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    create.stdin.take().unwrap().write_all(b"her own password\n").unwrap();
+    assert!(create.wait().unwrap().success());
+    let first = output(&place, &["seed-demo", "--tenants", "1", "--seed", "1"]);
+    let second = output(&place, &["seed-demo", "--tenants", "1", "--seed", "2"]);
+    assert_ne!(first["tenants"], second["tenants"]);
+    assert_eq!(first["people"], second["people"], "whoever was there keeps their password");
+    let people = second["people"].as_array().unwrap();
+    assert_eq!(people.len(), 8);
+    assert!(people.iter().all(|p| p["name"] != "mia.larsen"), "nobody knows that password");
+    let running = serve(&place, &[]);
+    for (seed, person) in (1..).zip(people) {
+        let (name, password) = (person["name"].as_str().unwrap(), person["password"].as_str().unwrap());
+        let client = Client::sign_in(&running.address, name, password, seed);
+        assert_eq!(client.map(drop).map_err(|r| r.code()), Ok(()), "{name}");
+    }
+    let hers = Client::sign_in(&running.address, "mia.larsen", "her own password", 50);
+    assert_eq!(hers.map(drop).map_err(|r| r.code()), Ok(()));
+}
+
+#[test]
+fn the_same_seed_prints_the_same_on_every_storage() {
+    let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let urls = [common::cluster::database(), common::cluster::database()];
+    let places = dirs.each_ref().map(|d| data(d.path())).into_iter();
+    let places = places.chain(urls.each_ref().map(|url| ["--database-url", url.as_str()]));
+    let printed: Vec<Value> =
+        places.map(|place| output(&place, &["seed-demo", "--tenants", "3", "--seed", "7"])).collect();
+    assert_eq!(printed[0]["people"].as_array().unwrap().len(), 9);
+    assert_eq!(printed[0]["tenants"].as_array().unwrap().len(), 3);
+    assert!(printed.windows(2).all(|pair| pair[0] == pair[1]), "{printed:#?}");
+}
+
+#[test]
+fn the_log_has_no_names_no_texts_and_no_passwords() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = common::cluster::database();
+    let place = ["--database-url", url.as_str()];
+    let race = race(&place);
+    let log = dir.path().join("log");
+    let running = serve_telling(&place, &[], std::fs::File::create(&log).unwrap().into());
+    assert!(Client::sign_in(&running.address, &race.0, "a mistyped password", 9).is_err());
+    let mut writer = Writer::sign_in(&running.address, &race, 9);
+    let accepted = writer.said("the janitor is on leave");
+    let refused = writer.field_of_nothing("grave, says the headmistress");
+    let run = writer.laptop.run(&writer.tenant, vec![accepted, refused]);
+    let outcomes: Vec<Outcome> =
+        writer.client.push(&run).unwrap().into_iter().map(|receipt| receipt.outcome).collect();
+    assert!(matches!(outcomes[..], [Outcome::Accepted { .. }, Outcome::Refused { .. }]), "{outcomes:?}");
+    // From now on the database refuses rows, and quotes them.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+        let connection = tokio::spawn(connection);
+        let full = "ALTER TABLE cairn.cell ADD CONSTRAINT full_up CHECK (false) NOT VALID";
+        client.batch_execute(full).await.unwrap();
+        connection.abort();
+    });
+    let fault = writer.said("the roof of the gym leaks");
+    let run = writer.laptop.run(&writer.tenant, vec![fault]);
+    let body = json!({ "v": 1, "known": { "list": [] }, "push": [run] }).to_string();
+    let reply = writer.client.signed("POST", "/v1/sync", &[], body.as_bytes());
+    assert_eq!((reply.status, reply.code().as_str()), (500, "internal"));
+    drop(running);
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("23514") && log.contains("cairn") && log.contains("full_up"), "{log}");
+    for wanted in ["/v1/sign-in", "/v1/sync", "\"status\":401", "\"status\":500"] {
+        assert!(log.contains(wanted), "{wanted}: {log}");
+    }
+    let (first, last) = race.0.split_once('.').unwrap();
+    for personal in [first, last, &race.1, "mistyped", "janitor", "headmistress", "gym", "Failing row"] {
+        assert!(!log.contains(personal), "{personal}: {log}");
+    }
 }
 
 #[test]
@@ -464,6 +623,15 @@ impl Writer {
             text: text.to_owned(),
             visibility: cairn_domain::change::Visibility::Client,
         };
+        self.laptop.op(&self.tenant, change, BTreeMap::new())
+    }
+
+    /// A change of a blocker that is not there.
+    fn field_of_nothing(&mut self, text: &str) -> SealedOp {
+        let blocker =
+            OpId { tenant: self.tenant.clone(), device: self.laptop.device.clone(), device_seq: 999 };
+        let field = cairn_domain::change::BlockerField::Severity;
+        let change = Change::BlockerFieldSet { blocker, field, value: text.into() };
         self.laptop.op(&self.tenant, change, BTreeMap::new())
     }
 
@@ -621,7 +789,21 @@ fn wrong_use_has_its_exit_code() {
         code(&["tenant", "create", "x", "--name", "X", "--playbook", "none"]),
         (Some(2), Some("unknown_playbook".into()))
     );
-    assert_eq!(code(&["no-such-command"]).0, Some(2));
+    for wrong in [
+        &["no-such-command"][..],
+        &["serve", "--no-such-option"],
+        &["serve", "--listen", "nowhere"],
+        &["user", "create"],
+        &["tenant"],
+    ] {
+        assert_eq!(code(wrong), (Some(2), Some("wrong_use".into())), "{wrong:?}");
+    }
+    // What was asked for is no error.
+    for asked in [&["--help"][..], &["serve", "--help"], &["--version"]] {
+        let out = program(&place).args(asked).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!((out.status.code(), out.stderr.len()), (Some(0), 0), "{asked:?}");
+        assert!(String::from_utf8(out.stdout).unwrap().contains("cairn-service"), "{asked:?}");
+    }
     let file = dir.path().join("file");
     std::fs::write(&file, b"x").unwrap();
     let out = program(&["--data", file.to_str().unwrap()]).args(["seed-demo"]).output().unwrap();
@@ -660,6 +842,104 @@ fn the_place_may_be_named_before_and_after_the_command() {
     let restored = run(&["restore", file, "--data", place, "--json"]);
     assert_eq!((restored.0, restored.1["journals"].as_u64()), (Some(0), Some(3)));
     assert!(Path::new(restored.1["moved"].as_str().unwrap()).exists());
+}
+
+#[test]
+fn a_database_that_cannot_be_read_is_refused_and_left_as_it_is() {
+    type Damage<'a> = &'a dyn Fn(&Path);
+    let cut = |file: &Path, length: u64| {
+        std::fs::OpenOptions::new().write(true).open(file).unwrap().set_len(length).unwrap();
+    };
+    let newer = |file: &Path| {
+        rusqlite::Connection::open(file).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    };
+    let damages: [(Damage<'_>, &str); 3] = [
+        (&|file| cut(file, std::fs::metadata(file).unwrap().len() / 2), "database_cannot_be_opened"),
+        (&|file| cut(file, 100), "database_cannot_be_opened"),
+        (&newer, "newer_database"),
+    ];
+    for (damage, code) in damages {
+        let dir = tempfile::tempdir().unwrap();
+        let place = data(dir.path());
+        output(&place, &["tenant", "create", "north", "--name", "North"]);
+        let file = dir.path().join("service.db");
+        damage(&file);
+        let before = std::fs::read(&file).unwrap();
+        for command in [&["seed-demo"][..], &["serve", "--listen", "127.0.0.1:0"]] {
+            let out = program(&place).args(command).stderr(Stdio::piped()).output().unwrap();
+            let error: ApiError = serde_json::from_slice(&out.stderr).unwrap();
+            assert_eq!((out.status.code(), error.code.as_str()), (Some(5), code), "{error:?}");
+            assert!(std::fs::read(&file).unwrap() == before, "{code}: the file is as it was");
+        }
+    }
+}
+
+#[test]
+fn a_service_is_ready_again_when_its_database_is() {
+    let cluster = common::cluster::Cluster::start();
+    let url = cluster.database();
+    let running = serve(&["--database-url", &url], &[]);
+    let health = |what: &str| send(&running.address, "GET", &format!("/health/{what}"), &[], b"").status;
+    assert_eq!((health("live"), health("ready")), (200, 200));
+    cluster.stop();
+    assert_eq!((health("live"), health("ready")), (200, 503));
+    cluster.go_on();
+    assert_eq!((health("live"), health("ready")), (200, 200));
+}
+
+#[test]
+fn an_upload_that_was_cut_goes_on_where_the_service_stands() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = data(dir.path());
+    let race = race(&place);
+    let running = serve(&place, &[]);
+    let mut client = Client::sign_in(&running.address, &race.0, &race.1, 12).map_err(|r| r.code()).unwrap();
+    let bytes: Vec<u8> = (0..300_000_u32).flat_map(u32::to_le_bytes).collect();
+    let (total, half) = (bytes.len(), bytes.len() / 2);
+    let path = format!("/v1/blobs/{}/{}", race.2, hex::encode(sha2::Sha256::digest(&bytes)));
+    let (first, second) =
+        (format!("bytes 0-{}/{total}", half - 1), format!("bytes {half}-{}/{total}", total - 1));
+    let received = |reply: &Reply| {
+        assert_eq!(reply.status, 200);
+        reply.json::<Value>()["received"].as_u64().unwrap() as usize
+    };
+    assert_eq!(received(&client.signed("PUT", &path, &[("content-range", &first)], &bytes[..half])), half);
+    // The second part does not arrive whole.
+    let mut cut = TcpStream::connect(&running.address).unwrap();
+    let head = client.head("PUT", &path, &[("content-range", &second)], &bytes[half..]);
+    cut.write_all(head.as_bytes()).unwrap();
+    cut.write_all(&bytes[half..half + 1_000]).unwrap();
+    cut.shutdown(std::net::Shutdown::Write).unwrap();
+    let refused = read_reply(&mut cut, true);
+    assert!(refused.is_none_or(|reply| reply.status != 200));
+    let stands = client.signed("HEAD", &path, &[], b"");
+    assert_eq!(stands.status, 200);
+    for said in [format!("cairn-received: {half}\r\n"), format!("cairn-total: {total}\r\n")] {
+        assert!(stands.head.contains(&said), "{}", stands.head);
+    }
+    let early = client.signed("GET", &path, &[], b"");
+    assert_eq!((early.status, early.code().as_str()), (404, "not_found"), "it is not whole");
+    let again = client.signed("PUT", &path, &[("content-range", &first)], &bytes[..half]);
+    assert_eq!((again.status, again.code().as_str()), (409, "wrong_offset"));
+    let odd = client.signed("PUT", &path, &[("content-range", &second)], &bytes[..half - 1]);
+    assert_eq!((odd.status, odd.code().as_str()), (400, "bad_request"));
+    assert_eq!(received(&client.signed("PUT", &path, &[("content-range", &second)], &bytes[half..])), total);
+    // As it came: a part with each request, from wherever the last one ended.
+    let mut read = Vec::new();
+    while read.len() < total {
+        let range = format!("bytes={}-", read.len());
+        let part = client.signed("GET", &path, &[("range", &range)], b"");
+        assert_eq!(part.status, 206);
+        let end = read.len() + part.body.len();
+        let said = format!("content-range: bytes {}-{}/{total}\r\n", read.len(), end - 1);
+        assert!(!part.body.is_empty() && part.head.contains(&said), "{}", part.head);
+        read.extend(part.body);
+    }
+    assert!(read == bytes);
+    let middle = client.signed("GET", &path, &[("range", &format!("bytes={}-", half + 7))], b"");
+    assert!(middle.body == bytes[half + 7..]);
+    let behind = client.signed("GET", &path, &[("range", &format!("bytes={}-", total + 1))], b"");
+    assert_eq!((behind.status, behind.code().as_str()), (400, "bad_request"));
 }
 
 #[test]

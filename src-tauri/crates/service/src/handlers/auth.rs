@@ -6,7 +6,6 @@ use cairn_protocol::auth::request_message;
 use cairn_protocol::code;
 
 use crate::error::{Error, Result};
-use crate::limits::{ACCOUNT_REQUESTS, DEVICE_REQUESTS};
 use crate::nonce;
 use crate::org::{Caller, Device};
 use crate::service::Service;
@@ -52,8 +51,8 @@ pub fn caller(service: &Service, shown: &Shown<'_>, now: Time) -> Result<Caller>
             "This device was signed out or retired. Sign in again.",
         ));
     }
-    service.limits.count(&format!("device {device}"), DEVICE_REQUESTS, now)?;
-    service.limits.count(&format!("account {}", caller.account), ACCOUNT_REQUESTS, now)?;
+    service.limits.count(&format!("device {device}"), service.rates.device, now)?;
+    service.limits.count(&format!("account {}", caller.account), service.rates.account, now)?;
     Ok(caller)
 }
 

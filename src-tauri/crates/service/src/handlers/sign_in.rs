@@ -8,7 +8,6 @@ use cairn_protocol::auth::{Hello, SignInReply, SignInRequest, device_id, enrolme
 use cairn_protocol::{PROTOCOL_VERSION, code};
 
 use crate::error::{Error, Result};
-use crate::limits::SIGN_IN_FAILURES;
 use crate::org::{self, Account, Caller, Device, side};
 use crate::service::{Ask, LEASE_DAYS, Service, enrolled};
 use crate::storage::{Access, Mode, with};
@@ -34,7 +33,7 @@ pub fn hello(service: &Service, ask: &Ask<'_>) -> Hello {
 pub fn sign_in(service: &Service, request: &SignInRequest, ask: &mut Ask<'_>) -> Result<SignInReply> {
     let name = request.name.trim();
     let limit = format!("sign-in {name}");
-    service.limits.check(&limit, SIGN_IN_FAILURES, ask.now)?;
+    service.limits.check(&limit, service.rates.sign_in_failures, ask.now)?;
     let device = proven_device(service, request, ask)?;
     let (account, kept) = service.read_org(|tx| {
         let account = org::account_named(tx, name)?;
@@ -51,7 +50,7 @@ pub fn sign_in(service: &Service, request: &SignInRequest, ask: &mut Ask<'_>) ->
             Ok(reply)
         }
         Err(error) => {
-            service.limits.count(&limit, SIGN_IN_FAILURES, ask.now)?;
+            service.limits.count(&limit, service.rates.sign_in_failures, ask.now)?;
             Err(error)
         }
     }

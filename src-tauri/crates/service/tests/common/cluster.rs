@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 const BIN: &str = "/usr/lib/postgresql/15/bin";
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
-struct Cluster {
+/// A server with its data.
+pub struct Cluster {
     dir: PathBuf,
     port: u16,
 }
@@ -33,33 +34,63 @@ fn run(mut command: Command, what: &str) {
     assert!(status.success(), "{what} failed");
 }
 
-fn cluster() -> &'static Cluster {
-    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
-    CLUSTER.get_or_init(|| {
+impl Cluster {
+    /// A new one, for a test that stops it. It ends with the test's process.
+    pub fn start() -> Self {
         let dir = tempfile::Builder::new().prefix("cairn-pg").tempdir().unwrap().keep();
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
         std::fs::set_permissions(&dir, mode).unwrap();
-        let data = dir.join("data");
         let mut init = command("initdb");
-        init.args(["-A", "trust", "-U", "postgres", "-N", "-E", "UTF8", "-D"]).arg(&data);
+        init.args(["-A", "trust", "-U", "postgres", "-N", "-E", "UTF8", "-D"]).arg(dir.join("data"));
         run(init, "initdb");
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut start = command("pg_ctl");
-        let options = format!("-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c max_connections=200");
-        start.args(["-w", "-l"]).arg(dir.join("log")).arg("-D").arg(&data).arg("-o").arg(options).arg("start");
+        let cluster = Self { dir, port };
+        cluster.go_on();
+        stop_with_us(&cluster.dir);
+        cluster
+    }
+
+    /// Starts it where it left off.
+    pub fn go_on(&self) {
+        let port = self.port;
+        let options = format!(
+            "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c max_connections=200"
+        );
+        let mut start = self.control();
+        start.arg("-l").arg(self.dir.join("log")).arg("-o").arg(options).arg("start");
         run(start, "pg_ctl start");
-        let pid: u32 = std::fs::read_to_string(data.join("postmaster.pid")).unwrap().lines().next().unwrap().parse().unwrap();
-        stop_with_us(pid, &dir);
-        Cluster { dir, port }
-    })
+    }
+
+    /// Stops it, whoever is connected.
+    pub fn stop(&self) {
+        let mut stop = self.control();
+        stop.args(["-m", "fast", "stop"]);
+        run(stop, "pg_ctl stop");
+    }
+
+    fn control(&self) -> Command {
+        let mut control = command("pg_ctl");
+        control.arg("-w").arg("-D").arg(self.dir.join("data"));
+        control
+    }
+
+    /// The address of a new, empty database, for its owner.
+    pub fn database(&self) -> String {
+        let name = format!("t{}", NEXT.fetch_add(1, Ordering::SeqCst));
+        let mut create = command("createdb");
+        create.args(["-h", "127.0.0.1", "-U", "postgres", "-p", &self.port.to_string(), &name]);
+        run(create, "createdb");
+        assert!(self.dir.exists());
+        format!("postgres://postgres@127.0.0.1:{}/{name}", self.port)
+    }
 }
 
 /// Statics are not dropped: a shell outlives the test by a moment, stops the server and
 /// removes its directory.
-fn stop_with_us(pid: u32, dir: &std::path::Path) {
+fn stop_with_us(dir: &std::path::Path) {
     let us = std::process::id();
     let script = format!(
-        "while kill -0 {us} 2>/dev/null; do sleep 0.2; done; kill -INT {pid}; while kill -0 {pid} 2>/dev/null; do sleep 0.2; done; rm -rf \"$0\""
+        "while kill -0 {us} 2>/dev/null; do sleep 0.2; done; pid=$(head -n 1 \"$0/data/postmaster.pid\") && kill -INT $pid; while kill -0 $pid 2>/dev/null; do sleep 0.2; done; rm -rf \"$0\""
     );
     let mut shell = Command::new("setsid");
     shell
@@ -72,13 +103,8 @@ fn stop_with_us(pid: u32, dir: &std::path::Path) {
     std::mem::drop(std::thread::spawn(move || shell.status()));
 }
 
-/// The address of a new, empty database, for its owner.
+/// The address of a new, empty database of the tests' common cluster, for its owner.
 pub fn database() -> String {
-    let cluster = cluster();
-    let name = format!("t{}", NEXT.fetch_add(1, Ordering::SeqCst));
-    let mut create = command("createdb");
-    create.args(["-h", "127.0.0.1", "-U", "postgres", "-p", &cluster.port.to_string(), &name]);
-    run(create, "createdb");
-    assert!(cluster.dir.exists());
-    format!("postgres://postgres@127.0.0.1:{}/{name}", cluster.port)
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    CLUSTER.get_or_init(Cluster::start).database()
 }

@@ -22,6 +22,7 @@ use cairn_domain::{Cell, CellKey, DeviceId, Hash, OpId, TenantId};
 use deadpool_postgres::{Client, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime as PoolRuntime};
 use serde::de::DeserializeOwned;
 use tokio::runtime::{Handle, Runtime};
+use tokio_postgres::error::DbError;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{NoTls, Row};
 
@@ -92,9 +93,25 @@ impl Drop for Postgres {
     }
 }
 
-fn lost(error: impl std::error::Error) -> Error {
+/// A fault of the database. What the server says in words may quote rows, which are people's names and
+/// texts, and a fault is logged: of an answer of its only the facts stay.
+fn lost(error: impl std::error::Error + 'static) -> Error {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(cause) = next {
+        if let Some(said) = cause.downcast_ref::<DbError>() {
+            return Error::fault(format!("postgres: {}", facts(said)));
+        }
+        next = cause.source();
+    }
     let cause = error.source().map(|s| format!(": {s}")).unwrap_or_default();
     Error::fault(format!("postgres: {error}{cause}"))
+}
+
+/// Severity, SQLSTATE and the names of what it happened to.
+fn facts(said: &DbError) -> String {
+    let names = [("table", said.table()), ("column", said.column()), ("constraint", said.constraint())];
+    let named = names.into_iter().filter_map(|(what, name)| Some(format!(", {what} {}", name?)));
+    format!("{} {}", said.severity(), said.code().code()) + &named.collect::<String>()
 }
 
 impl Postgres {
