@@ -6,6 +6,7 @@ mod exits;
 mod imports;
 mod killed;
 mod line;
+mod restored;
 mod sealed;
 mod shapes;
 

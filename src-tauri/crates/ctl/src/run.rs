@@ -470,7 +470,24 @@ fn audit(desk: &cairn_app::Desk, tenant: &str) -> Result<Answer> {
     } else {
         format!("{} changes verified, head {}", json["ops"], json["head"])
     };
-    Ok(Answer { json, lines: vec![words], no })
+    let lines = std::iter::once(words).chain(audit_lines(&json)).collect();
+    Ok(Answer { json, lines, no })
+}
+
+/// What an audit adds to its answer: where entries begin here, and what a service that came back from
+/// a backup replaced.
+fn audit_lines(json: &Value) -> Vec<String> {
+    let list = |name: &str| json[name].as_array().cloned().unwrap_or_default();
+    let gone = list("not_returned");
+    let mut lines = Vec::new();
+    if json["complete_from"].as_u64() > Some(1) {
+        lines.push(format!("Changes before {} rest on a signed head", json["complete_from"]));
+    }
+    lines.extend(list("replaced").iter().map(|op| {
+        let fate = if gone.contains(op) { "did not return" } else { "returned" };
+        format!("{}\treplaced by a restored service, {fate}", op.as_str().unwrap_or_default())
+    }));
+    lines
 }
 
 fn import(desk: &cairn_app::Desk, what: ImportCommand) -> Result<Answer> {
