@@ -65,6 +65,17 @@ pub fn main(cli: Cli) -> ExitCode {
     }
 }
 
+/// What the command line cannot be read as: help and version are answers, all else is wrong use.
+pub fn not_a_command(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() {
+        let text = error.to_string();
+        return fail(&fault("wrong_use", text.trim_start_matches("error: ").trim_end()));
+    }
+    // A pipe that nobody reads any more is no fault.
+    let _ = error.print();
+    ExitCode::SUCCESS
+}
+
 fn fail(error: &ApiError) -> ExitCode {
     eprintln!("{}", json!({ "code": error.code, "message": error.message, "details": error.details }));
     ExitCode::from(u8::try_from(exit_code(error)).unwrap_or(2))
