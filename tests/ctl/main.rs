@@ -9,6 +9,7 @@ mod line;
 mod restored;
 mod sealed;
 mod shapes;
+mod syncs;
 
 use cairn_tests::ctl::Laptop;
 use cairn_tests::service::{Demo, Service};

@@ -35,6 +35,14 @@ impl Answer {
         Self { json, lines, no: false }
     }
 
+    fn print(&self, json: bool) {
+        if json {
+            println!("{}", self.json);
+        } else {
+            self.lines.iter().for_each(|line| println!("{line}"));
+        }
+    }
+
     fn written(written: &Written) -> Self {
         Self::yes(json!(written), vec![format!("{} ({})", written.summary, written.op)])
     }
@@ -54,11 +62,7 @@ pub fn main(cli: Cli) -> ExitCode {
     };
     match runtime.block_on(run(cli)) {
         Ok(answer) => {
-            if json {
-                println!("{}", answer.json);
-            } else {
-                answer.lines.iter().for_each(|line| println!("{line}"));
-            }
+            answer.print(json);
             ExitCode::from(u8::from(answer.no))
         }
         Err(error) => fail(&error),
@@ -107,7 +111,7 @@ async fn run(cli: Cli) -> Result<Answer> {
         }
         Command::Status => status(&session),
         Command::Sync { watch: false } => sync(&session).await,
-        Command::Sync { watch: true } => watch(&session).await,
+        Command::Sync { watch: true } => watch(&session, cli.json).await,
         other => session.signed_in(|desk| at_desk(desk, other, project)),
     }
 }
@@ -164,12 +168,12 @@ async fn sync(session: &Session) -> Result<Answer> {
 /// Syncs until interrupted: at each hint of the service, at the latest every minute, and with
 /// growing pauses while it cannot be reached. Prints a line for each attempt.
 #[allow(clippy::disallowed_methods, reason = "jitter is for the network, no test repeats it")]
-async fn watch(session: &Session) -> Result<Answer> {
+async fn watch(session: &Session, json: bool) -> Result<Answer> {
     let mut backoff = Backoff::default();
     loop {
         let pause = match sync(session).await {
             Ok(answer) => {
-                println!("{}", answer.json);
+                answer.print(json);
                 backoff.succeeded();
                 std::time::Duration::from_secs(60)
             }
