@@ -51,7 +51,13 @@ fn wrong_use_is_2() {
     let office = Office::open();
     let item = &office.items("not_started")[0];
     let ask = |words: &[&str]| office.laptop.run(words).unwrap();
-    assert_eq!(ask(&["no-such-command"]).code, 2);
+    for words in [&["no-such-command"][..], &["item", "x"], &["item", "x", "y", "--status", "done"], &[]] {
+        ends(&ask(words), 2, "wrong_use");
+    }
+    for words in [&["--help"][..], &["item", "--help"], &["--version"]] {
+        let answer = ask(words);
+        assert_eq!((answer.code, &answer.error), (0, &serde_json::Value::Null), "{answer:?}");
+    }
     ends(&ask(&["checklist", "nowhere"]), 2, "unknown_tenant");
     ends(&ask(&["item", office.tenant(), "nothing", "--status", "complete"]), 2, "unknown_item");
     ends(&ask(&["item", office.tenant(), item, "--status", "blocked"]), 2, "reason_required");

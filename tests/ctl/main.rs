@@ -6,8 +6,10 @@ mod exits;
 mod imports;
 mod killed;
 mod line;
+mod restored;
 mod sealed;
 mod shapes;
+mod syncs;
 
 use cairn_tests::ctl::Laptop;
 use cairn_tests::service::{Demo, Service};

@@ -42,9 +42,18 @@ impl Laptop {
     /// # Errors
     /// `cairnctl` was not built.
     pub fn command(&self, words: &[&str]) -> Result<Command> {
+        let mut command = self.plain()?;
+        command.arg("--json").args(words);
+        Ok(command)
+    }
+
+    /// The command as a person types it: it prints plain lines.
+    ///
+    /// # Errors
+    /// `cairnctl` was not built.
+    pub fn plain(&self) -> Result<Command> {
         let mut command = Command::new(built("cairnctl")?);
         command.arg("--profile").arg(&self.profile).arg("--key-file").arg(&self.key);
-        command.arg("--json").args(words);
         Ok(command)
     }
 

@@ -173,6 +173,7 @@ impl<'a> Story<'a> {
             let view = seat.window.ask("sync_view", json!({})).await?;
             let conflicts = view["conflicts"].as_array().map_or(0, Vec::len);
             ensure!(conflicts == 1, "{conflicts} conflicts instead of one");
+            seat.shows_both_sides(&shown, &view["conflicts"][0]).await?;
         }
         let view = self.ben.window.checklist(&self.shared).await?;
         let status = |key: &str| items_status(&view, key);
@@ -243,6 +244,22 @@ impl<'a> Story<'a> {
 }
 
 impl Seat {
+    /// The conflict names the other author, says when each wrote, and what each choice loses.
+    async fn shows_both_sides(&self, shown: &str, conflict: &Value) -> Result<()> {
+        for value in conflict["values"].as_array().context("a conflict without values")? {
+            let author = (value["mine"] == false).then(|| &value["by"]);
+            let losses = value["loses"].as_array().context("a choice that says nothing of losses")?;
+            ensure!(!losses.is_empty(), "a choice loses nothing: {value}");
+            for part in author.into_iter().chain(losses) {
+                let part = part.as_str().context("no text")?;
+                ensure!(shown.contains(part), "the conflict does not show {part:?}: {shown}");
+            }
+        }
+        let times = "[...document.querySelectorAll('[data-testid=conflict-1] .when')]\
+                     .filter(time => time.innerText.trim()).length === 2";
+        self.window.until("when both were written", times).await
+    }
+
     async fn take(theme: Theme, person: Person) -> Result<Self> {
         let desk = Desk::start_with(theme)?;
         let window = Window::open(&desk, &desk.home().join("profile")).await?;

@@ -530,6 +530,8 @@ impl Desk {
         Ok(json!({
             "tenant": row.slug, "ok": report.ok, "ops": report.ops, "head": report.head,
             "first_bad_seq": report.first_bad_seq, "reason": report.reason,
+            "complete_from": report.complete_from, "replaced": report.replaced,
+            "not_returned": report.not_returned,
         }))
     }
 }

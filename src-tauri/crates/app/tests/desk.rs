@@ -8,8 +8,8 @@ mod fake;
 use cairn_app::desk::Desk;
 use cairn_app::upgrades::Worked;
 use cairn_domain::change::{ItemField, Status};
-use cairn_domain::playbook;
 use cairn_domain::{Change, TenantId};
+use cairn_domain::{checklist, playbook};
 use serde_json::json;
 
 use fake::{Fake, Laptop, at, item, tenant};
@@ -77,6 +77,39 @@ fn conflict(names: &[&str]) -> (Desk, impl Sized) {
 }
 
 #[test]
+fn each_choice_says_what_it_loses() {
+    let mut fake = Fake::new();
+    let (mut a, mut b) = (Laptop::new(&mut fake, "a", 1), Laptop::new(&mut fake, "b", 2));
+    let blocked = |reason: &str| Change::ItemStatusSet {
+        item: item("name-contacts"),
+        status: Status::Blocked,
+        reason: Some(reason.to_owned()),
+    };
+    a.write(blocked("no answer"));
+    let done = Change::ItemStatusSet { item: item("name-contacts"), status: Status::Complete, reason: None };
+    b.write(done);
+    a.sync(&mut fake);
+    b.sync(&mut fake);
+    a.sync(&mut fake);
+    let loses = |desk: &Desk, mine: bool| {
+        let row = desk.conflicts(None).unwrap().remove(0);
+        row.values.into_iter().find(|v| v.mine == mine).unwrap().loses
+    };
+    let (desk_a, _dir_a) = desk(a);
+    assert_eq!(loses(&desk_a, true), ["b's status Complete"]);
+    assert_eq!(loses(&desk_a, false), ["Your status Blocked", "Your reason: no answer"]);
+    let (desk_b, _dir_b) = desk(b);
+    assert_eq!(loses(&desk_b, true), ["a's status Blocked", "a's reason: no answer"]);
+    assert_eq!(loses(&desk_b, false), ["Your status Complete"]);
+
+    // Of three values each choice loses two.
+    let (desk, _dir) = conflict(&["a", "b", "c"]);
+    let mut lost = loses(&desk, true);
+    lost.sort();
+    assert_eq!(lost, ["b's note b's", "c's note c's"]);
+}
+
+#[test]
 fn mine_and_theirs_name_one_value_or_are_ambiguous() {
     for take in ["mine", "theirs"] {
         let (mut desk, _dir) = conflict(&["a", "b"]);
@@ -94,6 +127,68 @@ fn mine_and_theirs_name_one_value_or_are_ambiguous() {
     let theirs = row.values.iter().find(|v| !v.mine).unwrap();
     desk.resolve(&row.id, &theirs.op, at(1_000)).unwrap();
     assert!(desk.conflicts(None).unwrap().is_empty());
+}
+
+#[test]
+fn an_audit_lists_what_was_replaced_and_what_did_not_return() {
+    let mut fake = Fake::new();
+    let mut a = Laptop::new(&mut fake, "a", 1);
+    let common = fake.t1().seen();
+    let returned = a.write(note("returned")).op;
+    let lost = a.write(note("lost")).op;
+    a.sync(&mut fake);
+    fake.roll_back(&tenant(), common.seq);
+    a.store.rewind(&tenant(), common, at(1)).unwrap();
+    let offer = a.store.offers(&tenant(), 0, 1).unwrap().remove(0);
+    a.store.apply_receipts(&[fake.take_offer(&offer.entry)]).unwrap();
+    a.pull_all(&fake);
+    let (desk, _dir) = desk(a);
+    let audit = desk.audit_verify("hill").unwrap();
+    assert_eq!((&audit["ok"], &audit["complete_from"]), (&json!(true), &json!(1)), "{audit}");
+    assert_eq!((&audit["replaced"], &audit["not_returned"]), (&json!([returned, lost]), &json!([lost])));
+}
+
+/// Does something at the desk of a laptop that has no network.
+fn offline(laptop: Laptop, work: impl FnOnce(&mut Desk)) -> Laptop {
+    let Laptop { store, dir, account, clock } = laptop;
+    let mut desk = Desk { store };
+    work(&mut desk);
+    Laptop { store: desk.store, dir, account, clock }
+}
+
+#[test]
+fn two_laptops_that_start_the_same_playbook_apart_get_one_checklist() {
+    const KEY: &str = "regional-workshop";
+    let book = playbook::built_in_by_key(KEY).unwrap();
+    let keys: Vec<String> =
+        playbook::parse(book.source).unwrap().items_for(None).map(|i| i.key.clone()).take(2).collect();
+    let mut fake = Fake::new();
+    let start = |laptop: Laptop, key: &str| {
+        offline(laptop, |desk| {
+            desk.start_project("hill", book.source, None, None, at(1_000)).unwrap();
+            let text = json!(format!("note on {key}"));
+            desk.set_field("hill", key, "note", text, Some(KEY), at(1_001)).unwrap();
+        })
+    };
+    let mut a = start(Laptop::new(&mut fake, "a", 1), &keys[0]);
+    let mut b = start(Laptop::new(&mut fake, "b", 2), &keys[1]);
+    for laptop in [&mut a, &mut b] {
+        laptop.sync(&mut fake);
+    }
+    a.pull_all(&fake);
+    for laptop in [a, b] {
+        laptop.assert_settled(&fake);
+        let started = checklist::projects(&laptop.cells());
+        assert_eq!(started.iter().filter(|p| p.id.playbook == KEY).count(), 1, "one project of two starts");
+        let (desk, _dir) = desk(laptop);
+        assert!(desk.conflicts(None).unwrap().is_empty(), "both said the same");
+        let view = desk.checklist("hill", Some(KEY)).unwrap();
+        let items: Vec<_> = view.phases.iter().flat_map(|p| &p.items).collect();
+        for key in &keys {
+            let shown = items.iter().filter(|i| i.key == *key).map(|i| i.note.as_deref());
+            assert_eq!(shown.collect::<Vec<_>>(), [Some(format!("note on {key}").as_str())]);
+        }
+    }
 }
 
 #[test]

@@ -35,6 +35,14 @@ impl Answer {
         Self { json, lines, no: false }
     }
 
+    fn print(&self, json: bool) {
+        if json {
+            println!("{}", self.json);
+        } else {
+            self.lines.iter().for_each(|line| println!("{line}"));
+        }
+    }
+
     fn written(written: &Written) -> Self {
         Self::yes(json!(written), vec![format!("{} ({})", written.summary, written.op)])
     }
@@ -54,15 +62,22 @@ pub fn main(cli: Cli) -> ExitCode {
     };
     match runtime.block_on(run(cli)) {
         Ok(answer) => {
-            if json {
-                println!("{}", answer.json);
-            } else {
-                answer.lines.iter().for_each(|line| println!("{line}"));
-            }
+            answer.print(json);
             ExitCode::from(u8::from(answer.no))
         }
         Err(error) => fail(&error),
     }
+}
+
+/// What the command line cannot be read as: help and version are answers, all else is wrong use.
+pub fn not_a_command(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() {
+        let text = error.to_string();
+        return fail(&fault("wrong_use", text.trim_start_matches("error: ").trim_end()));
+    }
+    // A pipe that nobody reads any more is no fault.
+    let _ = error.print();
+    ExitCode::SUCCESS
 }
 
 fn fail(error: &ApiError) -> ExitCode {
@@ -96,7 +111,7 @@ async fn run(cli: Cli) -> Result<Answer> {
         }
         Command::Status => status(&session),
         Command::Sync { watch: false } => sync(&session).await,
-        Command::Sync { watch: true } => watch(&session).await,
+        Command::Sync { watch: true } => watch(&session, cli.json).await,
         other => session.signed_in(|desk| at_desk(desk, other, project)),
     }
 }
@@ -153,12 +168,12 @@ async fn sync(session: &Session) -> Result<Answer> {
 /// Syncs until interrupted: at each hint of the service, at the latest every minute, and with
 /// growing pauses while it cannot be reached. Prints a line for each attempt.
 #[allow(clippy::disallowed_methods, reason = "jitter is for the network, no test repeats it")]
-async fn watch(session: &Session) -> Result<Answer> {
+async fn watch(session: &Session, json: bool) -> Result<Answer> {
     let mut backoff = Backoff::default();
     loop {
         let pause = match sync(session).await {
             Ok(answer) => {
-                println!("{}", answer.json);
+                answer.print(json);
                 backoff.succeeded();
                 std::time::Duration::from_secs(60)
             }
@@ -470,7 +485,24 @@ fn audit(desk: &cairn_app::Desk, tenant: &str) -> Result<Answer> {
     } else {
         format!("{} changes verified, head {}", json["ops"], json["head"])
     };
-    Ok(Answer { json, lines: vec![words], no })
+    let lines = std::iter::once(words).chain(audit_lines(&json)).collect();
+    Ok(Answer { json, lines, no })
+}
+
+/// What an audit adds to its answer: where entries begin here, and what a service that came back from
+/// a backup replaced.
+fn audit_lines(json: &Value) -> Vec<String> {
+    let list = |name: &str| json[name].as_array().cloned().unwrap_or_default();
+    let gone = list("not_returned");
+    let mut lines = Vec::new();
+    if json["complete_from"].as_u64() > Some(1) {
+        lines.push(format!("Changes before {} rest on a signed head", json["complete_from"]));
+    }
+    lines.extend(list("replaced").iter().map(|op| {
+        let fate = if gone.contains(op) { "did not return" } else { "returned" };
+        format!("{}\treplaced by a restored service, {fate}", op.as_str().unwrap_or_default())
+    }));
+    lines
 }
 
 fn import(desk: &cairn_app::Desk, what: ImportCommand) -> Result<Answer> {

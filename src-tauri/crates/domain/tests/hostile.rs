@@ -5,17 +5,18 @@
 use std::sync::Arc;
 
 use cairn_domain::access::{Relation, Role, Table};
-use cairn_domain::cell::{Cells, field};
+use cairn_domain::cell::{Cell, Cells, Kept, field};
 use cairn_domain::change::{
-    BlockerField, Change, DeviceValue, ItemField, PlaybookRef, ProjectField, Status, Visibility,
+    BlockerField, BlockerOpened, BlockerRef, Change, DeviceValue, ItemField, PlaybookRef, ProjectField,
+    Status, StatusValue, Visibility,
 };
-use cairn_domain::decide::{Context, Slice, Standing, decide, missing_lineage, touches};
+use cairn_domain::decide::{Context, Lineage, Slice, Standing, decide, missing_lineage, touches};
 use cairn_domain::digest::Digests;
 use cairn_domain::effect::{Effect, Effects, Origin, project_all};
 use cairn_domain::op::{Body, Header, SealedOp, Seen};
 use cairn_domain::{CellKey, Entity, Op, OpId, ProjectId, Time, playbook};
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 const BOOK: &str = include_str!("small-1.toml");
 
@@ -76,29 +77,118 @@ fn sealed(change: Change) -> SealedOp {
     SealedOp::seal(&header, &body, [7; 16]).unwrap()
 }
 
-/// Judges an op against a project that exists, by whoever is asked for.
-fn judge(op: &Op, standing: Standing) -> Option<Effects> {
+/// Judges an op against a project that exists, by whoever is asked for. `world` picks what stands
+/// there and what became of what its author had seen.
+fn judge(op: &Op, standing: Standing, world: usize) -> Option<Effects> {
     let touched = touches(op);
-    let mut slice = Slice::default();
+    let mut slice = Slice { cells: standing_cells(world), ..Slice::default() };
+    slice.cells.retain(|key, _| touched.cells.contains(key));
     if touched.project.is_some() {
         slice.playbooks = vec![Arc::new(playbook::parse(BOOK).unwrap())];
     }
-    for id in missing_lineage(op, &slice) {
-        slice.lineage.insert(id, cairn_domain::decide::Lineage::Unknown);
+    // Lineage may name more ops; the number of rounds is bounded as the ops are.
+    for round in 0..8 {
+        let missing = missing_lineage(op, &slice);
+        if missing.is_empty() {
+            break;
+        }
+        for (n, id) in missing.into_iter().enumerate() {
+            let fate = lineage(world + round + n);
+            slice.lineage.insert(id, fate);
+        }
     }
     decide(&slice, op, &Context { table: &Table::standard(), standing, seq: Some(1) }).ok()
 }
 
-fn face(bytes: SealedOp) {
-    let Ok(op) = bytes.open() else { return };
+/// What may stand in a tenant: nothing, a status, an open blocker, several values at once, and a value
+/// that is none of this field's.
+fn standing_cells(world: usize) -> Cells {
+    let status = CellKey::new(item(), field::STATUS);
+    let blocked = StatusValue {
+        status: Status::Blocked,
+        reason: Some("IT".into()),
+        blocker: Some(BlockerRef { op: op_id(9), opened_seq: Some(1) }),
+    };
+    let complete = StatusValue { status: Status::Complete, reason: None, blocker: None };
+    let opened = BlockerOpened { on: item(), reason: "IT".into() };
+    let values = match world % 5 {
+        0 => return Cells::new(),
+        1 => vec![json!(complete)],
+        2 => vec![json!(blocked)],
+        3 => vec![json!(complete), json!(blocked)],
+        _ => vec![json!({ "status": "of a newer version" }), json!(7)],
+    };
+    [(status, values), (CellKey::new(Entity::Blocker(op_id(9)), field::OPENED), vec![json!(opened)])]
+        .into_iter()
+        .map(|(key, values)| (key, cell(values)))
+        .collect()
+}
+
+fn cell(values: Vec<Value>) -> Cell {
+    let kept = |value| Kept { value, by: "a1".parse().unwrap(), at: Time::from_timestamp(0, 0).unwrap() };
+    let values =
+        (1..).zip(values).map(|(n, value)| (op_id(if n == 1 { 1 } else { 9 }), kept(value))).collect();
+    Cell { values, ..Cell::default() }
+}
+
+/// Each of the five ends an op can come to.
+fn lineage(n: usize) -> Lineage {
+    let base = || [(CellKey::new(item(), field::STATUS), vec![op_id(5)])].into();
+    match n % 5 {
+        0 => Lineage::Unknown,
+        1 => Lineage::Accepted,
+        2 => Lineage::Refused(base()),
+        3 => Lineage::Held(base()),
+        _ => Lineage::Duplicate { of: op_id(6), base: base() },
+    }
+}
+
+/// Whether the bytes were an op, so that they were decided.
+fn face(bytes: SealedOp, world: usize) -> bool {
+    let Ok(op) = bytes.open() else { return false };
     let person = Standing::Person { role: Role::ImplSpec, relation: Relation::Assigned };
     for standing in [person, Standing::Service] {
-        let Some(effects) = judge(&op, standing) else { continue };
-        let mut cells = Cells::new();
+        let Some(effects) = judge(&op, standing, world) else { continue };
+        let mut cells = standing_cells(world);
         project_all(&mut cells, Origin { op: &op.header.op, by: &op.body.actor, at: op.body.at }, &effects);
         let mut digests = Digests::default();
         cells.iter().for_each(|(k, c)| digests.update(k, None, Some(c)));
     }
+    true
+}
+
+/// The values inside some JSON, each with the way to it.
+fn leaves(value: &Value, path: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Object(map) => map.iter().for_each(|(key, v)| {
+            leaves(v, &format!("{path}/{}", key.replace('~', "~0").replace('/', "~1")), found);
+        }),
+        Value::Array(list) => {
+            list.iter().enumerate().for_each(|(n, v)| leaves(v, &format!("{path}/{n}"), found));
+        }
+        _ => found.push(path.to_owned()),
+    }
+}
+
+/// Puts another value in the place of one, or one more character into a text.
+fn twist(text: &str, place: u16, kind: u8) -> String {
+    let mut json: Value = serde_json::from_str(text).unwrap();
+    let mut found = Vec::new();
+    leaves(&json, "", &mut found);
+    let path = &found[usize::from(place) % found.len()];
+    let leaf = json.pointer_mut(path).unwrap();
+    *leaf = match (kind % 8, leaf.as_str()) {
+        (0, _) => Value::Null,
+        (1, _) => json!(u64::MAX),
+        (2, _) => json!(-1.5),
+        (3, _) => json!([]),
+        (4, _) => json!("x".repeat(500)),
+        (5, Some(text)) => json!(format!("{text}\u{301}")),
+        (6, Some(text)) => json!(text.chars().skip(1).collect::<String>()),
+        (_, Some(text)) => json!(text.to_uppercase()),
+        (_, None) => json!(true),
+    };
+    json.to_string()
 }
 
 fn mutate(text: &str, edits: &[(u16, u8, u8)]) -> String {
@@ -143,8 +233,27 @@ fn only_the_service_writes_what_is_the_services() {
         );
         let mut op = sealed(change).open().unwrap();
         op.body.base.clear();
-        assert!(!own || judge(&op, person).is_none(), "{}", op.body.change.verb());
+        assert!(!own || judge(&op, person, 0).is_none(), "{}", op.body.change.verb());
     }
+}
+
+/// Values changed inside whole JSON: most of it is still an op, so it is decided in every world.
+#[test]
+fn twisted_values_are_decided_and_never_panic() {
+    let (mut all, mut decided) = (0, 0);
+    for change in changes() {
+        let honest = sealed(change);
+        for (place, kind, world) in
+            (0..16).flat_map(|p| (0..16).map(move |k| (p, k, usize::from(p) + usize::from(k))))
+        {
+            let body = twist(&honest.body, place, kind);
+            let header = if kind == 15 { twist(&honest.header, place, kind) } else { honest.header.clone() };
+            assert!(face(honest.clone(), world), "an honest op is decided in every world");
+            all += 1;
+            decided += usize::from(face(SealedOp { header, salt: honest.salt.clone(), body }, world));
+        }
+    }
+    assert!(decided * 10 > all, "only {decided} of {all} were decided");
 }
 
 proptest! {
@@ -155,18 +264,19 @@ proptest! {
         which in 0usize..16,
         header in proptest::collection::vec((any::<u16>(), any::<u8>(), any::<u8>()), 0..3),
         body in proptest::collection::vec((any::<u16>(), any::<u8>(), any::<u8>()), 0..6),
+        world in 0usize..25,
     ) {
         let honest = sealed(changes().swap_remove(which));
         face(SealedOp {
             header: mutate(&honest.header, &header),
             salt: honest.salt.clone(),
             body: mutate(&honest.body, &body),
-        });
+        }, world);
     }
 
     #[test]
     fn any_text_is_read_or_refused(header in ".{0,200}", salt in ".{0,40}", body in ".{0,400}") {
-        face(SealedOp { header, salt, body });
+        face(SealedOp { header, salt, body }, 0);
     }
 
     /// Writes that do not replace one another may arrive in any order, and twice.

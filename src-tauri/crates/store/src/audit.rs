@@ -35,7 +35,9 @@ pub struct AuditReport {
     /// `state_differs`, `unreadable`. A journal whose reload was broken off may be `behind_signed_head` until the next
     /// sync.
     pub reason: Option<String>,
-    /// Ops set aside after the service came back from a backup that it did not take again.
+    /// Ops that lay beyond the backup the service came back from: others stand in their places.
+    pub replaced: Vec<OpId>,
+    /// Those of them that it did not take again.
     pub not_returned: Vec<OpId>,
 }
 
@@ -79,6 +81,7 @@ impl Store {
     pub fn audit_verify(&self, tenant: &TenantId) -> Result<AuditReport, StoreError> {
         let view = self.db.unchecked_transaction()?;
         let journal = Journal::require(&self.db, tenant)?;
+        let replaced = self.set_aside(tenant)?.into_iter().map(|(op, _)| op).collect();
         let not_returned = self.not_returned(tenant)?;
         let mut verifier = Verifier {
             store: self,
@@ -105,6 +108,7 @@ impl Store {
             head: verifier.head,
             first_bad_seq: bad.map(|b| b.0),
             reason: bad.map(|b| b.1.to_owned()),
+            replaced,
             not_returned,
         })
     }
@@ -137,22 +141,29 @@ impl Store {
     /// # Errors
     /// Whatever the database reports.
     pub fn not_returned(&self, tenant: &TenantId) -> Result<Vec<OpId>, StoreError> {
-        let mut statement =
-            self.db.prepare_cached("SELECT op, outcome FROM beyond WHERE tenant = ?1 ORDER BY seq")?;
-        let rows = statement.query_map([tenant.as_str()], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?))
-        })?;
         let mut out = Vec::new();
-        for row in rows {
-            let (op, outcome) = row?;
-            let op: OpId = op.parse()?;
-            let outcome: Option<Outcome> = outcome.map(|o| from_json(&o)).transpose()?;
+        for (op, outcome) in self.set_aside(tenant)? {
             let taken = matches!(outcome, Some(Outcome::Accepted { .. } | Outcome::Duplicate { .. }));
             if !taken && !crate::cells::in_journal(&self.db, &op)? {
                 out.push(op);
             }
         }
         Ok(out)
+    }
+
+    /// Every op ever set aside after the service came back from a backup, in the order they had, with
+    /// its answer to the offer.
+    fn set_aside(&self, tenant: &TenantId) -> Result<Vec<(OpId, Option<Outcome>)>, StoreError> {
+        let mut statement =
+            self.db.prepare_cached("SELECT op, outcome FROM beyond WHERE tenant = ?1 ORDER BY seq")?;
+        let rows = statement.query_map([tenant.as_str()], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?))
+        })?;
+        rows.map(|row| {
+            let (op, outcome) = row?;
+            Ok((op.parse()?, outcome.map(|o| from_json(&o)).transpose()?))
+        })
+        .collect()
     }
 
     fn accepted(&self, tenant: &TenantId) -> Result<Vec<(u64, OpId, Hash)>, StoreError> {

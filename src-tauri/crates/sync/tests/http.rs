@@ -5,7 +5,9 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::thread::JoinHandle;
 
-use cairn_protocol::sync::{Known, SyncReply, SyncRequest};
+use cairn_domain::TenantId;
+use cairn_domain::op::{RunSignature, SealedOp};
+use cairn_protocol::sync::{Known, PushRun, SyncReply, SyncRequest};
 use cairn_protocol::{ApiError, PROTOCOL_VERSION, code};
 use cairn_sync::http::{Client, signer};
 use ed25519_dalek::SigningKey;
@@ -32,19 +34,25 @@ fn server(replies: Vec<String>) -> (SocketAddr, JoinHandle<Vec<String>>) {
 fn read_request(stream: &mut impl Read) -> String {
     let mut bytes = Vec::new();
     loop {
-        let text = String::from_utf8_lossy(&bytes).to_lowercase();
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|l| l.strip_prefix("content-length: "));
-            if body.len() >= length.map_or(0, |n| n.parse().unwrap()) {
-                return text;
-            }
+        let text = || String::from_utf8_lossy(&bytes).to_lowercase();
+        // Lengths count in bytes: a packed body is no text.
+        if let Some(head) = bytes.windows(4).position(|end| end == b"\r\n\r\n")
+            && bytes.len() >= head + 4 + length_of(&text())
+        {
+            return text();
         }
         let mut byte = [0; 1];
         if stream.read(&mut byte).unwrap() == 0 {
-            return text;
+            return text();
         }
         bytes.push(byte[0]);
     }
+}
+
+/// What a request says of its body's length.
+fn length_of(request: &str) -> usize {
+    let length = request.lines().find_map(|line| line.strip_prefix("content-length: "));
+    length.map_or(0, |n| n.parse().unwrap())
 }
 
 fn reply(status: &str, headers: &str, body: &str) -> String {
@@ -97,6 +105,21 @@ fn an_answer_is_read_and_its_nonce_kept() {
     assert_eq!(client.nonce(), Some("next"));
     sync(&mut client).unwrap();
     assert!(served.join().unwrap()[1].contains(&format!("{nonce}: next")));
+}
+
+#[test]
+fn a_large_push_is_packed() {
+    let op = SealedOp { header: "{}".into(), salt: "00".repeat(16), body: "what was done ".repeat(2_000) };
+    let tenant: TenantId = "t1".parse().unwrap();
+    let run = RunSignature { first: 1, count: 1, signature: "00".repeat(64) };
+    let large = SyncRequest { push: vec![PushRun { tenant, run, ops: vec![op] }], ..request() };
+    let plain = serde_json::to_vec(&large).unwrap().len();
+    let (address, served) = server(vec![reply("200 OK", "", "{}")]);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(client(address).sync(&large)).unwrap();
+    let sent = served.join().unwrap().remove(0);
+    assert!(sent.contains("content-encoding: zstd"), "{sent}");
+    assert!(length_of(&sent) * 10 < plain, "{} of {plain} bytes", length_of(&sent));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Keys, files, schemas: what opens, what refuses, what is never replaced.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use cairn_store::{
     DataKey, Draft, Entropy, KeySource, KeyTrouble, Profile, SCHEMA_VERSION, SeededEntropy, Store,
     StoreError, SystemEntropy,
 };
+use rusqlite::Connection;
 use serde_json::json;
 
 use crate::fake::{Fake, Laptop, at, data_key, item, tenant};
@@ -340,6 +342,44 @@ fn databases_of_earlier_schemas_open() {
         store.write(&tenant(), Draft::new(note("after the migration")), at(1)).unwrap();
         store.integrity_check().unwrap();
     }
+}
+
+/// The database as somebody who has its key can open it.
+fn inside(path: &Path) -> Connection {
+    let database = Connection::open(path).unwrap();
+    let key = hex::encode(data_key().bytes());
+    database.pragma_update(None, "key", format!("x'{key}'")).unwrap();
+    database
+}
+
+/// The schema's number, and everything it holds.
+fn schema(path: &Path) -> (u32, Vec<(String, Option<String>)>) {
+    let database = inside(path);
+    let version = database.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    let mut statement = database.prepare("SELECT name, sql FROM sqlite_schema ORDER BY name").unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    (version, rows.map(Result::unwrap).collect())
+}
+
+#[test]
+fn a_migration_that_fails_midway_leaves_the_database_as_it_was() {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/schema-1.db");
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("cairn.db");
+    std::fs::copy(fixture, &path).unwrap();
+    // In the way of the last statement of the second step; those before it would succeed.
+    inside(&path).execute_batch("CREATE TABLE noticed (other TEXT)").unwrap();
+    let before = schema(&path);
+    assert_eq!(before.0, 1);
+    assert!(Store::open(&path, &data_key(), SystemEntropy).is_err());
+    assert_eq!(schema(&path), before);
+
+    inside(&path).execute_batch("DROP TABLE noticed").unwrap();
+    let store = Store::open(&path, &data_key(), SystemEntropy).unwrap();
+    assert_eq!(store.counts(None).unwrap().pending, 1);
+    assert!(store.audit_verify(&tenant()).unwrap().ok);
+    drop(store);
+    assert_eq!(schema(&path).0, SCHEMA_VERSION);
 }
 
 #[test]

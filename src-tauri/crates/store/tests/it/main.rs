@@ -8,6 +8,7 @@ mod converge;
 mod export;
 mod fake;
 mod keys;
+mod newer;
 mod notices;
 mod processes;
 mod recovery;
