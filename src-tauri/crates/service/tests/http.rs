@@ -491,7 +491,11 @@ fn the_log_has_no_names_no_texts_and_no_passwords() {
     runtime.block_on(async {
         let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
         let connection = tokio::spawn(connection);
-        let full = "ALTER TABLE cairn.cell ADD CONSTRAINT full_up CHECK (false) NOT VALID";
+        let full = "CREATE FUNCTION public.full_up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            RAISE EXCEPTION 'no room for %', NEW.entry USING ERRCODE = '23514', TABLE = 'entry',
+            CONSTRAINT = 'full_up', DETAIL = 'Failing row contains ' || NEW.entry; END $$;
+            CREATE TRIGGER full_up BEFORE INSERT ON cairn.entry
+            FOR EACH ROW EXECUTE FUNCTION public.full_up()";
         client.batch_execute(full).await.unwrap();
         connection.abort();
     });
@@ -502,7 +506,7 @@ fn the_log_has_no_names_no_texts_and_no_passwords() {
     assert_eq!((reply.status, reply.code().as_str()), (500, "internal"));
     drop(running);
     let log = std::fs::read_to_string(log).unwrap();
-    assert!(log.contains("23514") && log.contains("cairn") && log.contains("full_up"), "{log}");
+    assert!(log.contains("ERROR 23514, table entry, constraint full_up"), "{log}");
     for wanted in ["/v1/sign-in", "/v1/sync", "\"status\":401", "\"status\":500"] {
         assert!(log.contains(wanted), "{wanted}: {log}");
     }
