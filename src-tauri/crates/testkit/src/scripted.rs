@@ -113,6 +113,24 @@ fn the_list_is_sent_where_the_service_does_not_know_it_and_nothing_is_pushed_twi
 }
 
 #[test]
+fn little_or_nothing_new_is_one_round_trip() {
+    let base = Base::make().unwrap();
+    let mut world = world(&base);
+    plainly(&mut world, ANA);
+    let quiet = plainly(&mut world, ANA);
+    assert_eq!((quiet.pushed, quiet.pulled, quiet.requests), (0, 0, 1));
+    let north = base.tenants[0].clone();
+    note(&mut world, ANA, &north, "hers");
+    let sent = plainly(&mut world, ANA);
+    assert_eq!((sent.pushed, sent.pulled, sent.requests), (1, 1, 1), "sent and confirmed in one");
+    plainly(&mut world, BEN);
+    note(&mut world, BEN, &north, "his");
+    plainly(&mut world, BEN);
+    let received = plainly(&mut world, ANA);
+    assert_eq!((received.pushed, received.pulled, received.requests), (0, 1, 1));
+}
+
+#[test]
 fn a_service_that_came_back_is_met_at_the_last_common_place_and_gets_everything_again() {
     let base = Base::make().unwrap();
     let mut world = world(&base);

@@ -41,7 +41,7 @@ pub fn run(options: &Options) -> Result<()> {
     if let Some(interface) = Interface::find(&graph::root(&metadata))? {
         interface.build(&node::ensure(&target)?)?;
     }
-    // All programs at once, as `cargo xtask test` builds them: what one has built serves the other.
+    // The programs alone: who only wants to look need not wait for the tests.
     shell::run(shell::cargo().args(["build", "--locked", "--workspace", "--bins"]))?;
     if headless {
         system::ensure_tauri_driver(&target)?;
