@@ -536,10 +536,12 @@ export class FakeHost implements Host {
       this.conflicts = this.conflicts.filter((one) => one.id !== conflict);
       const status = STATUSES.find((one) => texts.status[one] === value.shown);
       const item = this.#item(row.tenant, row.entity);
-      return this.#edit(row.tenant, item, value.shown, {
+      const written = this.#edit(row.tenant, item, value.shown, {
         conflict: false,
         ...(status ? { status, reason: value.text } : {}),
       });
+      // One write cannot bring several values back.
+      return { ...written, undoable: false };
     },
     retry: ({ op }) => this.#leave("refused", op, "Sent again"),
     discard: ({ op }) => {
