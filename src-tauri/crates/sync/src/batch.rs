@@ -13,8 +13,9 @@ pub struct Batch(u64);
 impl Batch {
     /// All that a service gives at once.
     pub const MOST: Self = Self(cairn_protocol::MAX_PAGE as u64);
-    /// A line that cannot carry these, some ten kilobytes, carries nothing.
-    pub const LEAST: Self = Self(100);
+    /// A line that cannot carry these, a few kilobytes, carries nothing. More would be too many where
+    /// people wrote long comments: nothing would ever come through.
+    pub const LEAST: Self = Self(10);
 
     /// This many at first, and at least one; the simulator begins with very few.
     pub fn at_first(ops: u64) -> Self {
