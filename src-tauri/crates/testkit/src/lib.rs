@@ -18,7 +18,6 @@ pub mod check;
 pub mod device;
 pub mod faults;
 pub mod oracle;
-#[cfg(feature = "planted")]
 pub mod planted;
 #[cfg(test)]
 mod scripted;

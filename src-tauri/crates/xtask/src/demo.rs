@@ -41,8 +41,9 @@ pub fn run(options: &Options) -> Result<()> {
     if let Some(interface) = Interface::find(&graph::root(&metadata))? {
         interface.build(&node::ensure(&target)?)?;
     }
-    // The programs alone: who only wants to look need not wait for the tests.
-    shell::run(shell::cargo().args(["build", "--locked", "--workspace", "--bins"]))?;
+    // Not the tests: who only wants to look need not wait for them. With the examples cargo chooses the
+    // features that the tests need as well, so that `cargo xtask test` afterwards goes on from here.
+    shell::run(shell::cargo().args(["build", "--locked", "--workspace", "--bins", "--examples"]))?;
     if headless {
         system::ensure_tauri_driver(&target)?;
         return shell::run(&mut Command::new(target.join("debug").join(WALK)));

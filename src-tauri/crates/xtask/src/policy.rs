@@ -35,6 +35,7 @@ pub fn check(metadata: &Metadata) -> Vec<Violation> {
     found.extend(bans(metadata));
     found.extend(owners(metadata));
     found.extend(features(metadata));
+    found.extend(plants(metadata));
     found.extend(arrows(metadata));
     found.sort();
     found
@@ -234,6 +235,29 @@ pub fn features(metadata: &Metadata) -> Vec<Violation> {
             .collect::<Vec<_>>()
     };
     linked(metadata).flat_map(missing).collect()
+}
+
+/// The feature that makes the simulator's planted bugs possible.
+const PLANTED: &str = "planted";
+
+/// Only the simulator asks for planted bugs, and by [`ARROWS`] nothing that ships stands on it. A crate
+/// hands the feature on to those below it; that is not asking.
+#[must_use]
+pub fn plants(metadata: &Metadata) -> Vec<Violation> {
+    let asks = |package: &&&Package| {
+        let by_default = package.features.get("default").is_some_and(|on| on.iter().any(|f| f == PLANTED));
+        by_default || package.dependencies.iter().any(|d| d.features.iter().any(|f| f == PLANTED))
+    };
+    let members = metadata.workspace_packages();
+    let others = members.iter().filter(|package| package.name.as_str() != TESTKIT).filter(asks);
+    others
+        .map(|package| {
+            violation(
+                format!("{} asks for {PLANTED}", package.name),
+                "planted bugs are for the simulator alone",
+            )
+        })
+        .collect()
 }
 
 const DOMAIN: &str = "cairn-domain";
@@ -441,6 +465,21 @@ mod tests {
             found(sources(&graph)),
             ["git 1.0.0 from git+https://example.org/git", "folder 1.0.0 from a folder"]
         );
+    }
+
+    #[test]
+    fn planted_bugs_are_for_the_simulator_alone() {
+        let mut asking = member(STORE, &[]);
+        asking["features"] = json!({"planted": ["cairn-domain/planted"], "default": ["planted"]});
+        let mut handing_on = member(SYNC, &[]);
+        handing_on["features"] = json!({"planted": ["cairn-domain/planted"]});
+        let with = |name: &str| {
+            let mut package = member(name, &[(DOMAIN, None)]);
+            package["dependencies"][0]["features"] = json!([PLANTED]);
+            package
+        };
+        let graph = graph(vec![asking, handing_on, with(APP), with(TESTKIT)]);
+        assert_eq!(found(plants(&graph)), ["cairn-store asks for planted", "cairn-app asks for planted"]);
     }
 
     #[test]

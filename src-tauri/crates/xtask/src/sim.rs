@@ -52,10 +52,6 @@ pub fn run(options: &Options) -> Result<()> {
     let mut cargo = shell::cargo();
     // The whole workspace's choice of features, so that nothing outside it is built a second time.
     cargo.args(["build", "--locked", "--quiet", "--workspace", "--bin", program]);
-    if options.planted {
-        // The bugs are in no other build.
-        cargo.args(["--features", &format!("{package}/planted")]);
-    }
     shell::run(&mut cargo)?;
     run_built(&graph::target(&metadata).join("debug").join(program), options)
 }

@@ -274,6 +274,6 @@ fn simulate(_: &Metadata, built: &Built) -> Result<Outcome> {
         return Ok(Outcome::Absent("no simulator in this checkout"));
     };
     sim::run_built(file, &sim::Options { seeds: SEEDS, first: 0, planted: false })?;
-    sim::run(&sim::Options { seeds: SEEDS, first: 0, planted: true })?;
+    sim::run_built(file, &sim::Options { seeds: SEEDS, first: 0, planted: true })?;
     Ok(Outcome::Done)
 }
