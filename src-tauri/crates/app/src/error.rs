@@ -26,6 +26,8 @@ pub fn exit_code(error: &ApiError) -> i32 {
         | "head_mismatch"
         | "digest_mismatch"
         | "page_gap"
+        | "roster_forked"
+        | "roster_gap"
         | "bad_entry"
         | "bad_reply"
         | "other_service" => 1,
@@ -48,7 +50,8 @@ pub fn exit_code(error: &ApiError) -> i32 {
         | "signed_out"
         | "lease_expired" => 4,
         "database_missing" | "database_damaged" | "database_newer" | "database_busy" | "database"
-        | "disk_full" | "io" | "locked" | "no_randomness" => 5,
+        | "disk_full" | "io" | "locked" | "no_randomness" | "roster_missing" | "roster_damaged"
+        | "roster_newer" | "roster_key_absent" | "roster_key_wrong" => 5,
         "key_file_differs" => 2,
         other if other.starts_with("key_") => 5,
         _ => 2,
@@ -73,7 +76,7 @@ mod tests {
         (
             1,
             "bad_entry bad_reply bad_signature digest_mismatch head_mismatch history_differs history_forked
-             other_service page_gap",
+             other_service page_gap roster_forked roster_gap",
         ),
         (
             2,
@@ -82,8 +85,9 @@ mod tests {
              database_exists file_exists import_damaged import_empty import_encrypted import_format_unknown
              import_limit import_unreadable import_unsafe_path import_unsupported key_file_differs no_project
              not_editable not_found nothing_to_undo older_playbook other_playbook playbook_unreadable replaced_several
-             settings_not_saved too_many unknown_conflict unknown_item unknown_op unknown_person
-             unknown_playbook unknown_project unknown_tenant unsent_work up_to_date wrong_use",
+             roster_no_id roster_unsorted settings_not_saved too_many unknown_conflict unknown_item unknown_op
+             unknown_person unknown_playbook unknown_project unknown_revision unknown_tenant unsent_work up_to_date
+             wrong_use",
         ),
         (3, "bad_nonce internal rate_limited sync_busy too_large unreachable version_not_supported"),
         (
@@ -94,7 +98,8 @@ mod tests {
         (
             5,
             "database database_busy database_damaged database_missing database_newer disk_full io key_absent
-             key_hanging key_locked key_wrong locked no_randomness",
+             key_hanging key_locked key_wrong locked no_randomness roster_damaged roster_key_absent
+             roster_key_wrong roster_missing roster_newer",
         ),
     ];
 
@@ -113,8 +118,8 @@ mod tests {
         let read = |path: &Path| fs::read_to_string(path).unwrap();
         let mut codes: BTreeSet<String> =
             quoted(&read(&here.join("../protocol/src/error.rs")), ": &str =").collect();
-        for of in ["store", "imports"] {
-            codes.extend(quoted(&read(&here.join(format!("../{of}/src/error.rs"))), " =>"));
+        for of in ["store/src/error.rs", "store/src/roster/mod.rs", "imports/src/error.rs"] {
+            codes.extend(quoted(&read(&here.join("..").join(of)), " =>"));
         }
         for file in fs::read_dir(here.join("src")).unwrap() {
             codes.extend(quoted(&read(&file.unwrap().path()), "fault("));

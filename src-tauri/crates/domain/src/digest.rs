@@ -31,22 +31,33 @@ impl SetHash {
         self.fold(key, cell, u64::wrapping_sub);
     }
 
+    /// Counts the hash of anything in.
+    pub fn add_hash(&mut self, hash: Hash) {
+        self.combine(hash, u64::wrapping_add);
+    }
+
+    /// Takes a hash out that was counted in.
+    pub fn remove_hash(&mut self, hash: Hash) {
+        self.combine(hash, u64::wrapping_sub);
+    }
+
+    fn combine(&mut self, hash: Hash, combine: fn(u64, u64) -> u64) {
+        for (lane, bytes) in self.0.iter_mut().zip(hash.0.chunks_exact(8)) {
+            let mut word = [0; 8];
+            word.copy_from_slice(bytes);
+            *lane = combine(*lane, u64::from_be_bytes(word));
+        }
+    }
+
     fn fold(&mut self, key: &CellKey, cell: &Cell, combine: fn(u64, u64) -> u64) {
         let key = key.to_string();
-        let mut one = |hash: Hash| {
-            for (lane, bytes) in self.0.iter_mut().zip(hash.0.chunks_exact(8)) {
-                let mut word = [0; 8];
-                word.copy_from_slice(bytes);
-                *lane = combine(*lane, u64::from_be_bytes(word));
-            }
-        };
         for (op, kept) in &cell.values {
             let (op, value, at) = (op.to_string(), canonical(&kept.value), kept.at.to_rfc3339());
             let parts = [&key, &op, &value, kept.by.as_str(), at.as_str()].map(str::as_bytes);
-            one(Hash::of("cairn value 1", &parts));
+            self.combine(Hash::of("cairn value 1", &parts), combine);
         }
         for op in &cell.awaited {
-            one(Hash::of("cairn awaited 1", &[key.as_bytes(), op.to_string().as_bytes()]));
+            self.combine(Hash::of("cairn awaited 1", &[key.as_bytes(), op.to_string().as_bytes()]), combine);
         }
     }
 

@@ -8,6 +8,7 @@ use cairn_protocol::ApiError;
 use serde_json::{Value, json};
 
 use crate::keys::KeyTrouble;
+use crate::roster::RosterTrouble;
 
 /// Why the store could not do what was asked. Nothing was changed then.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +60,14 @@ pub enum StoreError {
     /// The profile was copied or restored: it must sign in anew before it pushes again.
     #[error("This profile was copied or restored. Sign in again; your unsent changes are kept.")]
     DeviceForked,
+    /// A tenant's roster cannot be used or changed.
+    #[error("The roster of '{tenant}': {trouble}")]
+    Roster {
+        /// The tenant.
+        tenant: TenantId,
+        /// Why.
+        trouble: RosterTrouble,
+    },
     /// Another process holds the database for longer than the waiting time.
     #[error("Another Cairn process is writing. Try again.")]
     Busy,
@@ -91,6 +100,7 @@ impl StoreError {
             Self::UnknownOp(_) => "unknown_op",
             Self::UnsentWork { .. } => "unsent_work",
             Self::DeviceForked => "device_forked",
+            Self::Roster { trouble, .. } => trouble.code(),
             Self::Busy => "database_busy",
             Self::DiskFull => "disk_full",
             Self::Io(_) => "io",
@@ -103,6 +113,7 @@ impl StoreError {
         match self {
             Self::Refused(refusal) => refusal.details.clone(),
             Self::Newer { found, known } => json!({ "found": found, "known": known }),
+            Self::Roster { tenant, .. } => json!({ "tenant": tenant }),
             Self::UnknownTenant(tenant) => json!({ "tenant": tenant }),
             Self::UnknownOp(op) => json!({ "op": op }),
             Self::UnsentWork { tenant, count } => json!({ "tenant": tenant, "count": count }),

@@ -28,6 +28,7 @@ mod pull;
 mod read;
 mod recover;
 mod revert;
+pub mod roster;
 mod schema;
 mod sign_out;
 mod sql;

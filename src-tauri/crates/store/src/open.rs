@@ -86,7 +86,7 @@ impl Store {
         let db = Connection::open_with_flags(path, flags)?;
         unlock(&db, key)?;
         whole(&db, path)?;
-        schema::migrate(&db)?;
+        schema::migrate(&db, schema::MIGRATIONS)?;
         if in_use.alone && !mark_running(&db)? {
             check_integrity(&db)?;
         }
@@ -228,7 +228,7 @@ fn apply_key(db: &Connection, key: &DataKey) -> Result<(), StoreError> {
     Ok(db.execute_batch("PRAGMA cipher_log_level = NONE")?)
 }
 
-fn unlock(db: &Connection, key: &DataKey) -> Result<(), StoreError> {
+pub(crate) fn unlock(db: &Connection, key: &DataKey) -> Result<(), StoreError> {
     apply_key(db, key)?;
     db.busy_timeout(BUSY_TIMEOUT)?;
     // The first read shows whether the key fits.
@@ -249,7 +249,7 @@ fn unlock(db: &Connection, key: &DataKey) -> Result<(), StoreError> {
 }
 
 /// A file that is shorter than its own header says was cut off.
-fn whole(db: &Connection, path: &Path) -> Result<(), StoreError> {
+pub(crate) fn whole(db: &Connection, path: &Path) -> Result<(), StoreError> {
     let pages: u64 =
         db.pragma_query_value(None, "page_count", |row| row.get::<_, i64>(0)).map(crate::sql::uint)?;
     let mut wal = path.as_os_str().to_owned();
@@ -263,7 +263,7 @@ fn whole(db: &Connection, path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn check_integrity(db: &Connection) -> Result<(), StoreError> {
+pub(crate) fn check_integrity(db: &Connection) -> Result<(), StoreError> {
     let found: String = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
     if found == "ok" { Ok(()) } else { Err(StoreError::Damaged(found)) }
 }

@@ -30,6 +30,9 @@ pub struct Dropped {
     pub held: u64,
     /// Own ops that no service had accepted.
     pub destroyed: Vec<OpId>,
+    /// The roster's file could not be removed, as where another program has it open. Nobody can read
+    /// it: its key is destroyed.
+    pub roster_left: bool,
 }
 
 /// A line of the sync log.
@@ -182,8 +185,8 @@ impl Store {
         Ok(some > 0)
     }
 
-    /// Removes a tenant whole: rows are overwritten, the write-ahead log is emptied. Unsent work
-    /// stops it, unless `destroy_unsent` (a security wipe), which says what it destroyed.
+    /// Removes a tenant whole: rows are overwritten, the write-ahead log is emptied, the roster's key
+    /// goes with its row and then its file is removed. Unsent work stops it, unless `destroy_unsent` (a security wipe), which says what it destroyed.
     ///
     /// # Errors
     /// `unsent_work`; whatever the database reports.
@@ -208,11 +211,12 @@ impl Store {
         tx.commit()?;
         self.summaries.forget(tenant);
         self.empty_log()?;
-        Ok(Dropped { destroyed, held: uint(held) })
+        let roster_left = !crate::roster::remove_file(&self.path, tenant);
+        Ok(Dropped { destroyed, held: uint(held), roster_left })
     }
 
     /// Empties the write-ahead log, which may hold older versions of rows.
-    fn empty_log(&self) -> Result<(), StoreError> {
+    pub(crate) fn empty_log(&self) -> Result<(), StoreError> {
         Ok(self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
     }
 
@@ -259,7 +263,7 @@ impl Store {
 
 /// Every table with a tenant's data. The last number given out stays: should the service come back
 /// from a backup, the same number must not be given to other bytes.
-const TENANT_TABLES: [&str; 14] = [
+const TENANT_TABLES: [&str; 15] = [
     "journals",
     "entries",
     "proofs",
@@ -274,6 +278,7 @@ const TENANT_TABLES: [&str; 14] = [
     "notices",
     "noticed",
     "summaries",
+    "rosters",
 ];
 
 fn log(

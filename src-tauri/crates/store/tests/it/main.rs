@@ -12,4 +12,5 @@ mod newer;
 mod notices;
 mod processes;
 mod recovery;
+mod roster;
 mod rounds;

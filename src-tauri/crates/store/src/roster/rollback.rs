@@ -1,0 +1,162 @@
+//! Taking a revision back: what stands as it wrote it becomes again what was there before.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::pack::unpack_id;
+use super::write::Image;
+use super::{Applied, Revision, Roster, RosterTrouble, Writer, damaged, trouble};
+use crate::StoreError;
+use crate::sql::uint;
+
+/// A record that a rollback left as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// Its type.
+    pub kind: String,
+    /// Its id.
+    pub id: String,
+    /// Why.
+    pub why: Why,
+}
+
+/// Why a rollback left a record as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// A later revision changed it: kept.
+    ChangedBy {
+        /// The revision's number.
+        revision: u64,
+    },
+    /// What was there before cannot be read: failed.
+    NoImage,
+}
+
+/// Versions that are read at once.
+const RUN: i64 = 1_000;
+
+/// A version of the revision that is taken back.
+struct Version {
+    id: i64,
+    kind: i64,
+    record: Vec<u8>,
+    before: i64,
+    /// The version that has its content.
+    image: i64,
+}
+
+impl Roster {
+    /// Takes a revision back, as a revision of its own: every record that stands as that one wrote it
+    /// gets back what was there before. `left` hears of each record that does not, in the order in
+    /// which the revision wrote them. The counts of the answer are what was reversed.
+    ///
+    /// A later import that was itself taken back does not stand in the way. A rollback that stands
+    /// already is answered as it was, and `left` hears nothing.
+    ///
+    /// # Errors
+    /// `unknown_revision` where this roster does not hold the revision; as [`Roster::apply`].
+    pub fn roll_back(
+        &mut self,
+        revision: Revision<'_>,
+        back: u64,
+        mut left: impl FnMut(Left),
+    ) -> Result<Applied, StoreError> {
+        let tenant = self.tenant.clone();
+        self.as_one(revision, Some(back), |writer| {
+            writer
+                .take_back(back, &mut left)?
+                .ok_or_else(|| trouble(&tenant, RosterTrouble::UnknownRevision(back)))
+        })
+    }
+}
+
+impl Writer<'_> {
+    /// None where the revision is not held.
+    fn take_back(&mut self, back: u64, left: &mut dyn FnMut(Left)) -> Result<Option<()>, StoreError> {
+        let Some(taken) = super::revision(self.db(), back)? else { return Ok(None) };
+        let (mut after, last) = super::span(self.db(), &taken)?;
+        let ends = ends(self.db())?;
+        loop {
+            let versions = versions(self.db(), after, last)?;
+            let Some(end) = versions.last() else { return Ok(Some(())) };
+            after = end.id;
+            for version in &versions {
+                let id = unpack_id(&version.record).ok_or_else(|| damaged("the id of a record"))?;
+                if let Some(why) = self.restore(version, &id, &ends)? {
+                    let kind = self.types.numbered(version.kind)?.name.clone();
+                    left(Left { kind, id, why });
+                }
+            }
+        }
+    }
+
+    /// Brings back what was there before a version; answers why it does not.
+    fn restore(
+        &mut self,
+        version: &Version,
+        id: &str,
+        ends: &BTreeMap<i64, u64>,
+    ) -> Result<Option<Why>, StoreError> {
+        let kind = self.types.numbered(version.kind)?;
+        let at = self.types.position(&kind.name).unwrap_or_default();
+        let standing =
+            self.standing(version.kind, id)?.ok_or_else(|| damaged("a version without its record"))?;
+        if standing.image != version.image {
+            let revision = ends.range(standing.version..).next().map_or(0, |(_, number)| *number);
+            return Ok(Some(Why::ChangedBy { revision }));
+        }
+        let Some(stood) = stood(self.db(), version.before)? else { return Ok(Some(Why::NoImage)) };
+        self.write(at, id, Some(&standing), Image::Of(stood.image, stood.content.as_deref()))?;
+        Ok(None)
+    }
+}
+
+/// The revisions by the last version that each wrote.
+fn ends(db: &Connection) -> Result<BTreeMap<i64, u64>, StoreError> {
+    // One that wrote nothing ends where the one before does: the first of them counts.
+    let mut statement = db.prepare_cached("SELECT last, min(number) FROM revisions GROUP BY last")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, uint(row.get(1)?))))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn versions(db: &Connection, after: i64, last: i64) -> Result<Vec<Version>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT id, type, record, before, coalesce(image, id) FROM versions
+         WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3",
+    )?;
+    let rows = statement.query_map(params![after, last, RUN], |row| {
+        Ok(Version {
+            id: row.get(0)?,
+            kind: row.get(1)?,
+            record: row.get(2)?,
+            before: row.get(3)?,
+            image: row.get(4)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// What a version stood for.
+struct Stood {
+    /// The version that has the content; 0 where there was no record.
+    image: i64,
+    content: Option<Vec<u8>>,
+}
+
+/// What a version stood for; none where that cannot be found.
+fn stood(db: &Connection, version: i64) -> Result<Option<Stood>, StoreError> {
+    if version == 0 {
+        return Ok(Some(Stood { image: 0, content: None }));
+    }
+    let mut statement = db.prepare_cached(
+        "SELECT coalesce(v.image, v.id), held.id, held.content
+         FROM versions v LEFT JOIN versions held ON held.id = coalesce(v.image, v.id) WHERE v.id = ?1",
+    )?;
+    let stood = statement.query_row([version], |row| {
+        let (image, held): (i64, Option<i64>) = (row.get(0)?, row.get(1)?);
+        let content = row.get(2)?;
+        Ok((image == 0 || held.is_some()).then_some(Stood { image, content }))
+    });
+    Ok(stood.optional()?.flatten())
+}

@@ -1,0 +1,328 @@
+//! Writing a revision: records that come in the order of their ids, beside those that stand.
+
+use std::collections::VecDeque;
+
+use cairn_domain::TenantId;
+use cairn_domain::digest::SetHash;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::pack::{Unpacked, pack, pack_id};
+use super::types::{Type, Types};
+use super::{Applied, Changes, Revision, Roster, RosterTrouble, damaged, hash_of, named, trouble};
+use crate::StoreError;
+use crate::unit::Unit;
+
+impl Roster {
+    /// Does what `write` says as one revision, in one transaction. A revision that stands already,
+    /// asked for by the same import, is answered as it was and `write` is not called.
+    ///
+    /// # Errors
+    /// `roster_gap` where a revision between is missing, `roster_forked` where another import stands
+    /// under the number; what `write` and the database report. Nothing was changed then.
+    pub fn apply<E: From<StoreError>>(
+        &mut self,
+        revision: Revision<'_>,
+        write: impl FnOnce(&mut Writer<'_>) -> Result<(), E>,
+    ) -> Result<Applied, E> {
+        self.as_one(revision, None, write)
+    }
+
+    pub(super) fn as_one<E: From<StoreError>>(
+        &mut self,
+        revision: Revision<'_>,
+        takes_back: Option<u64>,
+        write: impl FnOnce(&mut Writer<'_>) -> Result<(), E>,
+    ) -> Result<Applied, E> {
+        let unit = Unit::begin(&self.db, false)?;
+        let last = self.named(super::latest(&unit))?;
+        if let Some(done) = self.done(&unit, last.as_ref(), revision, takes_back)? {
+            return Ok(done);
+        }
+        let mut writer = self.named(Writer::after(&unit, &self.tenant, last.as_ref()))?;
+        write(&mut writer)?;
+        let applied = self.named(writer.end(revision, takes_back))?;
+        unit.commit()?;
+        Ok(applied)
+    }
+
+    /// The revision, where it stands already; an error where it cannot be the next one.
+    fn done(
+        &self,
+        db: &Connection,
+        last: Option<&Applied>,
+        revision: Revision<'_>,
+        takes_back: Option<u64>,
+    ) -> Result<Option<Applied>, StoreError> {
+        let number = revision.number;
+        match self.named(super::revision(db, number))? {
+            Some(done) if done.import == revision.import && done.takes_back == takes_back => Ok(Some(done)),
+            Some(_) => Err(trouble(&self.tenant, RosterTrouble::Forked(number))),
+            None => match last {
+                Some(last) if last.number.checked_add(1) != Some(number) => {
+                    Err(trouble(&self.tenant, RosterTrouble::Gap { have: last.number, number }))
+                }
+                _ => Ok(None),
+            },
+        }
+    }
+}
+
+/// A record as it stands.
+pub(super) struct Standing {
+    id: String,
+    pub version: i64,
+    pub image: i64,
+    /// None where it was removed.
+    pub content: Option<Vec<u8>>,
+}
+
+/// What lies ahead of the records that were written, of one type: read in runs, as long as they are
+/// used up.
+struct Ahead {
+    held: VecDeque<Standing>,
+    /// The id that came last.
+    last: Option<String>,
+    run: usize,
+    used: usize,
+    is_end: bool,
+}
+
+const SHORTEST_RUN: usize = 4;
+const LONGEST_RUN: usize = 1_024;
+
+impl Ahead {
+    fn new(is_end: bool) -> Self {
+        Self { held: VecDeque::new(), last: None, run: SHORTEST_RUN, used: 0, is_end }
+    }
+
+    /// The record of that id, which is behind all before.
+    fn find(&mut self, db: &Connection, kind: i64, id: &str) -> Result<Option<Standing>, StoreError> {
+        while self.held.front().is_some_and(|front| front.id.as_str() < id) {
+            self.held.pop_front();
+        }
+        if self.held.is_empty() && !self.is_end {
+            self.read(db, kind, id)?;
+        }
+        let is_it = self.held.front().is_some_and(|front| front.id == id);
+        self.used += usize::from(is_it);
+        Ok(if is_it { self.held.pop_front() } else { None })
+    }
+
+    /// Reads the next run, from `id` on: a longer one where most of the last was of use.
+    fn read(&mut self, db: &Connection, kind: i64, id: &str) -> Result<(), StoreError> {
+        let run = if self.used * 2 >= self.run { self.run * 2 } else { self.run / 2 };
+        self.run = run.clamp(SHORTEST_RUN, LONGEST_RUN);
+        self.used = 0;
+        let mut statement = db.prepare_cached(
+            "SELECT r.id, r.version, r.image, v.content FROM records r LEFT JOIN versions v ON v.id = r.image
+             WHERE r.type = ?1 AND r.id >= ?2 ORDER BY r.id LIMIT ?3",
+        )?;
+        let rows = statement.query_map(params![kind, id, self.run as i64], |row| {
+            Ok(Standing { id: row.get(0)?, version: row.get(1)?, image: row.get(2)?, content: row.get(3)? })
+        })?;
+        for row in rows {
+            self.held.push_back(row?);
+        }
+        self.is_end = self.held.len() < self.run;
+        Ok(())
+    }
+}
+
+/// Where a version's content comes from.
+#[derive(Clone, Copy)]
+pub(super) enum Image<'c> {
+    /// Its own; none removes the record.
+    Own(Option<&'c [u8]>),
+    /// That of an earlier version, 0 for none, which is this.
+    Of(i64, Option<&'c [u8]>),
+}
+
+/// Takes the records of a revision.
+pub struct Writer<'r> {
+    db: &'r Connection,
+    tenant: &'r TenantId,
+    pub(super) types: Types,
+    ahead: Vec<Ahead>,
+    /// The last version.
+    last: i64,
+    digest: SetHash,
+    content: Vec<u8>,
+    packed_id: Vec<u8>,
+    unpacked: Unpacked,
+}
+
+impl std::fmt::Debug for Writer<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer").field("tenant", &self.tenant).finish_non_exhaustive()
+    }
+}
+
+impl<'r> Writer<'r> {
+    fn after(db: &'r Connection, tenant: &'r TenantId, last: Option<&Applied>) -> Result<Self, StoreError> {
+        let types = Types::load(db)?;
+        Ok(Self {
+            db,
+            tenant,
+            ahead: types.0.iter().map(|_| Ahead::new(false)).collect(),
+            types,
+            last: last.map_or(0, |last| last.last),
+            digest: last.map_or_else(SetHash::default, |last| SetHash::from_hash(last.digest)),
+            content: Vec::new(),
+            packed_id: Vec::new(),
+            unpacked: Unpacked::default(),
+        })
+    }
+
+    /// Makes a record what `values` say: creates it, replaces all its values, or finds it unchanged.
+    /// Values are column and value, in any order; blank ones may be left out. Records of a type come
+    /// by id, in the order of its bytes, each once, removed ones among them.
+    ///
+    /// # Errors
+    /// `roster_unsorted`, `roster_no_id`, `roster_damaged`; whatever the database reports.
+    pub fn put(&mut self, kind: &str, id: &str, values: &[(&str, &str)]) -> Result<(), StoreError> {
+        let (at, standing) = self.find(kind, id)?;
+        let placed = self.types.0.get_mut(at).map(|one| one.placed(values)).unwrap_or_default();
+        let mut content = std::mem::take(&mut self.content);
+        pack(placed.into_iter(), id, &mut content);
+        let is_same = standing.as_ref().and_then(|standing| standing.content.as_ref()) == Some(&content);
+        let written = if is_same {
+            self.types.0.iter_mut().skip(at).take(1).for_each(|one| one.changes.unchanged += 1);
+            Ok(())
+        } else {
+            self.write(at, id, standing.as_ref(), Image::Own(Some(&content)))
+        };
+        self.content = content;
+        written.map_err(|error| named(self.tenant, error))
+    }
+
+    /// Removes a record. One that is not there stays so.
+    ///
+    /// # Errors
+    /// As [`Writer::put`].
+    pub fn remove(&mut self, kind: &str, id: &str) -> Result<(), StoreError> {
+        let (at, standing) = self.find(kind, id)?;
+        match standing.filter(|standing| standing.content.is_some()) {
+            Some(standing) => self
+                .write(at, id, Some(&standing), Image::Own(None))
+                .map_err(|error| named(self.tenant, error)),
+            None => Ok(()),
+        }
+    }
+
+    /// The type's place, and the record as it stands.
+    fn find(&mut self, kind: &str, id: &str) -> Result<(usize, Option<Standing>), StoreError> {
+        if id.is_empty() {
+            return Err(trouble(self.tenant, RosterTrouble::NoId(kind.to_owned())));
+        }
+        let at = self.types.position_or_new(kind);
+        if at == self.ahead.len() {
+            self.ahead.push(Ahead::new(true));
+        }
+        let (Some(ahead), Some(one)) = (self.ahead.get_mut(at), self.types.0.get(at)) else {
+            return Ok((at, None));
+        };
+        if ahead.last.as_deref().is_some_and(|last| last >= id) {
+            let unsorted = RosterTrouble::Unsorted { kind: kind.to_owned(), id: id.to_owned() };
+            return Err(trouble(self.tenant, unsorted));
+        }
+        let last = ahead.last.get_or_insert_default();
+        last.clear();
+        last.push_str(id);
+        let standing = ahead.find(self.db, one.id, id).map_err(|error| named(self.tenant, error))?;
+        Ok((at, standing))
+    }
+
+    /// Writes a version in the place of what stands, and counts it.
+    pub(super) fn write(
+        &mut self,
+        at: usize,
+        id: &str,
+        standing: Option<&Standing>,
+        image: Image<'_>,
+    ) -> Result<(), StoreError> {
+        let Some(one) = self.types.0.get_mut(at) else { return Err(damaged("a record of no type")) };
+        let version = self.last + 1;
+        let (own, restored, content) = match image {
+            Image::Own(content) => (content, None, content),
+            Image::Of(image, content) => (None, Some(image), content),
+        };
+        pack_id(id, &mut self.packed_id);
+        self.db
+            .prepare_cached(
+                "INSERT INTO versions (id, type, record, before, image, content) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![
+                version,
+                one.id,
+                self.packed_id,
+                standing.map_or(0, |standing| standing.version),
+                restored,
+                own
+            ])?;
+        let stand = match standing {
+            Some(_) => "UPDATE records SET version = ?3, image = ?4 WHERE type = ?1 AND id = ?2",
+            None => "INSERT INTO records (type, id, version, image) VALUES (?1, ?2, ?3, ?4)",
+        };
+        self.db.prepare_cached(stand)?.execute(params![one.id, id, version, restored.unwrap_or(version)])?;
+        self.last = version;
+        let before = standing.and_then(|standing| standing.content.as_deref());
+        for (content, is_now) in [(before, false), (content, true)] {
+            let Some(content) = content else { continue };
+            self.unpacked.read(content, id).ok_or_else(|| damaged("the values of a record"))?;
+            let hash = hash_of(&one.name, id, one.named(self.unpacked.values()));
+            if is_now {
+                self.digest.add_hash(hash);
+            } else {
+                self.digest.remove_hash(hash);
+            }
+        }
+        count(one, before.is_some(), content.is_some());
+        Ok(())
+    }
+
+    fn end(self, revision: Revision<'_>, takes_back: Option<u64>) -> Result<Applied, StoreError> {
+        self.types.save(self.db)?;
+        let touched = self.types.0.iter().filter(|one| one.changes != Changes::default());
+        let applied = Applied {
+            number: revision.number,
+            import: revision.import.to_owned(),
+            takes_back,
+            counts: touched.map(|one| (one.name.clone(), one.changes)).collect(),
+            digest: self.digest.to_hash(),
+            last: self.last,
+        };
+        super::save(self.db, &applied)?;
+        Ok(applied)
+    }
+
+    pub(super) fn db(&self) -> &'r Connection {
+        self.db
+    }
+
+    /// A record as it stands, wherever it is in the order.
+    pub(super) fn standing(&self, kind: i64, id: &str) -> Result<Option<Standing>, StoreError> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT r.id, r.version, r.image, v.content FROM records r LEFT JOIN versions v ON v.id = r.image
+             WHERE r.type = ?1 AND r.id = ?2",
+        )?;
+        let found = statement.query_row(params![kind, id], |row| {
+            Ok(Standing { id: row.get(0)?, version: row.get(1)?, image: row.get(2)?, content: row.get(3)? })
+        });
+        Ok(found.optional()?)
+    }
+}
+
+fn count(one: &mut Type, was_there: bool, is_there: bool) {
+    match (was_there, is_there) {
+        (false, true) => {
+            one.changes.create += 1;
+            one.records += 1;
+        }
+        (true, true) => one.changes.update += 1,
+        (true, false) => {
+            one.changes.remove += 1;
+            one.records = one.records.saturating_sub(1);
+        }
+        (false, false) => one.changes.unchanged += 1,
+    }
+}
