@@ -1,9 +1,11 @@
-//! `import check` as scripts use it: the shape of SPEC, and its exit codes.
+//! `import check` and `import plan` as scripts use them: the shapes of SPEC, and their exit codes.
 
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
+use cairn_store::roster::Revision;
+use cairn_store::{Profile, Store, StoreError, SystemEntropy};
+use serde_json::{Value, json};
 
 use super::Office;
 
@@ -76,4 +78,136 @@ fn a_mapping_file_makes_a_foreign_table_fit() {
     let words = ["import", "check", &table, "--tenant", office.tenant(), "--mapping", &mapping];
     let report = office.laptop.ok(&words).unwrap();
     assert_eq!((&report["totals"]["accepted"], &report["problems"]), (&1.into(), &Value::Array(vec![])));
+}
+
+/// Somebody's account as a row, and as the record that it becomes.
+struct Account {
+    email: &'static str,
+    name: &'static str,
+}
+
+const HEADER: &str = "email,first_name,last_name,organization,role\n";
+
+impl Account {
+    fn row(&self) -> String {
+        format!("{},{},Lee,MOH,district_admin\n", self.email, self.name)
+    }
+
+    fn values(&self) -> [(&'static str, &'static str); 5] {
+        [
+            ("email", self.email),
+            ("first_name", self.name),
+            ("last_name", "Lee"),
+            ("organization", "MOH"),
+            ("role", "district_admin"),
+        ]
+    }
+}
+
+impl Office {
+    /// The laptop's database, while no program runs on it.
+    fn store(&self) -> Store {
+        let key = Profile::key_from_file(&self.laptop.key).unwrap();
+        Profile::at(&self.laptop.profile).open(&key, SystemEntropy).unwrap()
+    }
+
+    /// Gives the tenant a roster with these accounts.
+    fn import(&self, accounts: &[Account]) {
+        let mut store = self.store();
+        let tenants = store.tenants().unwrap();
+        let tenant = &tenants.iter().find(|one| one.slug == self.tenant()).unwrap().id;
+        let mut roster = store.roster_or_new(tenant).unwrap();
+        roster
+            .apply(Revision { number: 1, import: "an import" }, |writer| {
+                accounts.iter().try_for_each(|one| writer.put("accounts", one.email, &one.values()))
+            })
+            .map_err(|error: StoreError| error)
+            .unwrap();
+    }
+}
+
+#[test]
+fn a_plan_into_nothing_is_all_new_and_works_without_a_network() {
+    let mut office = Office::open();
+    office.service.stop().unwrap();
+    let plan = office.laptop.ok(&["import", "plan", &real(), "--tenant", office.tenant()]).unwrap();
+    has(&plan, "types holds can_proceed format profile totals revision took_ms");
+    assert_eq!((&plan["holds"], &plan["can_proceed"]), (&json!([]), &true.into()));
+    assert_eq!(plan["revision"], Value::Null);
+    let mut created = 0;
+    for changes in plan["types"].as_object().unwrap().values() {
+        has(changes, "create update unchanged remove");
+        assert_eq!([&changes["update"], &changes["unchanged"], &changes["remove"]], [0, 0, 0]);
+        created += changes["create"].as_u64().unwrap();
+    }
+    let report = office.laptop.ok(&["import", "check", &real(), "--tenant", office.tenant()]).unwrap();
+    let manifest = report["files"].as_array().unwrap().iter().find(|file| file["name"] == "manifest.csv");
+    let good = |counts: &Value| counts["accepted"].as_u64().unwrap() + counts["fixed"].as_u64().unwrap();
+    assert_eq!(created, good(&report["totals"]) - manifest.map_or(0, good));
+}
+
+#[test]
+fn a_plan_is_held_against_the_roster_of_the_tenant() {
+    let office = Office::open();
+    let people = |names: &[&'static str]| -> Vec<Account> {
+        let emails = ["a@x.org", "b@x.org", "c@x.org", "d@x.org"];
+        emails.into_iter().zip(names).map(|(email, name)| Account { email, name }).collect()
+    };
+    office.import(&people(&["Ann", "Bob", "Cid"]));
+    let table = office.folder.path().join("accounts.csv");
+    let path = table.to_str().unwrap().to_owned();
+    let plan = |names: &[&'static str]| {
+        let rows: String = people(names).iter().map(Account::row).collect();
+        fs::write(&table, format!("{HEADER}{rows}")).unwrap();
+        let answer = office.laptop.run(&["import", "plan", &path, "--tenant", office.tenant()]).unwrap();
+        (answer.code, answer.json)
+    };
+    let (code, same) = plan(&["Ann", "Bob", "Cid"]);
+    assert_eq!((code, &same["revision"]), (0, &1.into()), "{same}");
+    assert_eq!(same["types"]["accounts"]["unchanged"], 3);
+    let (code, more) = plan(&["Ann", "Rob", "Cid", "Dee"]);
+    let counts = ["create", "update", "unchanged", "remove"].map(|name| &more["types"]["accounts"][name]);
+    assert_eq!((code, counts), (0, [1, 1, 2, 0].map(Value::from).each_ref()));
+    let (code, fewer) = plan(&["Ann"]);
+    assert_eq!((code, &fewer["can_proceed"]), (1, &false.into()), "two of three would go");
+    let hold = &fewer["holds"][0];
+    has(hold, "type kind share limit");
+    assert_eq!(
+        (&hold["type"], &hold["kind"], &hold["limit"]),
+        (&"accounts".into(), &"remove".into(), &0.1.into())
+    );
+
+    let lines = office
+        .laptop
+        .plain()
+        .unwrap()
+        .args(["import", "plan", &path, "--tenant", office.tenant()])
+        .output()
+        .unwrap();
+    let lines = String::from_utf8(lines.stdout).unwrap();
+    assert_eq!(
+        lines,
+        "accounts, tolerant rules, against revision 1 of the roster\n\
+         accounts\t0 new, 0 updated, 1 unchanged, 2 removed, 0 kept\n\
+         67 % of accounts would be removed; above 10 % somebody has to confirm\n\
+         This import waits until somebody confirms it.\n"
+    );
+}
+
+#[test]
+fn a_roster_that_cannot_be_read_is_5_and_stays_as_it_is() {
+    let office = Office::open();
+    office.import(&[Account { email: "a@x.org", name: "Ann" }]);
+    let folder = office.laptop.profile.join("tenants");
+    let file = fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    let plan = || {
+        let answer = office.laptop.run(&["import", "plan", &real(), "--tenant", office.tenant()]).unwrap();
+        (answer.code, answer.error["code"].as_str().unwrap_or_default().to_owned())
+    };
+    fs::write(&file, "not a roster").unwrap();
+    assert_eq!(plan(), (5, "roster_damaged".into()));
+    assert_eq!(fs::read(&file).unwrap(), b"not a roster");
+    fs::remove_file(&file).unwrap();
+    assert_eq!(plan(), (5, "roster_missing".into()));
+    assert!(!file.exists());
 }

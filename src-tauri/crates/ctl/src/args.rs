@@ -245,7 +245,7 @@ pub enum PlaybookCommand {
     },
 }
 
-/// `import check`.
+/// `import check` and `import plan`.
 #[derive(Args)]
 pub struct ImportArgs {
     /// What to do.
@@ -257,22 +257,28 @@ pub struct ImportArgs {
 #[derive(Subcommand)]
 pub enum ImportCommand {
     /// Count rows and group problems by cause; writes nothing.
-    Check {
-        /// A folder, a zip, or a CSV, TSV or XLSX file.
-        path: PathBuf,
-        /// Slug, name or id.
-        #[arg(long)]
-        tenant: String,
-        /// The format, such as oneroster-1.1; found out where it is left out.
-        #[arg(long)]
-        format: Option<String>,
-        /// The specification to the letter, or what vendors send.
-        #[arg(long, value_enum, default_value_t = RulesArg::Tolerant)]
-        rules: RulesArg,
-        /// Says what labels, values and dates mean (docs/imports.md).
-        #[arg(long)]
-        mapping: Option<PathBuf>,
-    },
+    Check(ImportFiles),
+    /// Count what would be created, updated and removed; writes nothing.
+    Plan(ImportFiles),
+}
+
+/// The files of an import, and how they are read.
+#[derive(Args)]
+pub struct ImportFiles {
+    /// A folder, a zip, or a CSV, TSV or XLSX file.
+    pub path: PathBuf,
+    /// Slug, name or id.
+    #[arg(long)]
+    pub tenant: String,
+    /// The format, such as oneroster-1.1; found out where it is left out.
+    #[arg(long)]
+    pub format: Option<String>,
+    /// The specification to the letter, or what vendors send.
+    #[arg(long, value_enum, default_value_t = RulesArg::Tolerant)]
+    pub rules: RulesArg,
+    /// Says what labels, values and dates mean (docs/imports.md).
+    #[arg(long)]
+    pub mapping: Option<PathBuf>,
 }
 
 /// How strictly files are judged.

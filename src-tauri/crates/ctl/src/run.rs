@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use cairn_app::api::{ConflictRow, HistoryRow, ItemRow, QueueRow, Written};
 use cairn_app::error::{Result, exit_code, fault};
-use cairn_app::imports::CheckRequest;
+use cairn_app::imports::{ImportPlan, ImportRequest};
 use cairn_app::projects::{self, built_in_source};
 use cairn_app::upgrades::Worked;
 use cairn_app::{KeyPlace, Session};
@@ -20,7 +20,8 @@ use cairn_sync::backoff::Backoff;
 use serde_json::{Value, json};
 
 use crate::args::{
-    AuditCommand, Cli, Command, ImportCommand, PlaybookCommand, ProjectCommand, QuarantineCommand,
+    AuditCommand, Cli, Command, ImportCommand, ImportFiles, PlaybookCommand, ProjectCommand,
+    QuarantineCommand,
 };
 
 /// What a command answers: the JSON, the plain lines, and whether the answer is no.
@@ -506,13 +507,62 @@ fn audit_lines(json: &Value) -> Vec<String> {
 }
 
 fn import(desk: &cairn_app::Desk, what: ImportCommand) -> Result<Answer> {
-    let ImportCommand::Check { path, tenant, format, rules, mapping } = what;
     let started = std::time::Instant::now();
-    let request = CheckRequest { path, format, rules: Some(rules.word().to_owned()), mapping };
-    let mut report = desk.check_import(&tenant, &request)?;
-    report.took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let no = !report.can_proceed;
-    Ok(Answer { lines: report_lines(&report), json: json!(report), no })
+    let took_ms = || u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    match what {
+        ImportCommand::Check(files) => {
+            let (tenant, request) = import_request(files);
+            let mut report = desk.check_import(&tenant, &request)?;
+            report.took_ms = took_ms();
+            let no = !report.can_proceed;
+            Ok(Answer { lines: report_lines(&report), json: json!(report), no })
+        }
+        ImportCommand::Plan(files) => {
+            let (tenant, request) = import_request(files);
+            let mut plan = desk.plan_import(&tenant, &request)?;
+            plan.took_ms = took_ms();
+            let no = !plan.plan.can_proceed;
+            Ok(Answer { lines: plan_lines(&plan), json: json!(plan), no })
+        }
+    }
+}
+
+/// The tenant, and what is asked about it.
+fn import_request(files: ImportFiles) -> (String, ImportRequest) {
+    let ImportFiles { path, tenant, format, rules, mapping } = files;
+    (tenant, ImportRequest { path, format, rules: Some(rules.word().to_owned()), mapping })
+}
+
+/// A plan in plain lines: what it was held against, each type, what has to be confirmed, the answer.
+fn plan_lines(plan: &ImportPlan) -> Vec<String> {
+    let against = plan.revision.map_or_else(
+        || "the tenant has no roster yet".to_owned(),
+        |number| format!("against revision {number} of the roster"),
+    );
+    let mut lines = vec![format!("{}, {} rules, {against}", plan.format, plan.profile)];
+    lines.extend(plan.plan.types.iter().map(|(kind, c)| {
+        format!(
+            "{kind}\t{} new, {} updated, {} unchanged, {} removed, {} kept",
+            c.create, c.update, c.unchanged, c.remove, c.kept
+        )
+    }));
+    lines.extend(plan.plan.holds.iter().map(|hold| {
+        let [share, limit] = [hold.share, hold.limit].map(|part| (part * 100.0).round());
+        let done = if hold.kind == "remove" { "removed" } else { "updated" };
+        format!(
+            "{share} % of {} would be {done}; above {limit} % somebody has to confirm",
+            hold.kind_of_record
+        )
+    }));
+    lines.push(
+        match (plan.files_can_proceed, plan.plan.can_proceed) {
+            (false, _) => "These files cannot be imported as they are: import check says why.",
+            (true, false) => "This import waits until somebody confirms it.",
+            (true, true) => "This import can go on.",
+        }
+        .to_owned(),
+    );
+    lines
 }
 
 /// A check in plain lines: the format, each file's rows, each problem, and the answer.

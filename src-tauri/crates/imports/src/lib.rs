@@ -14,6 +14,7 @@ mod limits;
 mod map;
 mod plan;
 mod read;
+mod record;
 mod rejects;
 mod report;
 pub mod schema;
@@ -23,8 +24,9 @@ pub use detect::names as formats;
 pub use error::{ImportError, Result};
 pub use limits::Limits;
 pub use map::{DateOrder, FileRules, MAX_MAPPING_BYTES, Mapping};
-pub use plan::{Changes, Current, Hold, Plan, REMOVE_LIMIT, UPDATE_LIMIT, plan};
+pub use plan::{Changes, Hold, Plan, REMOVE_LIMIT, UPDATE_LIMIT, plan};
 pub use read::{Dialect, Head, Left, Quirks, Row, Shape, Source, Span, Table, Told};
+pub use record::Record;
 pub use rejects::{export_rejected, harmless};
 pub use report::{
     Candidate, ColumnMapping, Counts, Detected, Example, FileCount, FileMapping, FixExample, FixGroup,

@@ -1,35 +1,25 @@
 //! What an import would do to what is there: creates, updates, unchanged and removals by type, and
 //! the holds that ask for a confirmation first.
 //!
-//! A pure function over the files and the current records. Records are told apart by kind and key and
+//! A pure function over the files and the current records. Records are told apart by type and id and
 //! compared by a hash of their values, so that memory follows the number of records, not their size.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::BuildHasherDefault;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::check::{Hashing, Itself, Options, Outcome, Sink, Verdict, run_with};
-use crate::error::Result;
+use crate::check::{Hashing, Itself, Late, Options, Outcome, Sink, Verdict, run_with};
+use crate::error::ImportError;
+use crate::record::{Canon, Record, is_content};
 use crate::report::Report;
-use crate::schema::{FileSchema, Need, Schema};
+use crate::schema::{FileSchema, Schema};
 
 /// More updated records of a type than this share of those that are there hold an import.
 pub const UPDATE_LIMIT: f64 = 0.75;
 /// More removed records of a type than this share of those that are there hold an import.
 pub const REMOVE_LIMIT: f64 = 0.10;
-
-/// A record as it is now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Current {
-    /// Its type, such as `users`.
-    pub kind: String,
-    /// The values of the key's columns, in the order of the format.
-    pub key: Vec<String>,
-    /// Column and value, in any order; blank values may be left out.
-    pub values: Vec<(String, String)>,
-}
 
 /// What an import would do, in the shape of SPEC.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -71,32 +61,31 @@ pub struct Hold {
     pub limit: f64,
 }
 
-/// Plans an import of the files at `path` against the records that are there now. Answers the report
-/// of the check too.
+/// Plans an import of the files at `path` against the records that are there now, which `current`
+/// passes on one by one, in any order. Answers the report of the check too.
 ///
 /// Under bulk rules a record that the files no longer hold is a removal; of a delta only what it marks
 /// `tobedeleted`. A record whose row is rejected is neither removed nor changed.
 ///
 /// # Errors
-/// As [`crate::check`].
-pub fn plan(
+/// As [`crate::check`]; what `current` says.
+pub fn plan<E: From<ImportError>>(
     path: &Path,
     options: &Options,
-    current: impl IntoIterator<Item = Current>,
-) -> Result<(Plan, Report)> {
+    current: impl FnOnce(&mut dyn FnMut(Record<'_>)) -> Result<(), E>,
+) -> Result<(Plan, Report), E> {
     let hashing = Hashing::new();
     let mut incoming = Incoming { hashing: hashing.clone(), files: Vec::new(), buffer: Vec::new() };
-    let checked = run_with(path, options, hashing.clone(), &mut incoming)?;
-    for late in &checked.late {
-        incoming.reject(late.place, late.row);
-    }
-    let plan = compare(checked.schema, &mut incoming, &checked.deltas, current, checked.report.can_proceed);
-    Ok((plan, checked.report))
+    let checked = run_with(path, options, hashing, &mut incoming)?;
+    incoming.reject(&checked.late);
+    let mut comparison = Comparison::new(checked.schema, incoming, &checked.deltas);
+    current(&mut |record| comparison.meet(record))?;
+    Ok((comparison.end(checked.report.can_proceed), checked.report))
 }
 
 /// A record in the files.
 #[derive(Clone, Copy)]
-struct Record {
+struct Known {
     content: u64,
     row: u32,
     state: State,
@@ -113,11 +102,8 @@ enum State {
 
 #[derive(Default)]
 struct File {
-    records: HashMap<u64, Record, BuildHasherDefault<Itself>>,
-    /// The numbers of the columns that count, in the order of the format.
-    columns: Vec<usize>,
-    status: Option<usize>,
-    is_bound: bool,
+    records: HashMap<u64, Known, BuildHasherDefault<Itself>>,
+    canon: Option<Canon>,
 }
 
 struct Incoming {
@@ -127,24 +113,15 @@ struct Incoming {
 }
 
 impl Incoming {
-    fn reject(&mut self, place: usize, row: u64) {
-        let Some(file) = self.files.get_mut(place) else { return };
-        let late = file.records.values_mut().filter(|record| u64::from(record.row) == row);
-        late.for_each(|record| record.state = State::Rejected);
-    }
-}
-
-/// Whether a column's values make a record what it is: when it changed last does not.
-fn counts(column: &crate::schema::Column) -> bool {
-    column.need != Need::Delta
-}
-
-fn put(buffer: &mut Vec<u8>, name: &str, value: &[u8]) {
-    if !value.is_empty() {
-        buffer.extend_from_slice(name.as_bytes());
-        buffer.push(0x1e);
-        buffer.extend_from_slice(value);
-        buffer.push(0x1f);
+    fn reject(&mut self, late: &[Late]) {
+        for (place, file) in self.files.iter_mut().enumerate() {
+            let rows: HashSet<u64> =
+                late.iter().filter(|late| late.place == place).map(|late| late.row).collect();
+            if !rows.is_empty() {
+                let rejected = file.records.values_mut().filter(|known| rows.contains(&u64::from(known.row)));
+                rejected.for_each(|known| known.state = State::Rejected);
+            }
+        }
     }
 }
 
@@ -152,103 +129,116 @@ impl Sink for Incoming {
     const LISTENS: bool = true;
 
     fn row(&mut self, outcome: &Outcome<'_, '_>) {
-        let Some(own) = outcome.own.filter(|_| outcome.verdict != Verdict::Skipped) else { return };
+        if outcome.verdict == Verdict::Skipped {
+            return;
+        }
         if self.files.len() <= outcome.place {
             self.files.resize_with(outcome.place + 1, File::default);
         }
         let Some(file) = self.files.get_mut(outcome.place) else { return };
-        if !file.is_bound {
-            file.is_bound = true;
-            let at = |name: &str| outcome.columns.iter().position(|bound| bound.column.name == name);
-            file.columns =
-                outcome.file.columns.iter().filter(|c| counts(c)).filter_map(|c| at(c.name)).collect();
-            file.status = at("status").filter(|_| outcome.file.column("status").is_some_and(|c| !counts(c)));
-        }
-        self.buffer.clear();
-        for column in &file.columns {
-            let name = outcome.columns.get(*column).map_or("", |bound| bound.column.name);
-            put(&mut self.buffer, name, outcome.value(*column));
-        }
-        let is_leaving = file.status.is_some_and(|status| outcome.value(status) == b"tobedeleted");
+        let canon = file.canon.get_or_insert_with(|| Canon::new(outcome));
+        canon.content(outcome, &mut self.buffer);
         let state = match outcome.verdict {
             Verdict::Rejected => State::Rejected,
-            _ if is_leaving && outcome.is_delta => State::ToBeDeleted,
+            _ if canon.is_leaving(outcome) => State::ToBeDeleted,
             _ => State::Good,
         };
+        let id = match outcome.own {
+            Some(own) => own,
+            // Without a key nothing can be said of what is there, so there is nothing to keep.
+            None if state == State::Rejected => return,
+            None => self.hashing.of(canon.id_of_content(&self.buffer).as_bytes()),
+        };
         let row = u32::try_from(outcome.row.number).unwrap_or(u32::MAX);
-        file.records.insert(own, Record { content: self.hashing.of(&self.buffer), row, state });
+        file.records.insert(id, Known { content: self.hashing.of(&self.buffer), row, state });
     }
 }
 
-/// What stands behind a key in the files, beside what is there now.
-fn compare(
+/// The files beside what is there.
+struct Comparison {
+    incoming: Incoming,
+    /// By the place of a file in the format; those that the files do not hold are none of their business.
+    fates: Vec<Option<Fate>>,
     schema: &'static Schema,
-    incoming: &mut Incoming,
-    deltas: &[usize],
-    current: impl IntoIterator<Item = Current>,
-    can_proceed: bool,
-) -> Plan {
-    let mut types: BTreeMap<String, Changes> = BTreeMap::new();
-    let mut there: BTreeMap<String, u64> = BTreeMap::new();
-    let mut buffer = Vec::new();
-    let hashing = incoming.hashing.clone();
-    for record in current {
-        let Some(place) = schema.place(&record.kind) else { continue };
-        // A type that the files do not hold at all is none of their business.
-        let (Some(file), Some(held)) = (schema.files.get(place), incoming.files.get_mut(place)) else {
-            continue;
+    /// The place of the last record's type.
+    last: usize,
+}
+
+#[derive(Default)]
+struct Fate {
+    is_delta: bool,
+    there: u64,
+    changes: Changes,
+}
+
+impl Comparison {
+    fn new(schema: &'static Schema, incoming: Incoming, deltas: &[usize]) -> Self {
+        let fate = |(place, file): (usize, &File)| {
+            let fate = Fate { is_delta: deltas.contains(&place), ..Fate::default() };
+            file.canon.is_some().then_some(fate)
         };
-        if !held.is_bound {
-            continue;
+        let fates = incoming.files.iter().enumerate().map(fate).collect();
+        Self { incoming, fates, schema, last: 0 }
+    }
+
+    /// Counts a record that is there.
+    fn meet(&mut self, record: Record<'_>) {
+        if self.schema.files.get(self.last).is_none_or(|file| file.kind != record.kind) {
+            let Some(place) = self.schema.place(record.kind) else { return };
+            self.last = place;
         }
-        *there.entry(record.kind.clone()).or_default() += 1;
-        let changes = types.entry(record.kind.clone()).or_default();
-        let is_delta = deltas.contains(&place);
-        match held.records.get_mut(&key_of(&hashing, file, &record)) {
-            None if is_delta => changes.unchanged += 1,
-            None => changes.remove += 1,
-            Some(found) => {
-                match found.state {
-                    State::Rejected | State::Met => changes.kept += 1,
-                    State::ToBeDeleted => changes.remove += 1,
-                    State::Good if found.content == content_of(&hashing, file, &record, &mut buffer) => {
-                        changes.unchanged += 1;
+        let (Some(Some(fate)), Some(held), Some(file)) = (
+            self.fates.get_mut(self.last),
+            self.incoming.files.get_mut(self.last),
+            self.schema.files.get(self.last),
+        ) else {
+            return;
+        };
+        let hashing = &self.incoming.hashing;
+        fate.there += 1;
+        match held.records.get_mut(&hashing.of(record.id.as_bytes())) {
+            None if fate.is_delta => fate.changes.unchanged += 1,
+            None => fate.changes.remove += 1,
+            Some(known) => {
+                match known.state {
+                    State::Rejected | State::Met => fate.changes.kept += 1,
+                    State::ToBeDeleted => fate.changes.remove += 1,
+                    State::Good
+                        if known.content == content_of(hashing, file, &record, &mut self.incoming.buffer) =>
+                    {
+                        fate.changes.unchanged += 1;
                     }
-                    State::Good => changes.update += 1,
+                    State::Good => fate.changes.update += 1,
                 }
-                found.state = if found.state == State::Rejected { State::Rejected } else { State::Met };
+                known.state = if known.state == State::Rejected { State::Rejected } else { State::Met };
             }
         }
     }
-    for (place, held) in incoming.files.iter().enumerate() {
-        let new = held.records.values().filter(|record| record.state == State::Good).count() as u64;
-        if let Some(file) = schema.files.get(place).filter(|_| held.is_bound) {
-            types.entry(file.kind.to_owned()).or_default().create += new;
+
+    /// What was not met is new.
+    fn end(self, can_proceed: bool) -> Plan {
+        let (mut types, mut there) = (BTreeMap::new(), BTreeMap::new());
+        for ((fate, held), file) in self.fates.into_iter().zip(&self.incoming.files).zip(self.schema.files) {
+            let Some(mut fate) = fate else { continue };
+            let new = held.records.values().filter(|known| known.state == State::Good);
+            fate.changes.create = new.count() as u64;
+            types.insert(file.kind.to_owned(), fate.changes);
+            there.insert(file.kind.to_owned(), fate.there);
         }
+        let holds = holds(&types, &there);
+        Plan { can_proceed: can_proceed && holds.is_empty(), types, holds }
     }
-    let holds = holds(&types, &there);
-    Plan { can_proceed: can_proceed && holds.is_empty(), types, holds }
 }
 
-fn key_of(hashing: &Hashing, file: &FileSchema, record: &Current) -> u64 {
-    let is_email = |index: usize| {
-        let column = file.key.get(index).and_then(|name| file.column(name));
-        column.is_some_and(|column| column.holds == crate::schema::Holds::Email)
-    };
-    let parts: Vec<String> = record
-        .key
-        .iter()
-        .enumerate()
-        .map(|(index, part)| if is_email(index) { part.to_ascii_lowercase() } else { part.clone() })
-        .collect();
-    hashing.of(parts.join("\u{1f}").as_bytes())
-}
-
-fn content_of(hashing: &Hashing, file: &FileSchema, record: &Current, buffer: &mut Vec<u8>) -> u64 {
+fn content_of(hashing: &Hashing, file: &FileSchema, record: &Record<'_>, buffer: &mut Vec<u8>) -> u64 {
     buffer.clear();
-    for column in file.columns.iter().filter(|column| counts(column)) {
-        if let Some((_, value)) = record.values.iter().find(|(name, _)| name == column.name) {
-            put(buffer, column.name, value.as_bytes());
+    // They mostly come in the order of the format.
+    let mut rest = record.values.iter().peekable();
+    for column in file.columns.iter().filter(|column| is_content(column)) {
+        let next = rest.next_if(|(name, _)| *name == column.name);
+        let held = next.or_else(|| record.values.iter().find(|(name, _)| *name == column.name));
+        if let Some((_, value)) = held {
+            crate::record::put(buffer, column.name, value.as_bytes());
         }
     }
     hashing.of(buffer)
@@ -290,6 +280,14 @@ mod tests {
         dir
     }
 
+    /// A record that is there.
+    #[derive(Clone)]
+    struct Current {
+        kind: String,
+        id: String,
+        values: Vec<(String, String)>,
+    }
+
     /// What would be there after the clean set in `dir` was imported.
     fn imported(dir: &TempDir) -> Vec<Current> {
         let limits = crate::Limits::default();
@@ -303,15 +301,27 @@ mod tests {
             let head = table.head(&limits, usize::MAX).unwrap();
             for row in head.rows {
                 let values: Vec<(String, String)> = head.labels.iter().cloned().zip(row).collect();
-                let key = vec![values[0].1.clone()];
-                records.push(Current { kind: file.kind.to_owned(), key, values });
+                let id = values[0].1.clone();
+                records.push(Current { kind: file.kind.to_owned(), id, values });
             }
         }
         records
     }
 
+    fn both(dir: &TempDir, current: &[Current]) -> (Plan, Report) {
+        plan(dir.path(), &Options::default(), |meet| {
+            for Current { kind, id, values } in current {
+                let values: Vec<(&str, &str)> =
+                    values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+                meet(Record { kind, id, values: &values });
+            }
+            Ok::<(), ImportError>(())
+        })
+        .unwrap()
+    }
+
     fn planned(dir: &TempDir, current: Vec<Current>) -> Plan {
-        plan(dir.path(), &Options::default(), current).unwrap().0
+        both(dir, &current).0
     }
 
     fn users(plan: &Plan) -> Changes {
@@ -380,8 +390,7 @@ mod tests {
         assert!(plan.holds[0].share > UPDATE_LIMIT && !plan.can_proceed);
 
         let mut current = imported(&dir);
-        let stranger =
-            |n: usize| Current { kind: "users".into(), key: vec![format!("gone{n}")], values: vec![] };
+        let stranger = |n: usize| Current { kind: "users".into(), id: format!("gone{n}"), values: vec![] };
         current.extend((0..4).map(stranger));
         assert_eq!(planned(&dir, current.clone()).holds, [], "4 of 44 are under a tenth");
         current.extend((4..5).map(stranger));
@@ -398,13 +407,22 @@ mod tests {
         std::fs::write(dir.path().join("orgs.csv"), orgs).unwrap();
         let org = |key: &str, name: &str| Current {
             kind: "orgs".into(),
-            key: vec![key.into()],
+            id: key.into(),
             values: [("sourcedId", key), ("name", name), ("type", "school")]
                 .map(|(a, b)| (a.into(), b.into()))
                 .to_vec(),
         };
         let plan = planned(&dir, ["a", "b", "d"].map(|key| org(key, &key.to_uppercase())).to_vec());
         assert_eq!(plan.types["orgs"], Changes { create: 1, update: 1, unchanged: 1, remove: 1, kept: 0 });
+    }
+
+    #[test]
+    fn rows_without_a_key_are_told_apart_by_what_they_hold() {
+        let dir = TempDir::new().unwrap();
+        let cases = "case categories,case status,event description,reporter anonymous,submission date,closed date,substantiation status\nTheft,Closed,One,TRUE,2026-01-01,2026-02-01,Undetermined\nTheft,Closed,Two,TRUE,2026-01-01,2026-02-01,Undetermined\nTheft,Closed,One,TRUE,2026-01-01,2026-02-01,Undetermined\n";
+        std::fs::write(dir.path().join("cases.csv"), cases).unwrap();
+        let (plan, report) = both(&dir, &[]);
+        assert_eq!((report.totals.accepted + report.totals.fixed, plan.types["cases"].create), (3, 3));
     }
 
     #[test]
@@ -434,7 +452,7 @@ mod tests {
                     current.push(record);
                 }
             }
-            let (plan, report) = plan(dir.path(), &Options::default(), current.clone()).unwrap();
+            let (plan, report) = both(&dir, &current);
             for (kind, c) in &plan.types {
                 let there = current.iter().filter(|record| record.kind == *kind).count() as u64;
                 prop_assert_eq!(c.update + c.unchanged + c.remove + c.kept, there, "{}", kind);
