@@ -78,6 +78,9 @@ impl Album {
     }
 
     async fn walk(&mut self) -> Result<()> {
+        self.window()
+            .until("the cursor in the first field", "document.activeElement?.id === 'server'")
+            .await?;
         self.hold("sign-in").await?;
         let url = self.service.url();
         self.window().sign_in(&url, &self.mia).await?;
