@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cairn_app::hints::Hints;
 use cairn_sync::backoff::Backoff;
 use tokio::time::sleep;
 
@@ -23,7 +24,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// growing pauses while it fails. Locked or signed out, it only waits, and it never opens the
 /// database itself: a keyring in trouble is asked when somebody looks, not again behind their back.
 pub async fn keep_in_sync(shell: Arc<Shell>) {
-    let mut backoff = Backoff::default();
+    let (mut backoff, mut hints) = (Backoff::default(), Hints::default());
     loop {
         if !shell.is_open().await.unwrap_or(false) {
             shell.nudged().await;
@@ -32,7 +33,7 @@ pub async fn keep_in_sync(shell: Arc<Shell>) {
         let pause = match shell.sync().await {
             Ok(_) => {
                 backoff.succeeded();
-                wait_online(&shell).await;
+                wait_online(&shell, &mut hints).await;
                 continue;
             }
             Err(error) => match error.code.as_str() {
@@ -48,10 +49,10 @@ pub async fn keep_in_sync(shell: Arc<Shell>) {
     }
 }
 
-async fn wait_online(shell: &Shell) {
+async fn wait_online(shell: &Shell, hints: &mut Hints) {
     tokio::select! {
         () = sleep(REGULARLY) => {}
-        () = shell.hinted() => {}
+        () = shell.hinted(hints) => {}
         () = shell.nudged() => sleep(GATHER).await,
     }
 }

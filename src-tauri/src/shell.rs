@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cairn_app::api::{self, Exported, OpenedPlaybook, StatusLine, SyncReport};
 use cairn_app::error::{Result, fault, store};
+use cairn_app::hints::Hints;
 use cairn_app::settings::SettingsFile;
 use cairn_app::{Desk, Session};
 use cairn_domain::{Entity, TenantId, Time};
@@ -362,11 +363,12 @@ impl Shell {
         self.state().in_front.clone()
     }
 
-    /// Waits for a hint of the service; for ever where it gives none.
-    pub async fn hinted(&self) {
-        if self.state().locked.is_some() || self.session.hint().await.is_err() {
+    /// Waits for the next of `hints`; for ever where the service gives none.
+    pub async fn hinted(&self, hints: &mut Hints) {
+        if self.state().locked.is_some() {
             std::future::pending::<()>().await;
         }
+        hints.next(&self.session).await;
     }
 
     /// A number that moves when another program writes to the database; none while it is closed.

@@ -78,6 +78,8 @@ impl Album {
     }
 
     async fn walk(&mut self) -> Result<()> {
+        // Where the cursor stands already; but not every Chromium gives a page loaded again the focus.
+        self.window().click("sign-in-server").await?;
         self.hold("sign-in").await?;
         let url = self.service.url();
         self.window().sign_in(&url, &self.mia).await?;

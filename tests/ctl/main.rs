@@ -8,6 +8,7 @@ mod killed;
 mod line;
 mod restored;
 mod sealed;
+mod secure;
 mod shapes;
 mod syncs;
 

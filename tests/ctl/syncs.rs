@@ -76,7 +76,7 @@ fn watching_sends_what_was_written_while_the_service_was_away() {
     let next = || serde_json::from_str::<Value>(&lines.recv_timeout(PATIENCE).unwrap()).unwrap();
     assert_eq!(next()["pending"], 0);
     let item = office.items("not_started").remove(0);
-    office.service.stop().unwrap();
+    office.service.kill();
     office.laptop.ok(&["comment", office.tenant(), &item, "--text", "while it was away"]).unwrap();
     office.service.start().unwrap();
     let mut sent = next();

@@ -1,6 +1,7 @@
 //! The real window, on a real display with a real keyring and a real notification daemon.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod demo;
 mod desk;
 mod keyring;
 mod locks;

@@ -64,6 +64,37 @@ async fn the_window_and_cairnctl_write_to_one_profile() {
     window.close().await.unwrap();
 }
 
+/// Nobody presses anything: the window tries again by itself.
+#[tokio::test]
+async fn what_was_written_without_a_network_leaves_by_itself_when_it_is_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = Service::at(&folder.path().join("service")).unwrap();
+    let demo = service.seed(2).unwrap();
+    service.start().unwrap();
+    let who = demo.person("IMPL_SPEC", 0).unwrap();
+    let desk = Desk::start().unwrap();
+    let window = Window::open(&desk, &desk.home().join("profile")).await.unwrap();
+    window.sign_in_to_tenants(&service.url(), &who).await.unwrap();
+    service.kill();
+
+    let tenant = &demo.tenants[0];
+    let view = window.ask("checklist", json!({ "tenant": tenant })).await.unwrap();
+    let words = json!({
+        "tenant": tenant, "entity": view["phases"][0]["items"][0]["entity"],
+        "text": "written at the school", "visibility": "team",
+    });
+    window.ask("comment", words).await.unwrap();
+    let waiting =
+        |count: u32| format!("document.querySelector('[data-testid=sync-line][data-pending=\"{count}\"]')");
+    window.until("one change waits", &waiting(1)).await.unwrap();
+    let offline = "document.querySelector('[data-testid=sync-line]').innerText.includes('No network')";
+    window.until("it is known that the service is out of reach", offline).await.unwrap();
+
+    service.start().unwrap();
+    window.until("nothing waits", &waiting(0)).await.unwrap();
+    window.close().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_second_start_on_one_profile_leaves_the_first_alone() {
     let desk = Desk::start().unwrap();

@@ -18,6 +18,7 @@ pub struct Service {
     data: PathBuf,
     port: u16,
     releases: Option<PathBuf>,
+    keys: Option<(PathBuf, PathBuf)>,
     clock: Option<StillClock>,
     running: Option<Running>,
 }
@@ -46,12 +47,22 @@ impl Service {
     /// No port is free.
     pub fn at(data: &Path) -> Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        Ok(Self { data: data.to_owned(), port, releases: None, clock: None, running: None })
+        Ok(Self { data: data.to_owned(), port, releases: None, keys: None, clock: None, running: None })
+    }
+
+    /// Will listen where `other` did.
+    pub fn take_place_of(&mut self, other: &Self) {
+        self.port = other.port;
     }
 
     /// Offers the releases in a folder, from the next start on.
     pub fn offer_releases(&mut self, folder: &Path) {
         self.releases = Some(folder.to_owned());
+    }
+
+    /// Speaks TLS with this certificate and its key, from the next start on.
+    pub fn speak_tls(&mut self, certificate: &Path, key: &Path) {
+        self.keys = Some((certificate.to_owned(), key.to_owned()));
     }
 
     /// Lets its clock stand still, from the next command on.
@@ -68,7 +79,8 @@ impl Service {
     /// Its address for laptops.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        let scheme = if self.keys.is_some() { "https" } else { "http" };
+        format!("{scheme}://127.0.0.1:{}", self.port)
     }
 
     /// A command of the service's program over its data.
@@ -92,6 +104,9 @@ impl Service {
         let mut command = self.command(&["serve", "--listen", &format!("127.0.0.1:{}", self.port)])?;
         if let Some(releases) = &self.releases {
             command.arg("--releases").arg(releases);
+        }
+        if let Some((certificate, key)) = &self.keys {
+            command.arg("--tls-cert").arg(certificate).arg("--tls-key").arg(key);
         }
         Ok(command)
     }

@@ -9,6 +9,7 @@ pub mod desk;
 pub mod edit;
 pub mod error;
 mod files;
+pub mod hints;
 pub mod history;
 pub mod imports;
 pub mod inbox;

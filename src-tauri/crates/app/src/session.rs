@@ -484,24 +484,31 @@ impl Session {
         })
     }
 
-    /// Waits for a hint that something changed at the service, or for the connection to end.
+    /// Waits for a hint that something changed at the service, or for the stream of hints to end.
     ///
     /// # Errors
-    /// `unreachable`, what the service answers.
-    pub async fn hint(&self) -> Result<()> {
+    /// The service opens no stream: `unreachable`, what the service answers.
+    pub async fn hint(&self) -> Result<Hint> {
         let mut client = self.client()?;
         let stream = client.events().await;
         self.keep_nonce(&client);
         let mut stream = stream?;
-        while let Some(chunk) =
-            stream.chunk().await.map_err(|e| fault(code::UNREACHABLE, e.without_url().to_string()))?
-        {
+        while let Ok(Some(chunk)) = stream.chunk().await {
             if chunk.windows(5).any(|w| w == b"data:") {
-                break;
+                return Ok(Hint::Changed);
             }
         }
-        Ok(())
+        Ok(Hint::BrokeOff)
     }
+}
+
+/// How waiting for a hint ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hint {
+    /// Something changed at the service.
+    Changed,
+    /// The stream of hints ended: the service stopped, or the line is gone.
+    BrokeOff,
 }
 
 fn locked() -> ApiError {

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::Size;
 use crate::harness::{Pair, Samples, in_turn, pair};
+use crate::python;
 use crate::report::{Figure, Goal, Report};
 use crate::sync::{OPS, Receiver, SALTS, Steady, Template, Trip, Way};
 use cairn_tests::door::{Door, Passed};
@@ -27,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// # Errors
 /// Anki cannot be installed or does not work; anything of ours that does not work out.
 pub fn run(folder: &Path, tools: &Path, size: Size) -> Result<Report> {
-    let python = installed(tools)?;
+    let python = python::with(tools, "anki", VERSION)?;
     let ops = size.of(OPS, 300);
     let template = Template::make(&folder.join("template"), ops)?;
     let mut figures = Vec::new();
@@ -112,27 +113,6 @@ fn notes(python: &Path, folder: &Path, count: usize) -> Result<Trip> {
     let there = anki.ask(&json!(["count", "b"]))?;
     ensure!(there == count as f64, "{there} of {count} notes arrived");
     Ok(trip)
-}
-
-/// A Python with Anki, installed into `tools` where it is not there yet.
-fn installed(tools: &Path) -> Result<PathBuf> {
-    let tools = std::path::absolute(tools)?;
-    let folder = tools.join(format!("anki-{VERSION}"));
-    let python = folder.join("bin/python");
-    let ready = folder.join("ready");
-    if !ready.exists() {
-        succeed(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-        let package = format!("anki=={VERSION}");
-        succeed(Command::new(&python).args(["-m", "pip", "install", "--quiet", &package]))?;
-        std::fs::write(&ready, "")?;
-    }
-    Ok(python)
-}
-
-fn succeed(command: &mut Command) -> Result<()> {
-    let output = command.output().with_context(|| format!("cannot start {:?}", command.get_program()))?;
-    ensure!(output.status.success(), "{command:?} failed: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(())
 }
 
 /// Anki's server, and two collections that have met; dropped, all of it ends.

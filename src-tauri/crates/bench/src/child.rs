@@ -61,6 +61,7 @@ pub fn answer(slice: Slice, folder: &Path, words: &[String]) -> Result<Option<Va
             let key = Some(word(1)?).filter(|key| !key.is_empty()).map(Path::new);
             serde_json::to_value(cipher::queries(Path::new(word(0)?), key)?)?
         }
+        Slice::CheckSet => crate::imports::check_set(Path::new(word(0)?))?,
         _ => return Ok(None),
     }))
 }

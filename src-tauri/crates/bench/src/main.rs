@@ -9,8 +9,10 @@ mod child;
 mod cipher;
 mod growth;
 mod harness;
+mod imports;
 mod postgres;
 mod pushes;
+mod python;
 mod report;
 mod simulator;
 mod stage;
@@ -61,6 +63,8 @@ enum Slice {
     Growth,
     /// The real window against an empty one.
     Windows,
+    /// A check of a million rows against DuckDB.
+    Imports,
     /// References, in a process of their own; see [`child`].
     #[value(hide = true)]
     BareWrites,
@@ -68,6 +72,8 @@ enum Slice {
     BareTrips,
     #[value(hide = true)]
     Queries,
+    #[value(hide = true)]
+    CheckSet,
 }
 
 /// Whether sizes are those of the page or tiny.
@@ -112,6 +118,9 @@ fn measure(slice: Slice, work: &Path, tools: &Path, size: Size) -> Result<Report
         Slice::Simulator => simulator::run(size),
         Slice::Growth => growth::run(work, size),
         Slice::Windows => windows::run(work, size),
-        Slice::BareWrites | Slice::BareTrips | Slice::Queries => bail!("this slice belongs to another"),
+        Slice::Imports => imports::run(work, tools, size),
+        Slice::BareWrites | Slice::BareTrips | Slice::Queries | Slice::CheckSet => {
+            bail!("this slice belongs to another")
+        }
     }
 }

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use cairn_app::api::{ConflictRow, HistoryRow, ItemRow, QueueRow, Written};
 use cairn_app::error::{Result, exit_code, fault};
+use cairn_app::hints::Hints;
 use cairn_app::imports::{ImportPlan, ImportRequest};
 use cairn_app::projects::{self, built_in_source};
 use cairn_app::upgrades::Worked;
@@ -170,7 +171,7 @@ async fn sync(session: &Session) -> Result<Answer> {
 /// growing pauses while it cannot be reached. Prints a line for each attempt.
 #[allow(clippy::disallowed_methods, reason = "jitter is for the network, no test repeats it")]
 async fn watch(session: &Session, json: bool) -> Result<Answer> {
-    let mut backoff = Backoff::default();
+    let (mut backoff, mut hints) = (Backoff::default(), Hints::default());
     loop {
         let pause = match sync(session).await {
             Ok(answer) => {
@@ -194,20 +195,10 @@ async fn watch(session: &Session, json: bool) -> Result<Answer> {
         };
         tokio::select! {
             _ = tokio::signal::ctrl_c() => return Ok(Answer::yes(json!({ "stopped": true }), vec![])),
-            () = wait(session, pause) => {}
+            // Losing every hint costs no more than the pause.
+            _ = tokio::time::timeout(pause, hints.next(session)) => {}
         }
     }
-}
-
-/// Waits for a hint, at most `pause`. Losing every hint costs no more than that.
-#[allow(clippy::disallowed_methods, reason = "the driver of the watch loop really waits")]
-async fn wait(session: &Session, pause: std::time::Duration) {
-    let hint = async {
-        if session.hint().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    let _ = tokio::time::timeout(pause, hint).await;
 }
 
 fn at_desk(desk: &mut cairn_app::Desk, command: Command, project: Option<&str>) -> Result<Answer> {

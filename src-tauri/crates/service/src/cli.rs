@@ -241,9 +241,7 @@ fn exit_code(code: &str) -> ExitCode {
     })
 }
 
-/// How long requests that have begun may take to end once the service was told to stop.
-const DRAIN: Duration = Duration::from_secs(10);
-/// How long a handler may then take to end its transaction; nothing of it was acknowledged.
+/// How long a handler may take after its request was given up to end its transaction; nothing of it was acknowledged.
 const LAST: Duration = Duration::from_secs(2);
 
 const CANNOT_OPEN: &str = "database_cannot_be_opened";
@@ -371,12 +369,9 @@ fn serve(service: Service, options: &Serve, as_json: bool) -> Result<()> {
         let stop = told_to_stop()?;
         let app = http::App::new(service);
         let router = http::router(app.clone(), options.releases.clone());
-        let (began, stopping) = tokio::sync::oneshot::channel();
         let stop = async move {
             stop.await;
             app.close();
-            // Whoever waits for it waits as long as this runs.
-            began.send(()).ok();
         };
         let scheme = if options.tls_cert.is_some() { "https" } else { "http" };
         let url = format!("{scheme}://{address}");
@@ -385,33 +380,11 @@ fn serve(service: Service, options: &Serve, as_json: bool) -> Result<()> {
         } else {
             format!("listening on {url}")
         });
-        let served = async {
-            match &keys {
-                Some(keys) => {
-                    let listener = tls::listen(listener, keys.clone())?;
-                    axum::serve(listener, router).with_graceful_shutdown(stop).await?;
-                }
-                None => axum::serve(listener, router).with_graceful_shutdown(stop).await?,
-            }
-            Ok(())
-        };
-        tokio::select! {
-            done = served => done,
-            () = drained(stopping) => {
-                tracing::warn!("stopped with requests unfinished");
-                Ok(())
-            }
-        }
+        crate::serve::serve(listener, keys, router, http::TIMEOUT, stop).await;
+        Ok(())
     });
     runtime.shutdown_timeout(LAST);
     served
-}
-
-/// Ends when the time to finish requests is over: a stranger who never ends what they began would
-/// keep the service for ever.
-async fn drained(stopping: tokio::sync::oneshot::Receiver<()>) {
-    drop(stopping.await);
-    drop(tokio::time::timeout(DRAIN, std::future::pending::<()>()).await);
 }
 
 /// Logs as JSON lines on stderr; `CAIRN_LOG` sets the level.

@@ -26,7 +26,6 @@ use futures_util::Stream;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
-use tower_http::timeout::TimeoutLayer;
 use zstd::stream::raw::CParameter;
 
 use crate::error::{Error, Result};
@@ -36,8 +35,8 @@ use crate::service::{Ask, Service};
 
 /// The largest body on the wire, before it is decompressed.
 const MAX_WIRE: usize = 32 << 20;
-/// How long a request may take, its body too.
-const TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a request may take: its head, and then its body with the work on it.
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 /// How often an event stream looks for what other processes wrote.
 const LOOK: Duration = Duration::from_secs(3);
 /// Replies smaller than this are not worth compressing.
@@ -118,8 +117,7 @@ fn routes(table: impl IntoIterator<Item = (&'static str, MethodRouter<App>)>) ->
 
 /// All routes; releases come from the folder `releases`.
 pub fn router(app: App, releases: Option<PathBuf>) -> Router {
-    let timed =
-        routes(timed()).layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, app.timeout));
+    let timed = routes(timed()).layer(axum::middleware::from_fn_with_state(app.clone(), in_time));
     Router::new()
         .merge(timed)
         .merge(routes(endless()))
@@ -128,6 +126,21 @@ pub fn router(app: App, releases: Option<PathBuf>) -> Router {
         .layer(DefaultBodyLimit::max(MAX_WIRE))
         .layer(axum::middleware::from_fn(log))
         .with_state(app)
+}
+
+/// Gives up a request whose body, or the work on it, takes too long.
+async fn in_time(
+    State(app): State<App>,
+    request: axum::extract::Request,
+    next: axum::middleware::Next,
+) -> Response {
+    tokio::time::timeout(app.timeout, next.run(request)).await.unwrap_or_else(|_| {
+        let message = "The request took too long. Send less at once, or try again later.";
+        let mut late = ApiError::new(code::UNREACHABLE, message);
+        // As a client says it of a line that broke off: it sends less the next time.
+        late.details = serde_json::json!({ "connected": true });
+        (StatusCode::SERVICE_UNAVAILABLE, Json(late)).into_response()
+    })
 }
 
 /// One line per request: no names, no bodies, and of a path only its pattern.

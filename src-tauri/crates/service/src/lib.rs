@@ -23,6 +23,7 @@ pub mod password;
 pub mod playbooks;
 pub mod releases;
 pub mod seed;
+pub mod serve;
 pub mod service;
 pub mod storage;
 pub mod tls;

@@ -857,7 +857,8 @@ fn a_database_that_cannot_be_read_is_refused_and_left_as_it_is() {
     let newer = |file: &Path| {
         rusqlite::Connection::open(file).unwrap().pragma_update(None, "user_version", 99).unwrap();
     };
-    let damages: [(Damage<'_>, &str); 3] = [
+    let damages: [(Damage<'_>, &str); 4] = [
+        (&|file| cut(file, 0), "database_cannot_be_opened"),
         (&|file| cut(file, std::fs::metadata(file).unwrap().len() / 2), "database_cannot_be_opened"),
         (&|file| cut(file, 100), "database_cannot_be_opened"),
         (&newer, "newer_database"),

@@ -19,8 +19,12 @@ use cairn_protocol::auth::{
 use cairn_protocol::{ApiError, code};
 use cairn_service::http::{App, router};
 use cairn_service::limits::Rate;
+use cairn_service::serve::serve;
 use common::*;
 use futures_util::StreamExt;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
 use tower::Service;
 
 const PATH: &str = "/v1/sync";
@@ -95,9 +99,37 @@ fn a_body_has_so_much_time(open: Open) {
             let slow = futures_util::stream::once(part).chain(futures_util::stream::pending());
             let request = Request::post(path).body(Body::from_stream(slow)).unwrap();
             let reply = tokio::time::timeout(Duration::from_secs(20), router.call(request)).await;
-            assert_eq!(reply.expect("in time").unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
+            let reply = reply.expect("in time").unwrap();
+            assert_eq!(reply.status(), StatusCode::SERVICE_UNAVAILABLE);
+            let body = axum::body::to_bytes(reply.into_body(), 10_000).await.unwrap();
+            let error: ApiError = serde_json::from_slice(&body).unwrap();
+            assert_eq!((error.code.as_str(), &error.details["connected"]), (code::UNREACHABLE, &true.into()));
         }
     });
 }
 
-on_both!(a_device_and_an_account_have_so_many_requests, a_body_has_so_much_time);
+/// Nothing at all, half a head, or nothing after a request: no connection is kept for it.
+fn a_head_has_so_much_time(open: Open) {
+    let router = router(App::new(World::new(open()).service), None);
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let patience = Duration::from_millis(50);
+        let served = tokio::spawn(serve(listener, None, router, patience, async { drop(stopped.await) }));
+        let whole = "GET /health/live HTTP/1.1\r\nhost: here\r\n\r\n";
+        for (words, answered) in [("", false), ("GET /health/live HTTP/1.1\r\nho", false), (whole, true)] {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(words.as_bytes()).await.unwrap();
+            let mut reply = String::new();
+            let ended =
+                tokio::time::timeout(Duration::from_secs(20), stream.read_to_string(&mut reply)).await;
+            ended.expect("closed").unwrap();
+            assert_eq!(reply.starts_with("HTTP/1.1 200 OK"), answered, "{reply}");
+        }
+        stop.send(()).unwrap();
+        served.await.unwrap();
+    });
+}
+
+on_both!(a_device_and_an_account_have_so_many_requests, a_body_has_so_much_time, a_head_has_so_much_time,);

@@ -1,5 +1,6 @@
 //! HTTP between laptop and service: signs each request, compresses bodies, keeps the nonce.
 
+use std::error::Error;
 use std::io::Read;
 use std::ops::ControlFlow;
 use std::sync::OnceLock;
@@ -411,15 +412,36 @@ fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
 fn unreachable(error: reqwest::Error) -> ApiError {
     let message = if error.is_timeout() {
         "The service did not answer in time."
+    } else if is_untrusted(&error) {
+        "This computer does not trust the certificate of what answers at the service's address. Ask whoever runs the service or this network."
     } else {
         "The service cannot be reached."
     };
+    let connected = !error.is_connect();
+    let error = error.without_url();
+    let causes: Vec<String> = causes(&error).map(ToString::to_string).collect();
     // Whether anything went out: a line that broke off is another matter than none at all.
-    let details = serde_json::json!({
-        "connected": !error.is_connect(),
-        "cause": error.without_url().to_string(),
-    });
+    let details = serde_json::json!({ "connected": connected, "cause": causes.join(": ") });
     ApiError { code: code::UNREACHABLE.to_owned(), message: message.to_owned(), details }
+}
+
+/// An error and what lies behind it, the outermost first.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| (*error).source())
+}
+
+/// Whether the handshake ended because of the certificate.
+fn is_untrusted(error: &reqwest::Error) -> bool {
+    causes(error)
+        .any(|error| matches!(inside(error).downcast_ref(), Some(rustls::Error::InvalidCertificate(_))))
+}
+
+/// What an I/O error wraps, however often; that is no source of it. Any other error itself.
+fn inside<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        Some(wrapped) => inside(wrapped),
+        None => error,
+    }
 }
 
 #[cfg(test)]

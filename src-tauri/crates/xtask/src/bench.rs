@@ -30,13 +30,14 @@ const SLICES: &[(&str, &str)] = &[
     ("simulator", "The simulator"),
     ("growth", "How it grows"),
     ("windows", "The window"),
+    ("imports", "Imports"),
 ];
 
 /// See `cargo xtask bench --help`.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Options {
-    /// Measure only these: write, sync, anki, cipher, service, simulator, growth, windows. The page keeps what
-    /// earlier runs of this checkout measured of the others.
+    /// Measure only these: write, sync, anki, cipher, service, simulator, growth, windows, imports. The
+    /// page keeps what earlier runs of this checkout measured of the others.
     #[arg(long, value_name = "SLICE", value_delimiter = ',')]
     pub only: Vec<String>,
 

@@ -52,33 +52,69 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 /// Where the demo takes place.
-struct Stage {
-    programs: PathBuf,
-    folder: PathBuf,
+#[derive(Debug)]
+pub struct Stage {
+    /// Folder of the built programs.
+    pub programs: PathBuf,
+    /// Folder of everything it keeps, made where it is missing; the next demo goes on there.
+    pub folder: PathBuf,
 }
 
 /// The demo's service; dropped, it ends.
+#[derive(Debug)]
 struct Service(Child);
+
+/// All is set: the service runs, and a specialist is signed in on the stage's profile.
+#[derive(Debug)]
+pub struct Scene {
+    _service: Service,
+    /// The service's address.
+    pub url: String,
+    /// Everyone who can sign in there.
+    people: Vec<Value>,
+    /// Sign-in name of the specialist.
+    pub specialist: String,
+}
 
 impl Stage {
     fn open(&self) -> Result<()> {
-        fs::create_dir_all(&self.folder)?;
-        let made: Value = serde_json::from_str(&shell::output(&mut self.service(&["seed-demo"]))?)?;
-        let (service, url) = self.serve()?;
-        let people = made["people"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let person = people.iter().find(|person| person["role"] == SPECIALIST);
-        let person = person.context("the demo data has no specialist")?;
-        let text = |name: &str| person[name].as_str().unwrap_or_default();
-        self.sign_in(&url, text("name"), text("password"))?;
-        println!("\nThe service is at {url}. Everyone who can sign in there:\n");
-        for person in people {
+        let scene = self.set()?;
+        println!("\nThe service is at {}. Everyone who can sign in there:\n", scene.url);
+        for person in &scene.people {
             let text = |name: &str| person[name].as_str().unwrap_or_default();
             println!("    {:<14}{:<16}{}", text("name"), text("password"), text("role"));
         }
-        println!("\nOpening the desk of {}. The service ends with the window.\n", text("name"));
-        shell::run(&mut self.profile("cairn"))?;
-        drop(service);
-        Ok(())
+        println!("\nOpening the desk of {}. The service ends with the window.\n", scene.specialist);
+        shell::run(&mut self.profile("cairn"))
+    }
+
+    /// Makes the demo data, starts the service and signs the specialist in.
+    ///
+    /// # Errors
+    /// A program is not there, or a step fails.
+    pub fn set(&self) -> Result<Scene> {
+        fs::create_dir_all(&self.folder)?;
+        let made: Value = serde_json::from_str(&shell::output(&mut self.service(&["seed-demo"]))?)?;
+        let (service, url) = self.serve()?;
+        let people = made["people"].as_array().cloned().unwrap_or_default();
+        let person = people.iter().find(|person| person["role"] == SPECIALIST);
+        let person = person.context("the demo data has no specialist")?;
+        let text = |name: &str| person[name].as_str().unwrap_or_default().to_owned();
+        let specialist = text("name");
+        self.sign_in(&url, &specialist, &text("password"))?;
+        Ok(Scene { _service: service, url, people, specialist })
+    }
+
+    /// Where the specialist's data lies.
+    #[must_use]
+    pub fn profile_folder(&self) -> PathBuf {
+        self.folder.join("profile")
+    }
+
+    /// Where the key to it lies: the demo leaves nothing in the keyring of whoever tries it.
+    #[must_use]
+    pub fn key_file(&self) -> PathBuf {
+        self.folder.join("profile.key")
     }
 
     fn service(&self, words: &[&str]) -> Command {
@@ -87,12 +123,11 @@ impl Stage {
         command
     }
 
-    /// A program on the specialist's profile. Its key lies in a file: the demo leaves nothing in the
-    /// keyring of whoever tries it.
+    /// A program on the specialist's profile.
     fn profile(&self, program: &str) -> Command {
         let mut command = Command::new(self.programs.join(program));
-        command.arg("--profile").arg(self.folder.join("profile"));
-        command.arg("--key-file").arg(self.folder.join("profile.key"));
+        command.arg("--profile").arg(self.profile_folder());
+        command.arg("--key-file").arg(self.key_file());
         command
     }
 

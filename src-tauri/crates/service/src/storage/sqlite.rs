@@ -45,10 +45,11 @@ impl Sqlite {
     /// Opens the data directory, making it and the schema where they are missing.
     ///
     /// # Errors
-    /// The directory cannot be written, the file was written by a newer version, or
+    /// The directory cannot be written, the file is empty or was written by a newer version, or
     /// `restore_running`.
     pub fn open(dir: &Path) -> Result<Self> {
         let in_use = lock_file(dir)?;
+        refuse_empty(&dir.join(DB_FILE), &in_use)?;
         in_use.try_lock_shared().map_err(|e| locked(e, "restore_running", "A restore is under way here."))?;
         let path = dir.join(DB_FILE);
         let mut journal = connect(&path)?;
@@ -85,6 +86,19 @@ impl Sqlite {
             readers.push(connection);
         }
     }
+}
+
+/// SQLite takes an empty file for a new database, and a service would go on from nothing under a key of
+/// its own. Where another process has the data open, it may just be making the file.
+fn refuse_empty(path: &Path, in_use: &File) -> Result<()> {
+    let empty = std::fs::metadata(path).is_ok_and(|file| file.len() == 0);
+    if empty && in_use.try_lock().is_ok() {
+        return Err(Error::fault(format!(
+            "{} is empty. Restore a backup; or delete the file, if nothing was ever kept here.",
+            path.display()
+        )));
+    }
+    Ok(())
 }
 
 fn lock_file(dir: &Path) -> Result<File> {

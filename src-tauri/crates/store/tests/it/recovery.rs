@@ -129,6 +129,20 @@ fn a_snapshot_starts_a_laptop_and_history_is_filled_in() {
     assert_eq!(first[0].before, [json!("0")]);
 }
 
+/// Rows are overwritten where they lay (`secure_delete`); the log would still hold them.
+#[test]
+fn no_older_version_of_a_removed_tenants_rows_stays_in_the_log() {
+    let mut fake = Fake::new();
+    let mut a = Laptop::new(&mut fake, "a", 1);
+    a.write(note("name-contacts", "to be forgotten"));
+    a.sync(&mut fake);
+    let log = a.store.path().with_file_name("cairn.db-wal");
+    let length = || std::fs::metadata(&log).unwrap().len();
+    assert!(length() > 0);
+    a.store.drop_tenant(&tenant(), false).unwrap();
+    assert_eq!(length(), 0);
+}
+
 #[test]
 fn a_filled_in_history_that_leads_elsewhere_is_refused() {
     let mut fake = Fake::new();
