@@ -6,6 +6,15 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+pub use crate::imports::{ExportedRows, ImportPlan, ImportProgress};
+pub use cairn_imports::{
+    Candidate as ImportCandidate, Changes as ImportChanges, ColumnMapping as ImportColumn,
+    Counts as ImportCounts, Detected as ImportDetected, Example as ImportExample, FileCount as ImportFile,
+    FileMapping as ImportMapping, FixExample as ImportFixExample, FixGroup as ImportFix, FormatName,
+    Hold as ImportHold, LeftFile as ImportLeft, Look as ImportLook, Place as ImportPlace,
+    Plan as ImportTypes, Problem as ImportProblem, Report as ImportReport, TableLook,
+};
+
 /// Where the app stands: decides which screen may show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(tag = "state", rename_all = "snake_case")]

@@ -10,12 +10,16 @@ use std::path::Path;
 /// # Errors
 /// What the system says; `AlreadyExists` where there is such a file.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_private_with(path, |file| file.write_all(bytes))
+}
+
+fn write_private_with<T>(path: &Path, write: impl FnOnce(&mut File) -> Result<T>) -> Result<T> {
     let mut options = File::options();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    let written = write(&mut file).and_then(|done| file.sync_all().map(|()| done));
     if written.is_err() {
         // The error that counts is the first one.
         let _ = std::fs::remove_file(path);
@@ -28,6 +32,14 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
 /// # Errors
 /// What the system says; the old file is there then.
 pub(crate) fn replace_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    replace_private_with(path, |file| file.write_all(bytes))
+}
+
+/// As [`replace_private`], of what `write` writes; answers what it answers.
+///
+/// # Errors
+/// What the system or `write` says; the old file is there then.
+pub(crate) fn replace_private_with<T>(path: &Path, write: impl FnOnce(&mut File) -> Result<T>) -> Result<T> {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     let fresh = Path::new(&name);
@@ -35,9 +47,10 @@ pub(crate) fn replace_private(path: &Path, bytes: &[u8]) -> Result<()> {
     if fresh.exists() {
         std::fs::remove_file(fresh)?;
     }
-    write_private(fresh, bytes)?;
+    let done = write_private_with(fresh, write)?;
     std::fs::rename(fresh, path)?;
-    sync_folder(path)
+    sync_folder(path)?;
+    Ok(done)
 }
 
 /// Makes the rename outlive a power cut; directories cannot be opened for that on Windows, where the

@@ -4,13 +4,18 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use cairn_imports::{
-    Counts, MAX_MAPPING_BYTES, Mapping, Options, Plan, Profile, Record, Report, check, plan,
+    Counts, Look, MAX_MAPPING_BYTES, Mapping, Options, Plan, Profile, Record, Report, check, export_rejected,
+    look, plan,
 };
+pub use cairn_imports::{Progress, Watch};
 use cairn_protocol::ApiError;
+use cairn_store::roster::Roster;
 use serde::Serialize;
+use ts_rs::TS;
 
 use crate::Desk;
 use crate::error::{Result, fault, store};
+use crate::files::replace_private_with;
 
 /// What an import is made of: the path, and what is said by hand.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,7 +31,7 @@ pub struct ImportRequest {
 }
 
 /// What an import would do to a tenant, in the shape of SPEC. Fields that SPEC does not name come last.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
 pub struct ImportPlan {
     /// The counts by type, and what has to be confirmed.
     #[serde(flatten)]
@@ -40,37 +45,109 @@ pub struct ImportPlan {
     /// The files could be imported, whatever is held.
     pub files_can_proceed: bool,
     /// The revision of the roster that the files were held against; none where the tenant has none.
+    #[ts(type = "number | null")]
     pub revision: Option<u64>,
     /// Milliseconds it took; filled in by who holds the clock.
+    #[ts(type = "number")]
     pub took_ms: u64,
 }
 
+/// Rejected rows that were written to a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+pub struct ExportedRows {
+    /// Where they are.
+    pub file: String,
+    /// How many.
+    #[ts(type = "number")]
+    pub rows: u64,
+}
+
+/// How far a check or plan is that runs now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
+pub struct ImportProgress {
+    /// Rows read.
+    #[ts(type = "number")]
+    pub rows: u64,
+    /// Bytes read, after unpacking; none of a workbook's.
+    #[ts(type = "number")]
+    pub bytes: u64,
+}
+
+/// Files that a tenant may import, apart from the desk: what takes long keeps nobody else from it.
+#[derive(Clone, Debug)]
+pub struct Import {
+    path: PathBuf,
+    options: Options,
+}
+
 impl Desk {
+    /// An import of a tenant. Reads the mapping file and nothing else yet; `watch` hears how far each
+    /// pass over the files is, and may end it.
+    ///
+    /// # Errors
+    /// `unknown_tenant`, `wrong_use` for other rules, `bad_mapping`.
+    pub fn import(&self, tenant: &str, request: &ImportRequest, watch: Watch) -> Result<Import> {
+        self.tenant(tenant)?;
+        Ok(Import { path: request.path.clone(), options: Options { watch, ..options(request)? } })
+    }
+
+    /// The roster that a tenant's imports are held against; none where it has none on this computer.
+    ///
+    /// # Errors
+    /// `unknown_tenant`; the `roster_...` codes where it cannot be read.
+    pub fn import_roster(&self, tenant: &str) -> Result<Option<Roster>> {
+        let tenant = self.tenant(tenant)?.id.parse().map_err(|_| fault("bad_id", "This is no tenant."))?;
+        self.store.roster(&tenant).map_err(store)
+    }
+
     /// Checks files as an import of a tenant: counts, and problems grouped by cause. Judges the files
     /// alone, reads nothing of the tenant and writes nothing; `took_ms` is left to who holds the clock.
     ///
     /// # Errors
-    /// `unknown_tenant`, `wrong_use` for other rules, `bad_mapping`, and the `import_...` codes where
-    /// the files cannot be read as an import at all.
+    /// As [`Desk::import`] and [`Import::check`].
     pub fn check_import(&self, tenant: &str, request: &ImportRequest) -> Result<Report> {
-        self.tenant(tenant)?;
-        Ok(check(&request.path, &options(request)?)?)
+        self.import(tenant, request, Watch::default())?.check()
     }
 
     /// Plans an import of files against the tenant's roster on this computer. Where the tenant has none
     /// yet, everything is new. Writes nothing; `took_ms` is left to who holds the clock.
     ///
     /// # Errors
-    /// As [`Desk::check_import`]; the `roster_...` codes where the tenant's roster cannot be read.
+    /// As [`Desk::import`], [`Desk::import_roster`] and [`Import::plan`].
     pub fn plan_import(&self, tenant: &str, request: &ImportRequest) -> Result<ImportPlan> {
-        let tenant = self.tenant(tenant)?.id.parse().map_err(|_| fault("bad_id", "This is no tenant."))?;
-        let options = options(request)?;
-        let roster = self.store.roster(&tenant).map_err(store)?;
-        let revision = match &roster {
+        let import = self.import(tenant, request, Watch::default())?;
+        import.plan(self.import_roster(tenant)?.as_ref())
+    }
+}
+
+impl Import {
+    /// What the files are taken for, by their first rows.
+    ///
+    /// # Errors
+    /// The `import_...` codes where the files cannot be read as tables at all.
+    pub fn look(&self) -> Result<Look> {
+        Ok(look(&self.path, &self.options)?)
+    }
+
+    /// Counts, and problems grouped by cause.
+    ///
+    /// # Errors
+    /// The `import_...` codes where the files cannot be read as an import at all, `import_cancelled`
+    /// where the watch ended it.
+    pub fn check(&self) -> Result<Report> {
+        Ok(check(&self.path, &self.options)?)
+    }
+
+    /// What the import would do to `roster`.
+    ///
+    /// # Errors
+    /// As [`Import::check`]; the `roster_...` codes where the roster cannot be read.
+    pub fn plan(&self, roster: Option<&Roster>) -> Result<ImportPlan> {
+        let revision = match roster {
             Some(roster) => roster.latest().map_err(store)?.map(|last| last.number),
             None => None,
         };
-        let (plan, report) = plan(&request.path, &options, |meet| match &roster {
+        let (plan, report) = plan(&self.path, &self.options, |meet| match roster {
             Some(roster) => roster.each(|record| {
                 meet(Record { kind: record.kind, id: record.id, values: record.values });
                 Ok::<(), ApiError>(())
@@ -86,6 +163,34 @@ impl Desk {
             revision,
             took_ms: 0,
         })
+    }
+
+    /// Writes the rejected rows of one of the files (named as in the report) to `into`, each with its
+    /// reasons. They are about people, so only their owner may read the file. It is there whole or not
+    /// at all; one that was there before is replaced.
+    ///
+    /// # Errors
+    /// As [`Import::check`]; `cannot_write` where the file cannot be written.
+    pub fn export_rejected(&self, file: &str, into: &Path) -> Result<ExportedRows> {
+        let cannot = |error: std::io::Error| {
+            let message = format!(
+                "The rejected rows cannot be written to '{}': {error}. Choose another place.",
+                into.display()
+            );
+            fault("cannot_write", message)
+        };
+        let mut failed = None;
+        let written = replace_private_with(into, |to| {
+            export_rejected(&self.path, &self.options, file, std::io::BufWriter::new(to)).map_err(|error| {
+                failed = Some(error);
+                std::io::Error::other("it could not be made")
+            })
+        });
+        match (written, failed) {
+            (Ok(rows), _) => Ok(ExportedRows { file: into.display().to_string(), rows }),
+            (Err(_), Some(error)) => Err(error.into()),
+            (Err(error), None) => Err(cannot(error)),
+        }
     }
 }
 

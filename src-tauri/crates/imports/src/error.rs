@@ -73,6 +73,9 @@ pub enum ImportError {
         /// Why nothing fits.
         reason: String,
     },
+    /// Whoever watched the run ended it.
+    #[error("this was cancelled; nothing was written")]
+    Cancelled,
     /// A mapping file that cannot be used.
     #[error("the mapping file cannot be used: {reason}")]
     BadMapping {
@@ -94,6 +97,7 @@ impl ImportError {
             Self::UnsafePath { .. } => "import_unsafe_path",
             Self::Limit { .. } => "import_limit",
             Self::UnknownFormat { .. } => "import_format_unknown",
+            Self::Cancelled => "import_cancelled",
             Self::BadMapping { .. } => "bad_mapping",
         }
     }
@@ -109,14 +113,32 @@ impl ImportError {
             | Self::Damaged { name, .. }
             | Self::Encrypted { name }
             | Self::UnsafePath { name } => json!({ "file": name }),
-            Self::UnknownFormat { .. } | Self::BadMapping { .. } => Value::Null,
+            Self::UnknownFormat { .. } | Self::Cancelled | Self::BadMapping { .. } => Value::Null,
         }
     }
 
     pub(crate) fn io(name: &str, error: &std::io::Error) -> Self {
-        Self::Unreadable { name: name.to_owned(), reason: error.to_string() }
+        Self::Unreadable { name: name.to_owned(), reason: in_words(error) }
     }
 }
+
+/// Windows' number for a file that another program has open for itself.
+const SHARING_VIOLATION: i32 = 32;
+
+/// The system's words where they help, plainer ones for what happens to everybody.
+fn in_words(error: &std::io::Error) -> String {
+    use std::io::ErrorKind as Kind;
+    let is_shut = cfg!(windows) && error.raw_os_error() == Some(SHARING_VIOLATION);
+    match error.kind() {
+        Kind::NotFound => "there is no such file or folder; it may have been moved or deleted".to_owned(),
+        Kind::PermissionDenied => "this account may not open it".to_owned(),
+        Kind::ResourceBusy => IN_USE.to_owned(),
+        _ if is_shut => IN_USE.to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+const IN_USE: &str = "another program has it open; close it there and try again";
 
 impl From<ImportError> for ApiError {
     fn from(error: ImportError) -> Self {

@@ -11,6 +11,7 @@ mod error;
 #[cfg(any(test, feature = "generate"))]
 pub mod generate;
 mod limits;
+mod look;
 mod map;
 mod plan;
 mod read;
@@ -18,11 +19,13 @@ mod record;
 mod rejects;
 mod report;
 pub mod schema;
+mod watch;
 
 pub use check::{Cause, Fix, Options, Profile, Severity, Verdict, check};
 pub use detect::names as formats;
 pub use error::{ImportError, Result};
 pub use limits::Limits;
+pub use look::{FormatName, Look, TableLook, look};
 pub use map::{DateOrder, FileRules, MAX_MAPPING_BYTES, Mapping};
 pub use plan::{Changes, Hold, Plan, REMOVE_LIMIT, UPDATE_LIMIT, plan};
 pub use read::{Dialect, Head, Left, Quirks, Row, Shape, Source, Span, Table, Told};
@@ -32,3 +35,4 @@ pub use report::{
     Candidate, ColumnMapping, Counts, Detected, Example, FileCount, FileMapping, FixExample, FixGroup,
     LeftFile, Place, Problem, Report,
 };
+pub use watch::{Progress, Watch};

@@ -4,6 +4,7 @@
 use std::cell::Cell;
 
 use crate::error::{ImportError, Result};
+use crate::watch::{Progress, Watch};
 
 /// Caps on what one import may hold. All are far above any real roster and far below what would
 /// hurt a laptop.
@@ -48,18 +49,32 @@ pub(crate) struct Budget<'a> {
     pub limits: &'a Limits,
     bytes: Cell<u64>,
     rows: Cell<u64>,
+    watch: Watch,
 }
+
+/// Whoever watches is asked again after this many rows; a power of two.
+const ROWS_BETWEEN: u64 = 4_096;
 
 impl<'a> Budget<'a> {
     pub fn new(limits: &'a Limits) -> Self {
-        Self { limits, bytes: Cell::new(0), rows: Cell::new(0) }
+        Self::watched(limits, Watch::default())
+    }
+
+    /// One that asks `watch` whether to go on.
+    pub fn watched(limits: &'a Limits, watch: Watch) -> Self {
+        Self { limits, bytes: Cell::new(0), rows: Cell::new(0), watch }
+    }
+
+    fn ask(&self) -> Result<()> {
+        let progress = Progress { rows: self.rows.get(), bytes: self.bytes.get() };
+        if self.watch.goes_on(progress) { Ok(()) } else { Err(ImportError::Cancelled) }
     }
 
     pub fn bytes(&self, name: &str, more: u64) -> Result<()> {
         let found = self.bytes.get().saturating_add(more);
         self.bytes.set(found);
         if found <= self.limits.expanded_bytes {
-            return Ok(());
+            return self.ask();
         }
         Err(ImportError::Limit {
             name: name.to_owned(),
@@ -74,7 +89,7 @@ impl<'a> Budget<'a> {
         let found = self.rows.get() + 1;
         self.rows.set(found);
         if found <= self.limits.rows {
-            return Ok(());
+            return if found.is_multiple_of(ROWS_BETWEEN) { self.ask() } else { Ok(()) };
         }
         Err(ImportError::Limit {
             name: name.to_owned(),

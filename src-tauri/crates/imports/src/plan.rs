@@ -9,6 +9,8 @@ use std::hash::BuildHasherDefault;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+#[cfg(feature = "types")]
+use ts_rs::TS;
 
 use crate::check::{Hashing, Itself, Late, Options, Outcome, Sink, Verdict, run_with};
 use crate::error::ImportError;
@@ -23,6 +25,7 @@ pub const REMOVE_LIMIT: f64 = 0.10;
 
 /// What an import would do, in the shape of SPEC.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(TS), ts(rename = "ImportTypes"))]
 pub struct Plan {
     /// By type; types that are neither in the files nor there are left out.
     pub types: BTreeMap<String, Changes>,
@@ -34,21 +37,28 @@ pub struct Plan {
 
 /// What becomes of the records of a type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(TS), ts(rename = "ImportChanges"))]
 pub struct Changes {
     /// New.
+    #[cfg_attr(feature = "types", ts(type = "number"))]
     pub create: u64,
     /// There, with other values.
+    #[cfg_attr(feature = "types", ts(type = "number"))]
     pub update: u64,
     /// There, with the same values.
+    #[cfg_attr(feature = "types", ts(type = "number"))]
     pub unchanged: u64,
     /// There, and no longer in the files; or marked `tobedeleted` in a delta.
+    #[cfg_attr(feature = "types", ts(type = "number"))]
     pub remove: u64,
     /// There, and in the files only as rejected rows: left as they are.
+    #[cfg_attr(feature = "types", ts(type = "number"))]
     pub kept: u64,
 }
 
 /// A reason to ask before an import goes on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(TS), ts(rename = "ImportHold"))]
 pub struct Hold {
     /// The type.
     #[serde(rename = "type")]

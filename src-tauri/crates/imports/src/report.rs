@@ -1,9 +1,12 @@
 //! What a check answers, in the shape of SPEC: `import check --json` prints it, the wizard shows it.
 
 use serde::{Deserialize, Serialize};
+#[cfg(feature = "types")]
+use ts_rs::TS;
 
 /// The answer of a check. Fields that SPEC does not name come last.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(TS), ts(rename = "ImportReport"))]
 pub struct Report {
     /// The format.
     pub format: String,
@@ -18,6 +21,7 @@ pub struct Report {
     /// No problem is an error: the files as they are can be imported whole.
     pub can_proceed: bool,
     /// Milliseconds it took; filled in by who holds the clock.
+    #[cfg_attr(feature = "types", ts(type = "number"))]
     pub took_ms: u64,
     /// How the format was found.
     pub detected: Detected,
@@ -31,16 +35,22 @@ pub struct Report {
 
 /// How many rows became what. `accepted + fixed + rejected + skipped == rows`, always.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(TS), ts(rename = "ImportCounts"))]
 pub struct Counts {
     /// Records after the header, blank lines left out.
+    #[cfg_attr(feature = "types", ts(type = "number"))]
     pub rows: u64,
     /// Unchanged; warnings are allowed.
+    #[cfg_attr(feature = "types", ts(type = "number"))]
     pub accepted: u64,
     /// Changed by a recorded fix.
+    #[cfg_attr(feature = "types", ts(type = "number"))]
     pub fixed: u64,
     /// At fault themselves, or referring to a rejected row.
+    #[cfg_attr(feature = "types", ts(type = "number"))]
     pub rejected: u64,
     /// Later duplicates, and rows of types that are not imported.
+    #[cfg_attr(feature = "types", ts(type = "number"))]
     pub skipped: u64,
 }
 
@@ -56,6 +66,7 @@ impl Counts {
 
 /// The rows of one file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(TS), ts(rename = "ImportFile"))]
 pub struct FileCount {
     /// The file's name.
     pub name: String,
@@ -76,6 +87,7 @@ pub struct FileCount {
 
 /// A problem: one cause, wherever it shows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(TS), ts(rename = "ImportProblem"))]
 pub struct Problem {
     /// The code of the taxonomy (docs/imports.md).
     pub code: String,
@@ -86,6 +98,7 @@ pub struct Problem {
     /// The column, where it is about one.
     pub column: Option<String>,
     /// How many rows (or, for labels and files, how many of these) have it.
+    #[cfg_attr(feature = "types", ts(type = "number"))]
     pub count: u64,
     /// What is the matter.
     pub cause: String,
@@ -101,8 +114,10 @@ pub struct Problem {
 
 /// A place where a problem shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(TS), ts(rename = "ImportExample"))]
 pub struct Example {
     /// The row as a spreadsheet counts: the header is 1.
+    #[cfg_attr(feature = "types", ts(type = "number"))]
     pub row: u64,
     /// The value, or its outline.
     pub value: String,
@@ -110,17 +125,20 @@ pub struct Example {
 
 /// A column of a file where a cause shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(TS), ts(rename = "ImportPlace"))]
 pub struct Place {
     /// The file.
     pub file: String,
     /// The column.
     pub column: Option<String>,
     /// How many rows.
+    #[cfg_attr(feature = "types", ts(type = "number"))]
     pub count: u64,
 }
 
 /// A fix, wherever it was made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(TS), ts(rename = "ImportFix"))]
 pub struct FixGroup {
     /// What was done.
     pub fix: String,
@@ -129,6 +147,7 @@ pub struct FixGroup {
     /// The column.
     pub column: String,
     /// How many values.
+    #[cfg_attr(feature = "types", ts(type = "number"))]
     pub count: u64,
     /// The first ones.
     pub examples: Vec<FixExample>,
@@ -136,8 +155,10 @@ pub struct FixGroup {
 
 /// A value before and after a fix.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(TS), ts(rename = "ImportFixExample"))]
 pub struct FixExample {
     /// The row as a spreadsheet counts.
+    #[cfg_attr(feature = "types", ts(type = "number"))]
     pub row: u64,
     /// The value in the file, or its outline.
     pub before: String,
@@ -147,6 +168,7 @@ pub struct FixExample {
 
 /// How the format was found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(TS), ts(rename = "ImportDetected"))]
 pub struct Detected {
     /// From 0 to 1; 1 also where it was said by hand.
     pub confidence: f64,
@@ -158,6 +180,7 @@ pub struct Detected {
 
 /// A format that files could be in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(TS), ts(rename = "ImportCandidate"))]
 pub struct Candidate {
     /// The format.
     pub format: String,
@@ -167,6 +190,7 @@ pub struct Candidate {
 
 /// What the columns of a file are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(TS), ts(rename = "ImportMapping"))]
 pub struct FileMapping {
     /// The file.
     pub file: String,
@@ -176,6 +200,7 @@ pub struct FileMapping {
 
 /// What one column is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(TS), ts(rename = "ImportColumn"))]
 pub struct ColumnMapping {
     /// Its label in the file.
     pub label: String,
@@ -191,6 +216,7 @@ pub struct ColumnMapping {
 
 /// A file that was left alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(TS), ts(rename = "ImportLeft"))]
 pub struct LeftFile {
     /// The file.
     pub name: String,

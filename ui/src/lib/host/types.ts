@@ -1984,6 +1984,540 @@ left: number | null,
 session: Session, };
 
 /**
+ * A format and what people call it.
+ */
+export type FormatName = {
+/**
+ * As reports and `--format` write it.
+ */
+format: string,
+/**
+ * What people call it.
+ */
+title: string, };
+
+/**
+ * A table as it lies there.
+ */
+export type TableLook = {
+/**
+ * The file's name.
+ */
+name: string,
+/**
+ * The type of its records, or `manifest`; none where the format knows no such file.
+ */
+kind: string | null,
+/**
+ * Bytes on disk, before unpacking.
+ */
+size: number,
+/**
+ * Bytes to be read; none where only reading tells, as in a workbook.
+ */
+unpacked: number | null,
+/**
+ * The labels of its columns.
+ */
+columns: number,
+/**
+ * The encoding it seems to be in.
+ */
+encoding: string,
+/**
+ * What stands between fields; none in a workbook.
+ */
+delimiter: string | null,
+/**
+ * `LF`, `CRLF`, `CR` or `mixed`.
+ */
+line_ends: string, };
+
+/**
+ * What files are taken for.
+ */
+export type ImportLook = {
+/**
+ * The file or folder that was looked at, without its path.
+ */
+name: string,
+/**
+ * The format; none where nothing fits.
+ */
+format: FormatName | null,
+/**
+ * How it was found; none where nothing fits.
+ */
+detected: ImportDetected | null,
+/**
+ * Why nothing fits.
+ */
+unknown: string | null,
+/**
+ * The tables, in order of their names.
+ */
+tables: Array<TableLook>,
+/**
+ * Files that are left alone.
+ */
+left: Array<ImportLeft>,
+/**
+ * All formats that can be named by hand.
+ */
+formats: Array<FormatName>, };
+
+/**
+ * How the format was found.
+ */
+export type ImportDetected = {
+/**
+ * From 0 to 1; 1 also where it was said by hand.
+ */
+confidence: number,
+/**
+ * Why, in a sentence.
+ */
+reason: string,
+/**
+ * Other formats that it could be, the likeliest first.
+ */
+others: Array<ImportCandidate>, };
+
+/**
+ * A format that files could be in.
+ */
+export type ImportCandidate = {
+/**
+ * The format.
+ */
+format: string,
+/**
+ * From 0 to 1.
+ */
+confidence: number, };
+
+/**
+ * A file that was left alone.
+ */
+export type ImportLeft = {
+/**
+ * The file.
+ */
+name: string,
+/**
+ * Why.
+ */
+reason: string, };
+
+/**
+ * The answer of a check. Fields that SPEC does not name come last.
+ */
+export type ImportReport = {
+/**
+ * The format.
+ */
+format: string,
+/**
+ * `strict` or `tolerant`.
+ */
+profile: string,
+/**
+ * Rows by file, in the order in which the files were read.
+ */
+files: Array<ImportFile>,
+/**
+ * The sums.
+ */
+totals: ImportCounts,
+/**
+ * Problems grouped by cause, the gravest and most frequent first.
+ */
+problems: Array<ImportProblem>,
+/**
+ * No problem is an error: the files as they are can be imported whole.
+ */
+can_proceed: boolean,
+/**
+ * Milliseconds it took; filled in by who holds the clock.
+ */
+took_ms: number,
+/**
+ * How the format was found.
+ */
+detected: ImportDetected,
+/**
+ * What was changed to make values fit, grouped.
+ */
+fixes: Array<ImportFix>,
+/**
+ * Which column of which file is what.
+ */
+mapping: Array<ImportMapping>,
+/**
+ * Files that were left alone.
+ */
+left: Array<ImportLeft>, };
+
+/**
+ * How many rows became what. `accepted + fixed + rejected + skipped == rows`, always.
+ */
+export type ImportCounts = {
+/**
+ * Records after the header, blank lines left out.
+ */
+rows: number,
+/**
+ * Unchanged; warnings are allowed.
+ */
+accepted: number,
+/**
+ * Changed by a recorded fix.
+ */
+fixed: number,
+/**
+ * At fault themselves, or referring to a rejected row.
+ */
+rejected: number,
+/**
+ * Later duplicates, and rows of types that are not imported.
+ */
+skipped: number, };
+
+/**
+ * The rows of one file.
+ */
+export type ImportFile = {
+/**
+ * The file's name.
+ */
+name: string,
+/**
+ * The type of its records, where the format knows the file.
+ */
+kind: string | null,
+/**
+ * The encoding it was read in.
+ */
+encoding: string,
+/**
+ * What stands between fields.
+ */
+delimiter: string,
+/**
+ * What encloses fields.
+ */
+quote: string,
+/**
+ * `LF`, `CRLF`, `CR` or `mixed`.
+ */
+line_ends: string,
+/**
+ * Records after the header, blank lines left out.
+ */
+rows: number,
+/**
+ * Unchanged; warnings are allowed.
+ */
+accepted: number,
+/**
+ * Changed by a recorded fix.
+ */
+fixed: number,
+/**
+ * At fault themselves, or referring to a rejected row.
+ */
+rejected: number,
+/**
+ * Later duplicates, and rows of types that are not imported.
+ */
+skipped: number, };
+
+/**
+ * A problem: one cause, wherever it shows.
+ */
+export type ImportProblem = {
+/**
+ * The code of the taxonomy (docs/imports.md).
+ */
+code: string,
+/**
+ * `error` or `warning`.
+ */
+severity: string,
+/**
+ * The file where it shows; where it shows in several, the one with the most rows.
+ */
+file: string,
+/**
+ * The column, where it is about one.
+ */
+column: string | null,
+/**
+ * How many rows (or, for labels and files, how many of these) have it.
+ */
+count: number,
+/**
+ * What is the matter.
+ */
+cause: string,
+/**
+ * What to do.
+ */
+suggestion: string,
+/**
+ * The first places; personal values are shown in outline only.
+ */
+examples: Array<ImportExample>,
+/**
+ * The rule within the code.
+ */
+rule: string,
+/**
+ * Where else the same cause shows; empty where it shows in one column of one file.
+ */
+spread: Array<ImportPlace>, };
+
+/**
+ * A place where a problem shows.
+ */
+export type ImportExample = {
+/**
+ * The row as a spreadsheet counts: the header is 1.
+ */
+row: number,
+/**
+ * The value, or its outline.
+ */
+value: string, };
+
+/**
+ * A column of a file where a cause shows.
+ */
+export type ImportPlace = {
+/**
+ * The file.
+ */
+file: string,
+/**
+ * The column.
+ */
+column: string | null,
+/**
+ * How many rows.
+ */
+count: number, };
+
+/**
+ * A fix, wherever it was made.
+ */
+export type ImportFix = {
+/**
+ * What was done.
+ */
+fix: string,
+/**
+ * The file.
+ */
+file: string,
+/**
+ * The column.
+ */
+column: string,
+/**
+ * How many values.
+ */
+count: number,
+/**
+ * The first ones.
+ */
+examples: Array<ImportFixExample>, };
+
+/**
+ * A value before and after a fix.
+ */
+export type ImportFixExample = {
+/**
+ * The row as a spreadsheet counts.
+ */
+row: number,
+/**
+ * The value in the file, or its outline.
+ */
+before: string,
+/**
+ * The value that is imported, or its outline.
+ */
+after: string, };
+
+/**
+ * What the columns of a file are.
+ */
+export type ImportMapping = {
+/**
+ * The file.
+ */
+file: string,
+/**
+ * Its columns, in the file's order.
+ */
+columns: Array<ImportColumn>, };
+
+/**
+ * What one column is.
+ */
+export type ImportColumn = {
+/**
+ * Its label in the file.
+ */
+label: string,
+/**
+ * The column of the format, or the likeliest one where it is not mapped.
+ */
+column: string | null,
+/**
+ * `told`, `exact`, `alias`, `fuzzy` or `none`.
+ */
+how: string,
+/**
+ * From 0 to 1.
+ */
+confidence: number,
+/**
+ * Whether it is read as that column: only what is certain is, unasked.
+ */
+mapped: boolean, };
+
+/**
+ * What an import would do, in the shape of SPEC.
+ */
+export type ImportTypes = {
+/**
+ * By type; types that are neither in the files nor there are left out.
+ */
+types: { [key in string]?: ImportChanges },
+/**
+ * What has to be confirmed first.
+ */
+holds: Array<ImportHold>,
+/**
+ * The files can be imported, and nothing holds it.
+ */
+can_proceed: boolean, };
+
+/**
+ * What becomes of the records of a type.
+ */
+export type ImportChanges = {
+/**
+ * New.
+ */
+create: number,
+/**
+ * There, with other values.
+ */
+update: number,
+/**
+ * There, with the same values.
+ */
+unchanged: number,
+/**
+ * There, and no longer in the files; or marked `tobedeleted` in a delta.
+ */
+remove: number,
+/**
+ * There, and in the files only as rejected rows: left as they are.
+ */
+kept: number, };
+
+/**
+ * A reason to ask before an import goes on.
+ */
+export type ImportHold = {
+/**
+ * The type.
+ */
+type: string,
+/**
+ * `update` or `remove`.
+ */
+kind: string,
+/**
+ * The share of the records that are there.
+ */
+share: number,
+/**
+ * The share up to which nobody is asked.
+ */
+limit: number, };
+
+/**
+ * What an import would do to a tenant, in the shape of SPEC. Fields that SPEC does not name come last.
+ */
+export type ImportPlan = {
+/**
+ * The format.
+ */
+format: string,
+/**
+ * `strict` or `tolerant`.
+ */
+profile: string,
+/**
+ * The rows of the files.
+ */
+totals: ImportCounts,
+/**
+ * The files could be imported, whatever is held.
+ */
+files_can_proceed: boolean,
+/**
+ * The revision of the roster that the files were held against; none where the tenant has none.
+ */
+revision: number | null,
+/**
+ * Milliseconds it took; filled in by who holds the clock.
+ */
+took_ms: number,
+/**
+ * By type; types that are neither in the files nor there are left out.
+ */
+types: { [key in string]?: ImportChanges },
+/**
+ * What has to be confirmed first.
+ */
+holds: Array<ImportHold>,
+/**
+ * The files can be imported, and nothing holds it.
+ */
+can_proceed: boolean, };
+
+/**
+ * How far a check or plan is that runs now.
+ */
+export type ImportProgress = {
+/**
+ * Rows read.
+ */
+rows: number,
+/**
+ * Bytes read, after unpacking; none of a workbook's.
+ */
+bytes: number, };
+
+/**
+ * Rejected rows that were written to a file.
+ */
+export type ExportedRows = {
+/**
+ * Where they are.
+ */
+file: string,
+/**
+ * How many.
+ */
+rows: number, };
+
+/**
  * An error as the window gets it.
  */
 export type Failure = {

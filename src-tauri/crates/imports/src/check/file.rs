@@ -21,7 +21,7 @@ use crate::schema::{FileSchema, Holds, Need, Rule, Schema};
 pub(crate) struct Run<'a> {
     pub source: &'a Source,
     pub heads: &'a [Head],
-    pub manifest: Option<Manifest>,
+    pub manifest: Option<&'a Manifest>,
     pub schema: &'static Schema,
     pub options: &'a Options,
     pub budget: &'a Budget<'a>,
@@ -74,7 +74,7 @@ impl Run<'_> {
     // Which table is which file.
 
     /// The place in the format of each table: as the mapping says, by name, then by labels.
-    fn assign(&self) -> Result<Vec<Option<usize>>> {
+    pub fn assign(&self) -> Result<Vec<Option<usize>>> {
         let files = self.schema.files;
         let mut tables: Vec<Option<usize>> = Vec::new();
         for table in &self.source.tables {

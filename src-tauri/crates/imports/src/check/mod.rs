@@ -23,12 +23,14 @@ use std::path::Path;
 pub use cause::{Cause, Fix, Profile, Severity};
 use judge::{Bound, Shared};
 
+use crate::detect::{Found, detect};
 use crate::error::Result;
 use crate::limits::{Budget, Limits};
 use crate::map::Mapping;
 use crate::read::{Head, Row, Source};
 use crate::report::{LeftFile, Report};
 use crate::schema::{FileSchema, Schema};
+use crate::watch::Watch;
 pub(crate) use ids::{Hashing, Itself};
 use ids::{RootId, Roots};
 use ledger::{Ledger, Names, Notes};
@@ -44,6 +46,8 @@ pub struct Options {
     pub mapping: Mapping,
     /// What is read at most.
     pub limits: Limits,
+    /// Who watches, and may end it.
+    pub watch: Watch,
 }
 
 /// What became of a row.
@@ -149,48 +153,95 @@ pub(crate) fn run_with<S: Sink>(
     hashing: Hashing,
     sink: &mut S,
 ) -> Result<Checked> {
-    let source = Source::open(path, &options.limits, &|name| options.mapping.told(name))?;
-    let heads = heads(&source, &options.limits)?;
-    let manifest = source
-        .tables
-        .iter()
-        .zip(&heads)
-        .find(|(table, _)| table.stem == "manifest")
-        .map(|(table, head)| manifest::Manifest::read(&table.name, head));
-    let found = crate::detect::detect(
-        &source,
-        &heads,
-        manifest.as_ref(),
-        options.format.as_deref(),
-        &options.mapping,
-    )?;
-    let budget = Budget::new(&options.limits);
-    let run = file::Run {
-        source: &source,
-        heads: &heads,
-        manifest: manifest.filter(|_| found.schema.asks.manifest),
-        schema: found.schema,
-        options,
-        budget: &budget,
-        shared: Shared {
-            profile: options.profile,
-            hashing,
-            ledger: Ledger::default(),
-            roots: Roots::default(),
-            records: Vec::new(),
-        },
-        names: Names::default(),
-        notes: Notes::new(options.profile),
-        files: Vec::new(),
-        mapping: Vec::new(),
-        late: Vec::new(),
-    };
+    let opened = Opened::at(path, options)?;
+    let found = opened.detect(options)?;
+    let budget = Budget::watched(&options.limits, options.watch.clone());
+    let run = opened.run(found.schema, options, &budget, hashing);
     let deltas = run.deltas();
     let (mut report, late) = run.all(sink)?;
     report.detected = found.detected;
-    report.left =
-        source.left.iter().map(|l| LeftFile { name: l.name.clone(), reason: l.reason.clone() }).collect();
+    report.left = opened
+        .source
+        .left
+        .iter()
+        .map(|l| LeftFile { name: l.name.clone(), reason: l.reason.clone() })
+        .collect();
     Ok(Checked { report, late, schema: found.schema, deltas })
+}
+
+/// Files that were opened and whose first rows were read.
+pub(crate) struct Opened {
+    pub source: Source,
+    pub heads: Vec<Head>,
+    manifest: Option<manifest::Manifest>,
+}
+
+impl Opened {
+    pub fn at(path: &Path, options: &Options) -> Result<Self> {
+        let source = Source::open(path, &options.limits, &|name| options.mapping.told(name))?;
+        let heads = heads(&source, &options.limits)?;
+        let manifest = source
+            .tables
+            .iter()
+            .zip(&heads)
+            .find(|(table, _)| table.stem == MANIFEST)
+            .map(|(table, head)| manifest::Manifest::read(&table.name, head));
+        Ok(Self { source, heads, manifest })
+    }
+
+    pub fn detect(&self, options: &Options) -> Result<Found> {
+        let (manifest, told) = (self.manifest.as_ref(), options.format.as_deref());
+        detect(&self.source, &self.heads, manifest, told, &options.mapping)
+    }
+
+    fn run<'a>(
+        &'a self,
+        schema: &'static Schema,
+        options: &'a Options,
+        budget: &'a Budget<'a>,
+        hashing: Hashing,
+    ) -> file::Run<'a> {
+        file::Run {
+            source: &self.source,
+            heads: &self.heads,
+            manifest: self.manifest.as_ref().filter(|_| schema.asks.manifest),
+            schema,
+            options,
+            budget,
+            shared: Shared {
+                profile: options.profile,
+                hashing,
+                ledger: Ledger::default(),
+                roots: Roots::default(),
+                records: Vec::new(),
+            },
+            names: Names::default(),
+            notes: Notes::new(options.profile),
+            files: Vec::new(),
+            mapping: Vec::new(),
+            late: Vec::new(),
+        }
+    }
+}
+
+/// What the table calls itself that lists the others.
+const MANIFEST: &str = "manifest";
+
+/// The type of records of each table, in a format; `manifest` of the one that lists the others.
+pub(crate) fn assigned(
+    opened: &Opened,
+    found: &Found,
+    options: &Options,
+) -> Result<Vec<Option<&'static str>>> {
+    let budget = Budget::new(&options.limits);
+    let places = opened.run(found.schema, options, &budget, Hashing::new()).assign()?;
+    let kind = |place: Option<usize>| found.schema.files.get(place?).map(|file| file.kind);
+    let is_manifest = |stem: &str| stem == MANIFEST && found.schema.asks.manifest;
+    let tables = opened.source.tables.iter();
+    let kinds = places.into_iter().zip(tables).map(|(place, table)| {
+        if is_manifest(&table.stem) { Some(MANIFEST) } else { kind(place) }
+    });
+    Ok(kinds.collect())
 }
 
 /// Records that are looked at to find the format and the order of dates.

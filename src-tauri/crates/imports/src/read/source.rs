@@ -44,6 +44,8 @@ pub struct Table {
     pub shape: Shape,
     /// Bytes on disk, before unpacking.
     pub size: u64,
+    /// Bytes after unpacking, as the archive says; a sheet's are not known.
+    pub unpacked: Option<u64>,
     place: Place,
 }
 
@@ -144,7 +146,14 @@ impl Source {
             return Ok(false);
         }
         let shape = Shape::find(&sample, has_tab_ending(&name), &told(&name));
-        self.tables.push(Table { stem: stem(&name), name, shape, size, place: Place::File(path.to_owned()) });
+        self.tables.push(Table {
+            stem: stem(&name),
+            name,
+            shape,
+            size,
+            unpacked: Some(size),
+            place: Place::File(path.to_owned()),
+        });
         Ok(true)
     }
 
@@ -167,6 +176,7 @@ impl Source {
                 shape: Shape::find(&[], false, &told(&table)),
                 name: table,
                 size,
+                unpacked: None,
                 place: Place::Sheet { workbook: path.to_owned(), sheet },
             });
         }
@@ -193,11 +203,11 @@ impl Source {
             if part.encrypted() {
                 return Err(ImportError::Encrypted { name: inner });
             }
-            parts.push((depth, inner, index, part.compressed_size()));
+            parts.push((depth, inner, index, (part.compressed_size(), part.size())));
         }
         let is_table = |inner: &str| has_text_ending(inner) && !is_hidden(inner);
         let top = parts.iter().filter(|(_, inner, ..)| is_table(inner)).map(|(depth, ..)| *depth).min();
-        for (depth, inner, index, size) in parts {
+        for (depth, inner, index, (size, unpacked)) in parts {
             let short = inner.rsplit('/').next().unwrap_or_default().to_owned();
             if !is_table(&inner) {
                 self.leave(inner, "not a table");
@@ -210,6 +220,7 @@ impl Source {
                     name: short,
                     shape: Shape::find(&[], false, &Told::default()),
                     size,
+                    unpacked: Some(unpacked),
                     place,
                 };
                 let budget = Budget::new(limits);
