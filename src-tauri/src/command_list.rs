@@ -54,4 +54,11 @@ commands! {
     backups,
     back_up,
     restore,
+    choose_import,
+    look_at_import,
+    check_import,
+    plan_import,
+    import_progress,
+    cancel_import,
+    export_rejected,
 }

@@ -2,16 +2,18 @@
 //! `command_list.rs`; each takes one argument, `request`, shaped as in
 //! `ui/src/lib/host/commands.ts`, and answers a [`Failure`] where it cannot do what was asked.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cairn_app::api::{
-    About, BackupList, BackupRow, ChecklistView, Choice, ComputerView, Edit, Exported, Failure,
-    HistoryFilter, HistoryPage, HistoryRow, InboxView, ItemDetail, ManyWritten, OpenedPlaybook,
-    PlaybookCheck, Restored, RevertView, Session, SettingsEdit, SettingsView, StatusLine, SyncReport,
-    SyncView, TenantRow, TodayView, UpdateView, UpgradePlan, Written,
+    About, BackupList, BackupRow, ChecklistView, Choice, ComputerView, Edit, Exported, ExportedRows, Failure,
+    HistoryFilter, HistoryPage, HistoryRow, ImportLook, ImportPlan, ImportProgress, ImportReport, InboxView,
+    ItemDetail, ManyWritten, OpenedPlaybook, PlaybookCheck, Restored, RevertView, Session, SettingsEdit,
+    SettingsView, StatusLine, SyncReport, SyncView, TenantRow, TodayView, UpdateView, UpgradePlan, Written,
 };
 use cairn_app::backup::RestoreRequest;
 use cairn_app::error::fault;
+use cairn_app::imports::ImportRequest;
 use cairn_app::projects::built_in_source;
 use cairn_app::upgrades::Worked;
 use cairn_protocol::ApiError;
@@ -20,6 +22,7 @@ use serde_json::Value;
 use tauri::ipc::Invoke;
 use tauri::{AppHandle, Runtime, State, WebviewWindow};
 
+use crate::dialogs;
 use crate::shell::Shell;
 use crate::tray::Tray;
 use crate::updates::Updates;
@@ -188,6 +191,36 @@ pub struct InFront {
     place: Option<OfItem>,
 }
 
+#[derive(Deserialize)]
+pub struct ChooseImport {
+    /// A folder, in place of a file.
+    folder: bool,
+}
+
+/// Files as an import of a tenant. `path` is what was chosen, dropped on the window or typed.
+#[derive(Deserialize)]
+pub struct OfImport {
+    tenant: String,
+    path: PathBuf,
+    format: Option<String>,
+    rules: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub struct ExportRejected {
+    #[serde(flatten)]
+    import: OfImport,
+    /// One of the import's files, as the report names it.
+    file: String,
+}
+
+impl OfImport {
+    fn split(self) -> (String, ImportRequest) {
+        let Self { tenant, path, format, rules } = self;
+        (tenant, ImportRequest { path, format, rules, mapping: None })
+    }
+}
+
 #[derive(Serialize)]
 pub struct Tenants {
     tenants: Vec<TenantRow>,
@@ -231,6 +264,7 @@ async fn sign_in(shell: Host<'_>, request: SignIn) -> Answer<Session> {
 async fn sign_out(shell: Host<'_>, request: Nothing) -> Answer<Session> {
     let Nothing {} = request;
     shell.blocking(|shell| shell.unlock(None)).await.map_err(failure)?;
+    shell.jobs.cancel();
     shell.session().sign_out().await.map_err(failure)?;
     standing(&shell).await
 }
@@ -575,6 +609,74 @@ async fn restore(shell: Host<'_>, request: RestoreRequest) -> Answer<Restored> {
     shell.restore(request).await.map_err(failure)
 }
 
+/// Asks in the desktop's dialog; the answer is a path, null where none was chosen.
+#[tauri::command]
+async fn choose_import<R: Runtime>(app: AppHandle<R>, request: ChooseImport) -> Answer<Option<String>> {
+    let chosen =
+        if request.folder { dialogs::import_folder(&app).await } else { dialogs::import_file(&app).await };
+    Ok(chosen.map_err(failure)?.map(|path| path.display().to_string()))
+}
+
+#[tauri::command]
+async fn look_at_import(shell: Host<'_>, request: OfImport) -> Answer<ImportLook> {
+    let (tenant, request) = request.split();
+    let prepare = move |desk: &cairn_app::Desk, watch| desk.import(&tenant, &request, watch);
+    shell.long(prepare, |import| import.look()).await.map_err(failure)
+}
+
+#[tauri::command]
+async fn check_import(shell: Host<'_>, request: OfImport) -> Answer<ImportReport> {
+    let (tenant, request) = request.split();
+    let prepare = move |desk: &cairn_app::Desk, watch| desk.import(&tenant, &request, watch);
+    shell.long(prepare, |import| import.check()).await.map_err(failure)
+}
+
+#[tauri::command]
+async fn plan_import(shell: Host<'_>, request: OfImport) -> Answer<ImportPlan> {
+    let (tenant, request) = request.split();
+    let prepare = move |desk: &cairn_app::Desk, watch| {
+        Ok((desk.import(&tenant, &request, watch)?, desk.import_roster(&tenant)?))
+    };
+    shell.long(prepare, |(import, roster)| import.plan(roster.as_ref())).await.map_err(failure)
+}
+
+/// How far the check or plan is that runs now; null where none does.
+#[tauri::command]
+async fn import_progress(shell: Host<'_>, request: Nothing) -> Answer<Option<ImportProgress>> {
+    let Nothing {} = request;
+    Ok(shell.jobs.progress())
+}
+
+/// What runs answers `import_cancelled` at once.
+#[tauri::command]
+async fn cancel_import(shell: Host<'_>, request: Nothing) -> Answer<Nothing> {
+    shell.jobs.cancel();
+    Ok(request)
+}
+
+/// Asks in the desktop's dialog where to; null where no place was chosen.
+#[tauri::command]
+async fn export_rejected<R: Runtime>(
+    app: AppHandle<R>,
+    shell: Host<'_>,
+    request: ExportRejected,
+) -> Answer<Option<ExportedRows>> {
+    let ExportRejected { import, file } = request;
+    let Some(into) = dialogs::save_table(&app, rejected_name(&file)).await.map_err(failure)? else {
+        return Ok(None);
+    };
+    let (tenant, request) = import.split();
+    let prepare = move |desk: &cairn_app::Desk, watch| desk.import(&tenant, &request, watch);
+    let work = move |import: cairn_app::imports::Import| import.export_rejected(&file, &into);
+    shell.long(prepare, work).await.map(Some).map_err(failure)
+}
+
+/// The name that is proposed for the rejected rows of a file.
+fn rejected_name(file: &str) -> String {
+    let stem = Path::new(file).file_stem().unwrap_or_default().to_string_lossy();
+    format!("{stem}-rejected.csv")
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -585,6 +687,13 @@ mod tests {
 
     fn listed() -> BTreeSet<String> {
         COMMANDS.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn rejected_rows_are_named_after_their_file() {
+        assert_eq!(rejected_name("users.csv"), "users-rejected.csv");
+        assert_eq!(rejected_name("../users"), "users-rejected.csv");
+        assert_eq!(rejected_name("people.xlsx#Sheet 1"), "people-rejected.csv");
     }
 
     #[test]

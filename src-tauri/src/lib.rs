@@ -6,9 +6,11 @@
 
 mod about;
 mod background;
+mod dialogs;
 mod idle;
 mod installer;
 mod ipc;
+mod jobs;
 mod news;
 mod notify;
 mod profile;

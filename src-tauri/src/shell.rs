@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use cairn_app::api::{self, Exported, OpenedPlaybook, StatusLine, SyncReport};
 use cairn_app::error::{Result, fault, store};
 use cairn_app::hints::Hints;
+use cairn_app::imports::Watch;
 use cairn_app::settings::SettingsFile;
 use cairn_app::{Desk, Session};
 use cairn_domain::{Entity, TenantId, Time};
@@ -17,6 +18,7 @@ use chrono::Duration;
 use tokio::sync::Notify;
 
 use crate::idle::Idle;
+use crate::jobs::Jobs;
 
 /// Reads the clock; passed in, so that tests choose the time.
 pub type Clock = fn() -> Time;
@@ -40,6 +42,8 @@ pub struct Shell {
     state: Mutex<State>,
     /// Held by whoever syncs: a second attempt waits instead of failing.
     pub(crate) turn: tokio::sync::Mutex<()>,
+    /// Long work that may be cancelled.
+    pub(crate) jobs: Jobs,
     /// Rings when the background has a reason to sync soon.
     nudge: Notify,
     /// Rings when something may have become news.
@@ -104,6 +108,7 @@ impl Shell {
             clock,
             state: Mutex::new(state),
             turn: tokio::sync::Mutex::new(()),
+            jobs: Jobs::default(),
             nudge: Notify::new(),
             news: Notify::new(),
             changed: Box::new(changed),
@@ -159,6 +164,8 @@ impl Shell {
     pub fn lock(&self, why: &'static str) -> Result<()> {
         let Ok(api::Session::SignedIn { name, .. }) = self.standing() else { return Ok(()) };
         self.state().locked = Some(Locked { why, name: Some(name) });
+        // A plan holds a tenant's roster open.
+        self.jobs.cancel();
         let closed = self.session.shut();
         (self.changed)();
         closed
@@ -233,6 +240,23 @@ impl Shell {
             })
         })
         .await
+    }
+
+    /// Reads at the desk what long work needs, then does that work apart from it, where it keeps nobody
+    /// waiting; [`Jobs::cancel`] ends it.
+    ///
+    /// # Errors
+    /// As [`Shell::read`]; `import_cancelled`; what `work` answers.
+    pub async fn long<P: Send + 'static, T: Send + 'static>(
+        self: &Arc<Self>,
+        prepare: impl FnOnce(&Desk, Watch) -> Result<P> + Send + 'static,
+        work: impl FnOnce(P) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let run = move |watch| async move {
+            let prepared = self.read(move |desk, _| prepare(desk, watch)).await?;
+            self.blocking(move |_| work(prepared)).await
+        };
+        self.jobs.run(run).await
     }
 
     /// As [`Shell::read`], then has the change sent soon.

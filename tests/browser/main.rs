@@ -4,6 +4,7 @@
 mod checklist;
 mod history;
 mod many;
+mod migration;
 mod outside;
 mod overview;
 mod pictures;
@@ -49,6 +50,9 @@ async fn inside(walk: &mut Walk) -> Result<()> {
         checklist::statuses,
         checklist::keys,
         checklist::panel,
+        migration::files,
+        migration::check,
+        migration::preview,
         many::select,
         many::change,
         sync::offline,

@@ -57,6 +57,10 @@ stops! {
     "tenant-switcher" open_switcher,
     "account-menu" open_account_menu,
     "passphrase" open_passphrase_dialog,
+    "migration" open_migration,
+    "migration-rules" take_a_roster,
+    "migration-check" check_the_roster,
+    "migration-preview" preview_the_import,
     "history-screen" open_history,
     "revert" try_to_revert,
     "sync" open_sync,
@@ -91,6 +95,11 @@ const PASSPHRASE_IS_SET: &str =
      && !document.querySelector('[data-testid=backup-warning]')";
 
 const PHRASE: &str = "granite lichen morning";
+
+/// A roster with one row that can be imported and one that cannot.
+const ROSTER: &str = "email,first_name,last_name,organization,role\n\
+    ann.lee@example.org,Ann,Lee,School,teacher\n\
+    ,Bo,Ray,School,teacher\n";
 
 /// Slug of the tenant that has no project yet.
 const FRESH: &str = "harbour-academy";
@@ -302,8 +311,33 @@ impl Tour {
         self.window.find("passphrase-submit").await.map(drop)
     }
 
-    async fn open_history(&mut self) -> Result<()> {
+    async fn open_migration(&mut self) -> Result<()> {
         self.window.set_passphrase(PHRASE).await?;
+        self.window.click("nav-migration").await?;
+        self.window.find("migration-drop").await.map(drop)
+    }
+
+    async fn take_a_roster(&mut self) -> Result<()> {
+        let roster = self.folder.path().join("accounts.csv");
+        std::fs::write(&roster, ROSTER)?;
+        self.window.fill("import-path", roster.to_str().context("a name in text")?).await?;
+        self.window.click("import-path-use").await?;
+        self.window.find("migration-found").await?;
+        self.window.click("migration-next").await?;
+        self.window.find("format-found").await.map(drop)
+    }
+
+    async fn check_the_roster(&mut self) -> Result<()> {
+        self.window.click("migration-next").await?;
+        self.window.find("migration-sum").await.map(drop)
+    }
+
+    async fn preview_the_import(&mut self) -> Result<()> {
+        self.window.click("migration-next").await?;
+        self.window.find("preview-types").await.map(drop)
+    }
+
+    async fn open_history(&mut self) -> Result<()> {
         self.window.click("nav-history").await?;
         self.window.find("change-row").await.map(drop)
     }

@@ -20,6 +20,7 @@ const NOW = "2026-03-12T08:00:00Z";
 const checklist = "#/checklist/t-hill";
 const item = (key) => `${checklist}/${encodeURIComponent(`item/first-school-go-live/0/${key}`)}`;
 const historyOfItem = `#/history/t-hill/${encodeURIComponent("item/first-school-go-live/0/configure-sso")}`;
+const migration = "#/migration/t-river";
 const id = (name) => `[data-testid="${name}"]`;
 
 /** Every screen: its scene, its address, what to do before looking, the size of the window. */
@@ -101,6 +102,20 @@ const SCREENS = [
     act: (page) => page.click(id("upgrade-open")),
   },
   { name: "upgrade-none", hash: checklist, act: (page) => page.click(id("upgrade-open")) },
+  { name: "migration", hash: migration },
+  { name: "migration-files", hash: migration, act: (page) => choosing(page) },
+  { name: "migration-failed", hash: migration, act: (page) => choosing(page, "gone.zip") },
+  { name: "migration-rules", hash: migration, act: (page) => walking(page, 1) },
+  { name: "migration-unknown", hash: migration, act: (page) => walking(page, 1, "menu.csv") },
+  { name: "migration-check", hash: migration, act: (page) => walking(page, 2) },
+  { name: "migration-clean", hash: migration, act: (page) => walking(page, 2, "clean.zip") },
+  { name: "migration-job", scene: "import-job", hash: migration, act: longJob },
+  { name: "migration-preview", hash: migration, act: (page) => walking(page, 3) },
+  {
+    name: "migration-first",
+    hash: "#/migration/t-lake",
+    act: (page) => walking(page, 3, "clean.zip"),
+  },
   { name: "sync", hash: "#/sync", act: (page) => page.focus(id("conflict-1")) },
   { name: "sync-edit", hash: "#/sync", act: (page) => page.click(id("edit")) },
   {
@@ -292,6 +307,29 @@ async function restoreAll(page) {
   await page.check(id("restore-leave"));
   await page.click(id("restore-submit"));
   await page.waitForSelector(id("restored"));
+}
+
+async function choosing(page, path = "riverside-2026-03-11.zip") {
+  await page.fill(id("import-path"), path);
+  await page.click(id("import-path-use"));
+  await page.locator(`${id("migration-found")}, ${id("migration-failed")}`).waitFor();
+}
+
+async function walking(page, steps, path) {
+  await choosing(page, path);
+  const STEPS = ["rules", "check", "preview"];
+  for (const step of STEPS.slice(0, steps)) {
+    await page.keyboard.press("Control+Enter");
+    await page.locator(`${id(`migration-step-${step}`)}[aria-current]`).waitFor();
+  }
+  await page.locator(id("migration-job")).waitFor({ state: "detached" });
+}
+
+async function longJob(page) {
+  await choosing(page);
+  await page.keyboard.press("Control+Enter");
+  await page.keyboard.press("Control+Enter");
+  await page.locator(id("job-pace")).waitFor();
 }
 
 async function lookAt(browser, origin, screen, theme, axe) {

@@ -31,6 +31,7 @@ describe("routes", () => {
       { screen: "history" as const, tenant: "t/1", item: null },
       { screen: "history" as const, tenant: "t-1", item },
       { screen: "settings" as const },
+      { screen: "migration" as const, tenant: "t/1" },
       { screen: "checklist" as const, tenant: "t/1", item: null },
       { screen: "checklist" as const, tenant: "t-1", item },
     ]) {
@@ -39,7 +40,14 @@ describe("routes", () => {
   });
 
   it("fall back to Today", () => {
-    for (const hash of ["", "#", "#/nowhere", "#/checklist", "#/checklist/%E0%A4%A"]) {
+    for (const hash of [
+      "",
+      "#",
+      "#/nowhere",
+      "#/checklist",
+      "#/migration",
+      "#/checklist/%E0%A4%A",
+    ]) {
       expect(parseRoute(hash)).toEqual({ screen: "today" });
     }
   });

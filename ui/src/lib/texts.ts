@@ -103,6 +103,7 @@ export const texts = {
     history: "History",
     settings: "Settings",
     checklist: "Checklist",
+    migration: "Migration",
     syncCount: (decisions: number) => plural(decisions, "decision", "decisions"),
     switcher: "Change tenant:",
     switcherFind: "Find a tenant by name or id",
@@ -974,6 +975,247 @@ export const texts = {
     leftUnknown: "It could not be read. What it held and had not sent is only in there.",
   },
 
+  migration: {
+    title: "Migration",
+    hint: "Check a roster's files",
+    steps: { files: "Files", rules: "Rules", check: "Check", preview: "Preview" },
+    stepsLabel: "Steps of the migration",
+    stepDone: "done",
+    next: { rules: "Continue to rules", check: "Check every row", preview: "Preview the import" },
+    back: "Back",
+    other: "Choose other files",
+    again: "Try again",
+    closed: {
+      busy: "The files are being read",
+      files: "Choose the files first",
+      format: "Choose the format first",
+      check: "Check the files first",
+    },
+    cancelled: "You cancelled this. Nothing was written.",
+    nothingWritten: "Nothing is written yet",
+
+    files: {
+      lead: "Files that a school handed over: looked at where they lie, nothing is changed.",
+      drop: "Drop a file or folder here",
+      dropNow: "Let go to look at it",
+      kinds: "A zip, a folder, an Excel workbook (XLSX), CSV or TSV",
+      file: "Choose a file",
+      folder: "Choose a folder",
+      path: "Or type where it lies",
+      pathUse: "Look at it",
+      pathMissing: "Enter the path of a file or folder",
+      onlyOne: "Drop one file or one folder. Put several files into one folder or zip first.",
+      found: (name: string, tables: number) => `${plural(tables, "table", "tables")} in ${name}`,
+      list: "Tables that will be read",
+      left: "Left alone",
+      colFile: "File",
+      colHolds: "Holds",
+      colColumns: "Columns",
+      colSize: "Size",
+      holds: (kind: string | null, known: boolean): string => {
+        if (kind !== null) return texts.migration.kind(kind);
+        return known ? "Not part of the format" : "Not known yet";
+      },
+    },
+
+    rules: {
+      lead: "How the files are read. Change it here where Cairn took them for something else.",
+      format: "Format",
+      detected: (title: string, sure: number) => `${title}, ${n(Math.round(sure * 100))} % sure`,
+      named: (title: string) => `${title}, chosen by hand`,
+      reason: "Because",
+      others: (list: string) => `It could also be ${list}`,
+      unknown: "The format is not known",
+      unknownLead:
+        "These files are like none of the rosters that Cairn knows. Choose the format by hand if you know it, or choose other files.",
+      choose: "Format of these files",
+      auto: (title: string | null) => (title === null ? "Let Cairn find it" : `As found: ${title}`),
+      how: "Rules",
+      tolerant: "Tolerant",
+      tolerantLead:
+        "What vendors really send. Harmless faults are warnings; what can be mended beyond doubt is mended, and each fix is listed.",
+      strict: "Strict",
+      strictLead: "The specification to the letter. Nothing is mended.",
+      text: "How each file is written",
+      colEncoding: "Encoding",
+      colBetween: "Between fields",
+      colLines: "Line ends",
+      between: (sign: string | null): string =>
+        sign === null
+          ? "Workbook"
+          : ((
+              { ",": "Comma", ";": "Semicolon", "\t": "Tab", "|": "Bar" } as Record<string, string>
+            )[sign] ?? sign),
+      encoding: (name: string) => name.toUpperCase(),
+    },
+
+    job: {
+      title: {
+        look: "Looking at the files",
+        check: "Checking every row",
+        plan: "Comparing with the roster",
+        export: "Writing the rejected rows",
+      },
+      rows: (rows: number) => (rows === 1 ? "row read" : "rows read"),
+      rate: (rate: number) => `${n(rate)} rows/s`,
+      left: (seconds: number) => {
+        if (seconds < 1) return "less than a second left";
+        if (seconds < 90) return `about ${plural(Math.round(seconds), "second", "seconds")} left`;
+        return `about ${plural(Math.round(seconds / 60), "minute", "minutes")} left`;
+      },
+      leftUnknown: "The time left is not known for these files",
+      lead: "Nothing is written while this runs, and you can go on working elsewhere.",
+    },
+
+    check: {
+      good: (format: string, rows: number) =>
+        `All ${plural(rows, "row", "rows")} can be imported as ${format}`,
+      bad: (causes: number, rows: number) =>
+        rows === 0
+          ? `${plural(causes, "problem", "problems")} to settle before the import`
+          : `${plural(rows, "row is", "rows are")} rejected, for ${plural(causes, "cause", "causes")}`,
+      lead: (name: string, format: string, rules: string) => `${name}, ${format}, ${rules} rules`,
+      accepted: "accepted",
+      fixed: "fixed",
+      rejected: "rejected",
+      skipped: "skipped",
+      rows: "rows in the files",
+      heads: {
+        accepted: "Accepted",
+        fixed: "Fixed",
+        rejected: "Rejected",
+        skipped: "Skipped",
+        rows: "Rows",
+      },
+      sum: "Rows by what became of them",
+      sums: (accepted: number, fixed: number, rejected: number, skipped: number, rows: number) =>
+        `${n(accepted)} accepted, ${n(fixed)} fixed, ${n(rejected)} rejected and ${n(skipped)} skipped make ${n(rows)} rows`,
+      byFile: "Rows by file",
+      colFile: "File",
+      total: "All files",
+      problems: "Problems by cause",
+      causes: (count: number) => plural(count, "cause", "causes"),
+      severity: "Show",
+      all: "All",
+      errors: "Errors",
+      warnings: "Warnings",
+      fixes: "Fixes",
+      file: "File",
+      anyFile: "Every file",
+      none: "Nothing was found in these files",
+      noneShown: "Nothing of this kind",
+      groups: { error: "Errors: to settle first", warning: "Warnings", fix: "Fixed" },
+      place: (file: string, column: string | null) =>
+        column === null ? file : `${file}, column ${column}`,
+      alsoIn: (places: number) => `and ${plural(places, "more place", "more places")}`,
+      detail: "About this cause",
+      what: "What to do",
+      where: "Where",
+      first: (shown: number, count: number) =>
+        shown < count ? `First ${n(shown)} of ${n(count)}` : plural(count, "place", "places"),
+      colRow: "Row",
+      colValue: "Value",
+      colBefore: "In the file",
+      colAfter: "Imported as",
+      noValue: "no value",
+      outline: "Values about people show in outline: letters as x, digits as 9.",
+      rowOne: "Rows count as in a spreadsheet: the labels are row 1.",
+      move: "move",
+      fixNote: "The file itself stays as it is.",
+      fix: (fix: string): string =>
+        (
+          ({
+            trim: "Spaces around a value removed",
+            invisible: "Invisible characters removed",
+            nul: "Empty bytes removed",
+            case: "Capitals made right",
+            word: "Another spelling read as the word meant",
+            mapped: "Replaced as the mapping says",
+            "date-order": "Dates rewritten as year, month, day",
+            "leading-zeros": "Leading zeros given back",
+            "empty-entry": "Empty entries of a list removed",
+          }) as Record<string, string>
+        )[fix] ?? fix,
+      reject: "Rejected rows, for the school to mend",
+      rejectLead:
+        "Each with its reasons, safe to open in a spreadsheet. The file holds data about people.",
+      export: (rows: number, file: string) => `Export ${plural(rows, "row", "rows")} of ${file}`,
+    },
+    exported: (rows: number, file: string) =>
+      `${plural(rows, "rejected row", "rejected rows")} written to ${file}`,
+
+    preview: {
+      would: (create: number, update: number, remove: number) =>
+        create + update + remove === 0
+          ? "The import would change nothing"
+          : `The import would add ${n(create)}, change ${n(update)} and remove ${n(remove)} records`,
+      types: "What the import would do",
+      colType: "Type",
+      create: "New",
+      update: "Changed",
+      unchanged: "Unchanged",
+      remove: "Removed",
+      kept: "Rejected, kept",
+      total: "All types",
+      keptLead: "Kept: their rows are rejected, so the records stay as they are.",
+      noRoster: "This tenant has no roster on this computer yet",
+      noRosterLead:
+        "There is nothing to compare with, so every record counts as new and none as changed or removed.",
+      against: (revision: number) =>
+        `Compared with revision ${n(revision)} of the roster on this computer`,
+      holds: "Somebody has to confirm this import",
+      hold: (kind: string, what: string, share: number, limit: number) =>
+        `${kind}: ${n(Math.round(share * 100))} % of the records there would be ${what === "remove" ? "removed" : "changed"}. Above ${n(Math.round(limit * 100))} % somebody has to say that this is meant.`,
+      filesBad: "The files hold errors",
+      filesBadLead:
+        "Rejected rows would not be imported. Settle the errors, or have the school mend the rows, and choose the files again.",
+      toCheck: "Show the problems",
+      ready: "Nothing stands in the way",
+      readyLead: "No row is rejected and no limit is passed.",
+      end: "Nothing was written. The files and the roster are as they were.",
+    },
+
+    /** What a type of records is called. */
+    kind: (kind: string): string =>
+      (
+        ({
+          orgs: "Schools and districts",
+          schools: "Schools",
+          academicSessions: "Terms",
+          courses: "Courses",
+          classes: "Classes",
+          sections: "Sections",
+          users: "People",
+          students: "Students",
+          teachers: "Teachers",
+          staff: "Staff",
+          subjects: "Subjects",
+          enrollments: "Enrollments",
+          demographics: "Demographics",
+          roles: "Roles",
+          userProfiles: "Profiles",
+          accounts: "Accounts",
+          participants: "Participants",
+          cases: "Cases",
+          relationships: "Relationships",
+          manifest: "List of the files",
+        }) as Record<string, string>
+      )[kind] ?? kind.charAt(0).toUpperCase() + kind.slice(1),
+
+    /** What helps, by the code of what went wrong. */
+    help: (code: string): string =>
+      (
+        ({
+          import_unreadable: "Put it back or close it in the other program, then try again.",
+          import_unsupported:
+            "Save it as CSV or XLSX, or choose another file. Older Excel files (XLS) have to be saved anew.",
+          import_empty: "Choose the folder or file that holds the tables.",
+          import_damaged: "Ask for the file again: it did not arrive whole.",
+          import_format_unknown: "Choose the format by hand under Rules, or choose other files.",
+        }) as Record<string, string>
+      )[code] ?? "",
+  },
+
   palette: {
     title: "Find a tenant, screen or action",
     counts: (tenants: number, actions: number) =>
@@ -990,6 +1232,7 @@ export const texts = {
     syncNow: "Sync now",
     upgrade: (name: string) => `Upgrade the playbook of ${name}`,
     screenChecklist: (name: string) => `Checklist of ${name}`,
+    screenMigration: (name: string) => `Migration of ${name}`,
     screenHistory: (name: string) => `History of ${name}`,
   },
 } as const;

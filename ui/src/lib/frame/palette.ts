@@ -19,7 +19,8 @@ export type Action = {
     | "key"
     | "out"
     | "bell"
-    | "upgrade";
+    | "upgrade"
+    | "migration";
   run: () => void;
 };
 

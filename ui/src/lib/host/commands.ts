@@ -11,10 +11,15 @@ import type {
   ComputerView,
   Edit,
   Exported,
+  ExportedRows,
   Failure,
   HistoryFilter,
   HistoryPage,
   HistoryRow,
+  ImportLook,
+  ImportPlan,
+  ImportProgress,
+  ImportReport,
   InboxView,
   ItemDetail,
   ManyWritten,
@@ -64,6 +69,17 @@ export type RestoreRequest = {
   passphrase?: string;
   leave_unsent?: boolean;
 };
+
+/** Files as an import of a tenant; without a format it is found, without rules they are tolerant. */
+export type ImportRequest = {
+  tenant: string;
+  path: string;
+  format?: string;
+  rules?: "tolerant" | "strict";
+};
+
+/** What is dragged over the window, or was dropped on it. */
+export type Drag = { at: "over" } | { at: "gone" } | { at: "dropped"; paths: string[] };
 
 /** Every command as `[request, response]`. */
 export type Commands = {
@@ -143,6 +159,17 @@ export type Commands = {
   backups: [None, BackupList];
   back_up: [None, BackupRow];
   restore: [RestoreRequest, Restored];
+  /** The desktop's dialog; null where the person chose nothing. */
+  choose_import: [{ folder: boolean }, string | null];
+  /** What files are taken for, by their first rows. */
+  look_at_import: [ImportRequest, ImportLook];
+  check_import: [ImportRequest, ImportReport];
+  plan_import: [ImportRequest, ImportPlan];
+  /** How far the check or plan is that runs now; null where none does. */
+  import_progress: [None, ImportProgress | null];
+  cancel_import: [None, None];
+  /** The rejected rows of one file, to a place that the desktop's dialog asks for; null for none. */
+  export_rejected: [ImportRequest & { file: string }, ExportedRows | null];
 };
 
 /** What stands behind the seam: the desktop shell, or the fake used in tests and the browser. */
@@ -153,6 +180,8 @@ export type Host = {
   onOpen(callback: (place: Place | null) => void): Promise<() => void>;
   /** Calls back when a playbook file was opened from outside; `take_playbook` gives it. */
   onPlaybook(callback: () => void): Promise<() => void>;
+  /** Calls back while files are dragged over the window, and when they are dropped. */
+  onDrag(callback: (drag: Drag) => void): Promise<() => void>;
 };
 
 let host: Host | null = null;
@@ -191,6 +220,12 @@ export async function onOpen(callback: (place: Place | null) => void): Promise<(
 export async function onPlaybook(callback: () => void): Promise<() => void> {
   if (host === null) throw failure("no_host", "Cairn is still starting.");
   return host.onPlaybook(callback);
+}
+
+/** Calls back while files are dragged over the window, and when they are dropped. */
+export async function onDrag(callback: (drag: Drag) => void): Promise<() => void> {
+  if (host === null) throw failure("no_host", "Cairn is still starting.");
+  return host.onDrag(callback);
 }
 
 /** Whatever was thrown as the one error shape the screens know. */

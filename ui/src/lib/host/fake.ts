@@ -5,7 +5,7 @@
  */
 import { asStatus, needsReason, STATUSES } from "../status";
 import { texts } from "../texts";
-import type { Commands, Host, Place } from "./commands";
+import type { Commands, Drag, Host, ImportRequest, Place } from "./commands";
 import {
   ABOUT,
   at,
@@ -33,6 +33,7 @@ import {
   waiting,
   workshopPhases,
 } from "./fake-data";
+import { fakeLook, fakePlan, fakeReport } from "./fake-import";
 import { fakeChanges, fakePage, fakeRevert, fakeToday, longHistory, trailOf } from "./fake-today";
 import type {
   BackupRow,
@@ -44,6 +45,9 @@ import type {
   Edit,
   Failure,
   HistoryRow,
+  ImportLook,
+  ImportProgress,
+  ImportReport,
   InboxRow,
   ItemRow,
   ManyWritten,
@@ -145,6 +149,14 @@ export class FakeHost implements Host {
   settings: SettingsView;
   computer: ComputerView;
   backups: BackupRow[] = [];
+  /** What the desktop's dialogs answer. */
+  chosen: string | null = "/home/mara/riverside-2026-03-11.zip";
+  savedTo: string | null = "/home/mara/enrollments-rejected.csv";
+  /** How far the job is that runs now. */
+  progress: ImportProgress | null = null;
+  readonly #drags = new Set<(drag: Drag) => void>();
+  readonly #held = new Map<keyof Commands, (reason: Failure | null) => void>();
+  readonly #gates = new Map<keyof Commands, Promise<void>>();
   /** The next call of a command fails with this. */
   readonly failNext = new Map<keyof Commands, Failure>();
   readonly #playbookListeners = new Set<() => void>();
@@ -299,6 +311,27 @@ export class FakeHost implements Host {
     for (const listener of this.#playbookListeners) listener();
   }
 
+  onDrag(callback: (drag: Drag) => void): Promise<() => void> {
+    this.#drags.add(callback);
+    return Promise.resolve(() => this.#drags.delete(callback));
+  }
+
+  /** Files are dragged over the window, or dropped on it. */
+  drag(drag: Drag): void {
+    for (const listener of this.#drags) listener(drag);
+  }
+
+  /** The next call of a command waits until what this gives is called, or until it is cancelled. */
+  hold(command: keyof Commands): () => void {
+    const gate = new Promise<void>((pass, refuse) => {
+      this.#held.set(command, (reason) => (reason === null ? pass() : refuse(reason)));
+    });
+    // Nobody may have called it when it is cancelled.
+    gate.catch(() => undefined);
+    this.#gates.set(command, gate);
+    return () => this.#held.get(command)?.(null);
+  }
+
   onOpen(callback: (place: Place | null) => void): Promise<() => void> {
     this.#openers.add(callback);
     return Promise.resolve(() => this.#openers.delete(callback));
@@ -328,6 +361,11 @@ export class FakeHost implements Host {
     if (planned) {
       this.failNext.delete(command);
       throw planned;
+    }
+    const gate = this.#gates.get(command);
+    if (gate) {
+      this.#gates.delete(command);
+      await gate;
     }
     const handler = this.#handlers[command] as (request: Commands[K][0]) => Commands[K][1];
     return structuredClone(handler(request));
@@ -383,6 +421,24 @@ export class FakeHost implements Host {
     mark_all_read: () => {
       this.notices = this.notices.map((row) => ({ ...row, read: true }));
       return {};
+    },
+    choose_import: () => this.chosen,
+    look_at_import: (request) => this.#look(request),
+    check_import: (request) => this.#check(request),
+    plan_import: (request) =>
+      fakePlan(
+        this.#check(request),
+        request.tenant !== "t-lake" && !request.path.includes("first"),
+      ),
+    import_progress: () => this.progress,
+    cancel_import: () => {
+      for (const end of this.#held.values())
+        end(fail("import_cancelled", "You cancelled this. Nothing was written."));
+      return {};
+    },
+    export_rejected: (request) => {
+      const file = this.#check(request).files.find((one) => one.name === request.file);
+      return this.savedTo === null ? null : { file: this.savedTo, rows: file?.rejected ?? 0 };
     },
     in_front: () => ({}),
     set_recovery_passphrase: () => {
@@ -815,6 +871,26 @@ export class FakeHost implements Host {
     });
   }
 
+  #look(request: ImportRequest): ImportLook {
+    const { path, format } = request;
+    if (path.includes("gone"))
+      throw fail(
+        "import_unreadable",
+        `'${path}' cannot be read: there is no such file or folder; it may have been moved or deleted`,
+        { file: path },
+      );
+    if (path.includes("empty"))
+      throw fail("import_empty", "'empty' holds no table: no CSV, TSV or XLSX file lies in it", {
+        file: "empty",
+      });
+    return fakeLook(path, format);
+  }
+
+  #check(request: ImportRequest): ImportReport {
+    const rules = request.rules ?? "tolerant";
+    return fakeReport(this.#look(request), rules, request.path.includes("clean"));
+  }
+
   #op(tenant: string): string {
     return `${tenant}/d1/${this.#sequence++}`;
   }
@@ -922,6 +998,10 @@ export function fakeFromAddress(search: string): FakeHost {
     manager: scene === "manager",
     disputed: scene === "disputed",
   });
+  if (scene === "import-job") {
+    host.hold("check_import");
+    host.progress = { rows: 412_306, bytes: 700_000 };
+  }
   if (scene === "refused") host.refused = refusedOfEachKind(host.now);
   if (scene.startsWith("opened")) {
     const source = scene === "opened-bad" ? "fault" : "good";

@@ -1,6 +1,6 @@
 import { invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
-import type { Host, Place } from "./commands";
+import type { Drag, Host, Place } from "./commands";
 
 /** Whether this page runs inside the desktop shell. */
 export function inShell(): boolean {
@@ -12,5 +12,20 @@ export const shell: Host = {
   invoke: (command, request) => invoke(command, { request }),
   onChanged: (callback) => listen("changed", () => callback()),
   onPlaybook: (callback) => listen("playbook", () => callback()),
+  onDrag: (callback) => dragged(callback),
   onOpen: (callback) => listen<Place | null>("open", (event) => callback(event.payload)),
 };
+
+/** The shell's own events for files: they carry paths, which a page's drop event does not. */
+async function dragged(callback: (drag: Drag) => void): Promise<() => void> {
+  const stops = await Promise.all([
+    listen("tauri://drag-enter", () => callback({ at: "over" })),
+    listen("tauri://drag-leave", () => callback({ at: "gone" })),
+    listen<{ paths: string[] }>("tauri://drag-drop", (event) =>
+      callback({ at: "dropped", paths: event.payload.paths }),
+    ),
+  ]);
+  return () => {
+    for (const stop of stops) stop();
+  };
+}

@@ -2,6 +2,7 @@ import { tick } from "svelte";
 import { asFailure, call, onChanged, onOpen, onPlaybook, type Place } from "../host/commands";
 import type { Failure, Session, StatusLine, TenantRow, Written } from "../host/types";
 import { texts } from "../texts";
+import { migrations } from "./migration.svelte";
 import { parseRoute, type Route, routeHash } from "./route";
 import { toasts } from "./toasts.svelte";
 
@@ -41,7 +42,7 @@ class App {
   /** The tenant the window stands in. */
   tenant = $derived.by(() => {
     const route = this.route;
-    if (route.screen !== "checklist" && route.screen !== "history") return null;
+    if (!("tenant" in route)) return null;
     return this.tenants.find((row) => row.id === route.tenant) ?? null;
   });
 
@@ -135,6 +136,7 @@ class App {
       this.recent = [];
       window.localStorage.removeItem(RECENT);
       toasts.reset();
+      migrations.reset();
     }
     if (session.state !== "signed_in") this.#closeDialogs();
     await this.#show(session);
@@ -159,6 +161,10 @@ class App {
 
   openTenant(tenant: string): void {
     this.go({ screen: "checklist", tenant, item: null });
+  }
+
+  openMigration(tenant: string): void {
+    this.go({ screen: "migration", tenant });
   }
 
   /** Opens the item, or the tenant it belongs to. */
@@ -233,7 +239,7 @@ class App {
   }
 
   #remember(): void {
-    if (this.route.screen !== "checklist") return;
+    if (this.route.screen !== "checklist" && this.route.screen !== "migration") return;
     const opened = this.route.tenant;
     this.recent = [opened, ...this.recent.filter((id) => id !== opened)].slice(0, RECENT_LENGTH);
     window.localStorage.setItem(RECENT, JSON.stringify(this.recent));
@@ -331,6 +337,7 @@ class App {
     this.#askedForPlaybook = false;
     this.#closeDialogs();
     toasts.reset();
+    migrations.reset();
   }
 }
 

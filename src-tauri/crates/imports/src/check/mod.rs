@@ -238,9 +238,10 @@ pub(crate) fn assigned(
     let kind = |place: Option<usize>| found.schema.files.get(place?).map(|file| file.kind);
     let is_manifest = |stem: &str| stem == MANIFEST && found.schema.asks.manifest;
     let tables = opened.source.tables.iter();
-    let kinds = places.into_iter().zip(tables).map(|(place, table)| {
-        if is_manifest(&table.stem) { Some(MANIFEST) } else { kind(place) }
-    });
+    let kinds = places
+        .into_iter()
+        .zip(tables)
+        .map(|(place, table)| if is_manifest(&table.stem) { Some(MANIFEST) } else { kind(place) });
     Ok(kinds.collect())
 }
 

@@ -1,0 +1,57 @@
+//! The desktop's own dialogs for files. The shell opens them, so the page needs no authority over files.
+
+use std::path::PathBuf;
+
+use cairn_app::error::{Result, fault};
+use rfd::{AsyncFileDialog, FileHandle};
+use tauri::{AppHandle, Runtime};
+use tokio::sync::oneshot;
+
+/// What can be read as an import, by the endings of the files (docs/imports.md).
+const TABLES: &[&str] = &["zip", "csv", "tsv", "tab", "txt", "xlsx"];
+
+type Picking = std::pin::Pin<Box<dyn Future<Output = Option<FileHandle>> + Send>>;
+
+/// Asks which file to import; none where the person chose none.
+///
+/// # Errors
+/// `no_dialog` where the desktop opens none.
+pub async fn import_file<R: Runtime>(app: &AppHandle<R>) -> Result<Option<PathBuf>> {
+    ask(app, || {
+        let dialog = AsyncFileDialog::new().set_title("Choose a roster").add_filter("Rosters", TABLES);
+        Box::pin(dialog.pick_file())
+    })
+    .await
+}
+
+/// Asks which folder to import; none where the person chose none.
+///
+/// # Errors
+/// `no_dialog` where the desktop opens none.
+pub async fn import_folder<R: Runtime>(app: &AppHandle<R>) -> Result<Option<PathBuf>> {
+    ask(app, || Box::pin(AsyncFileDialog::new().set_title("Choose the roster's folder").pick_folder())).await
+}
+
+/// Asks where to put a table, `name` being proposed; none where the person chose no place.
+///
+/// # Errors
+/// `no_dialog` where the desktop opens none.
+pub async fn save_table<R: Runtime>(app: &AppHandle<R>, name: String) -> Result<Option<PathBuf>> {
+    ask(app, move || {
+        let dialog = AsyncFileDialog::new().set_title("Save the rejected rows").set_file_name(name);
+        Box::pin(dialog.add_filter("CSV", &["csv"]).save_file())
+    })
+    .await
+}
+
+/// Desktops open dialogs on the thread of the window; waiting for the person happens elsewhere.
+async fn ask<R: Runtime>(
+    app: &AppHandle<R>,
+    open: impl FnOnce() -> Picking + Send + 'static,
+) -> Result<Option<PathBuf>> {
+    let none = |_| fault("no_dialog", "This desktop opens no dialog for files. Type the path instead.");
+    let (tell, told) = oneshot::channel();
+    app.run_on_main_thread(move || drop(tell.send(open()))).map_err(|error| none(error.to_string()))?;
+    let picking = told.await.map_err(|error| none(error.to_string()))?;
+    Ok(picking.await.map(|file| file.path().to_owned()))
+}

@@ -1,0 +1,54 @@
+//! A roster from its files to the preview, without a dialog: the path is typed.
+
+use anyhow::{Context as _, Result};
+
+use crate::walk::Walk;
+
+/// One good row, one without the address that names it, and one that says what another says.
+const ROWS: &str = "email,first_name,last_name,organization,role\n\
+    ann.lee@example.org,Ann,Lee,School,teacher\n\
+    ,Bo,Ray,School,teacher\n\
+    ann.lee@example.org,Ann,Lee,School,teacher\n";
+
+pub async fn files(walk: &mut Walk) -> Result<()> {
+    walk.window().click("nav-migration").await?;
+    walk.window().find("migration-drop").await?;
+    walk.look("migration").await?;
+    walk.window().fill("import-path", "/nowhere/roster.zip").await?;
+    walk.press("Enter").await?;
+    walk.sees_problem().await?;
+    walk.reads("migration-failed", "moved or deleted").await?;
+    walk.look("migration-failed").await?;
+    let folder = walk.profile("roster");
+    std::fs::create_dir_all(&folder)?;
+    std::fs::write(folder.join("accounts.csv"), ROWS)?;
+    walk.window().fill("import-path", folder.to_str().context("a name in text")?).await?;
+    walk.press("Enter").await?;
+    walk.reads("migration-found", "accounts.csv").await?;
+    walk.look("migration-files").await
+}
+
+pub async fn check(walk: &mut Walk) -> Result<()> {
+    walk.press("Control+Enter").await?;
+    walk.reads("format-found", "accounts").await?;
+    walk.has_focus("migration-title").await?;
+    walk.look("migration-rules").await?;
+    walk.press("Control+Enter").await?;
+    walk.reads("sum-rejected", "1").await?;
+    walk.reads("sum-skipped", "1").await?;
+    walk.has_focus("migration-title").await?;
+    walk.look("migration-check").await?;
+    walk.focus("cause-problem-0").await?;
+    walk.press_all(&["End", "Home"]).await?;
+    walk.has_focus("cause-problem-0").await
+}
+
+pub async fn preview(walk: &mut Walk) -> Result<()> {
+    walk.press("Control+Enter").await?;
+    walk.reads("preview-no-roster", "no roster on this computer").await?;
+    walk.look("migration-preview").await?;
+    walk.press("Escape").await?;
+    walk.window().find("migration-sum").await?;
+    walk.window().click("nav-checklist").await?;
+    walk.window().find("checklist-title").await.map(drop)
+}
