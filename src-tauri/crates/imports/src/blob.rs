@@ -526,6 +526,8 @@ mod tests {
 
     /// A record: type, id, column and value.
     type Owned = (String, String, Vec<(String, String)>);
+    /// What is in a blob: what it says of itself, its records, and those to remove by type and id.
+    type All = (Contents, Vec<Owned>, Vec<(String, String)>);
 
     fn set(seed: u64, dirt: Vec<(Dirt, u32)>) -> TempDir {
         let dir = TempDir::new().unwrap();
@@ -550,7 +552,7 @@ mod tests {
 
     const SCRATCH: usize = 1 << 20;
 
-    fn read(bytes: &[u8], sha256: &str) -> Result<(Contents, Vec<Owned>, Vec<(String, String)>)> {
+    fn read(bytes: &[u8], sha256: &str) -> Result<All> {
         let (mut put, mut removed) = (Vec::new(), Vec::new());
         let contents = read_blob(bytes, sha256, &Limits::default(), |entry| {
             match entry {
