@@ -3,8 +3,11 @@
 //! [`check`] is the whole way: [`Source`] opens a folder, an archive, a workbook or a single table
 //! and streams its rows; the format is found by names, labels and manifest; labels become columns
 //! (a [`Mapping`] helps); every row is judged by the tables in [`schema`]; the [`Report`] counts rows
-//! and groups problems by cause. Nothing here writes a file, reads a clock or knows a tenant.
+//! and groups problems by cause. [`plan`] holds the rows against the records that are there, and
+//! [`write_blob`] makes of them what is uploaded. Nothing here writes a file of its own accord, reads a
+//! clock or knows a tenant.
 
+mod blob;
 mod check;
 mod detect;
 mod error;
@@ -19,8 +22,10 @@ mod record;
 mod rejects;
 mod report;
 pub mod schema;
+mod sort;
 mod watch;
 
+pub use blob::{Blob, BlobHead, BlobType, Contents, Entry, read_blob, write_blob};
 pub use check::{Cause, Fix, Options, Profile, Severity, Verdict, check};
 pub use detect::names as formats;
 pub use error::{ImportError, Result};
@@ -35,4 +40,5 @@ pub use report::{
     Candidate, ColumnMapping, Counts, Detected, Example, FileCount, FileMapping, FixExample, FixGroup,
     LeftFile, Place, Problem, Report,
 };
+pub use sort::{SCRATCH_BUDGET, Scratch};
 pub use watch::{Progress, Watch};

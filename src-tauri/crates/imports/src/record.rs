@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sha2::{Digest as _, Sha256};
 
 use crate::check::Outcome;
-use crate::schema::{Column, Need};
+use crate::schema::{Column, Holds, Need};
 
 /// A record in canonical form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub(crate) struct Canon {
     /// The columns that count, by number, in the order of the format.
     columns: Vec<(&'static str, usize)>,
     status: Option<usize>,
+    /// The columns of the key, and whether each holds an address.
+    keys: Vec<(usize, bool)>,
     /// How many records without a key held the same before.
     same: HashMap<[u8; 32], u64>,
 }
@@ -49,12 +51,38 @@ impl Canon {
     pub fn new(outcome: &Outcome<'_, '_>) -> Self {
         let at = |name: &str| outcome.columns.iter().position(|bound| bound.column.name == name);
         let content = outcome.file.columns.iter().filter(|column| is_content(column));
+        let key = outcome.file.key.iter().filter_map(|name| {
+            let is_address = outcome.file.column(name).is_some_and(|column| column.holds == Holds::Email);
+            Some((at(name)?, is_address))
+        });
         let is_mark = outcome.file.column("status").is_some_and(|column| !is_content(column));
         Self {
             columns: content.filter_map(|column| Some((column.name, at(column.name)?))).collect(),
             status: at("status").filter(|_| is_mark),
+            keys: key.collect(),
             same: HashMap::new(),
         }
+    }
+
+    /// The columns that count, in the order of the format, with their numbers.
+    pub fn columns(&self) -> &[(&'static str, usize)] {
+        &self.columns
+    }
+
+    /// The id of a row that has a key.
+    pub fn id(&self, outcome: &Outcome<'_, '_>) -> String {
+        let mut id = String::new();
+        for (place, (column, is_address)) in self.keys.iter().enumerate() {
+            if place > 0 {
+                id.push('\u{1f}');
+            }
+            let from = id.len();
+            id.push_str(&String::from_utf8_lossy(outcome.value(*column)));
+            if let Some(part) = id.get_mut(from..).filter(|_| *is_address) {
+                part.make_ascii_lowercase();
+            }
+        }
+        id
     }
 
     /// What the row holds, into `content`, which is cleared.

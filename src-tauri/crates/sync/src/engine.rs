@@ -294,7 +294,7 @@ impl Engine {
     fn drop_tenant(&mut self, store: &mut Store, tenant: TenantId, now: Time) -> Result<(), SyncError> {
         match store.drop_tenant(&tenant, false) {
             Ok(dropped) => {
-                let details = serde_json::json!({ "held": dropped.held });
+                let details = serde_json::json!({ "held": dropped.held, "roster_left": dropped.roster_left });
                 store.log_sync(now, Some(&tenant), "gone", &details)?;
                 self.report.gone.push(tenant);
                 Ok(())

@@ -30,7 +30,8 @@ pub use read::{Filter, Page, PageQuery, RecordRef};
 pub use rollback::{Left, Why};
 pub use write::Writer;
 
-/// The open roster of a tenant: one connection. Several processes may hold one each.
+/// The open roster of a tenant: one connection. Several processes may hold one each. It holds its key
+/// until it is dropped, also when the profile is locked.
 pub struct Roster {
     db: Connection,
     tenant: TenantId,

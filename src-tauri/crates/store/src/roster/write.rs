@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use cairn_domain::TenantId;
 use cairn_domain::digest::SetHash;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::pack::{Unpacked, pack, pack_id};
 use super::types::{Type, Types};
@@ -76,6 +76,10 @@ pub(super) struct Standing {
     pub content: Option<Vec<u8>>,
 }
 
+fn standing(row: &Row<'_>) -> rusqlite::Result<Standing> {
+    Ok(Standing { id: row.get(0)?, version: row.get(1)?, image: row.get(2)?, content: row.get(3)? })
+}
+
 /// What lies ahead of the records that were written, of one type: read in runs, as long as they are
 /// used up.
 struct Ahead {
@@ -89,6 +93,8 @@ struct Ahead {
 
 const SHORTEST_RUN: usize = 4;
 const LONGEST_RUN: usize = 1_024;
+/// The bytes of values at which a run ends.
+const MOST_AHEAD: usize = 4 << 20;
 
 impl Ahead {
     fn new(is_end: bool) -> Self {
@@ -117,13 +123,17 @@ impl Ahead {
             "SELECT r.id, r.version, r.image, v.content FROM records r LEFT JOIN versions v ON v.id = r.image
              WHERE r.type = ?1 AND r.id >= ?2 ORDER BY r.id LIMIT ?3",
         )?;
-        let rows = statement.query_map(params![kind, id, self.run as i64], |row| {
-            Ok(Standing { id: row.get(0)?, version: row.get(1)?, image: row.get(2)?, content: row.get(3)? })
-        })?;
-        for row in rows {
-            self.held.push_back(row?);
+        let mut rows = statement.query(params![kind, id, self.run as i64])?;
+        let mut bytes = 0;
+        while bytes < MOST_AHEAD {
+            let Some(row) = rows.next()? else {
+                self.is_end = self.held.len() < self.run;
+                break;
+            };
+            let standing = standing(row)?;
+            bytes += standing.content.as_ref().map_or(0, Vec::len);
+            self.held.push_back(standing);
         }
-        self.is_end = self.held.len() < self.run;
         Ok(())
     }
 }
@@ -305,10 +315,7 @@ impl<'r> Writer<'r> {
             "SELECT r.id, r.version, r.image, v.content FROM records r LEFT JOIN versions v ON v.id = r.image
              WHERE r.type = ?1 AND r.id = ?2",
         )?;
-        let found = statement.query_row(params![kind, id], |row| {
-            Ok(Standing { id: row.get(0)?, version: row.get(1)?, image: row.get(2)?, content: row.get(3)? })
-        });
-        Ok(found.optional()?)
+        Ok(statement.query_row(params![kind, id], standing).optional()?)
     }
 }
 

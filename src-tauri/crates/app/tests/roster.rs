@@ -1,0 +1,204 @@
+//! Imports from files to the roster of a tenant: what is planned, what is written, what a plan then finds.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[allow(dead_code)]
+#[path = "../../store/tests/it/fake.rs"]
+mod fake;
+
+use std::path::Path;
+
+use cairn_app::desk::Desk;
+use cairn_app::imports::{ImportPlan, ImportRequest};
+use cairn_imports::generate::{Dirt, Set, write};
+use cairn_imports::{Changes, Entry, Limits, Options, SCRATCH_BUDGET, Scratch, read_blob, write_blob};
+use cairn_protocol::ApiError;
+use cairn_store::roster::{Revision, Roster};
+use tempfile::TempDir;
+
+use fake::{Fake, Laptop, tenant};
+
+/// The laptop's desk; its directory lives as long as the second part.
+fn desk() -> (Desk, impl Sized) {
+    let Laptop { store, dir, .. } = Laptop::new(&mut Fake::new(), "a", 1);
+    (Desk { store }, dir)
+}
+
+fn set(seed: u64, dirt: Vec<(Dirt, u32)>) -> TempDir {
+    let dir = TempDir::new().unwrap();
+    let set = Set { seed, schools: 2, courses: 2, classes: 3, users: 20, enrollments: 200, dirt };
+    write(dir.path(), &set).unwrap();
+    dir
+}
+
+/// The blob of a set, and its name.
+fn blob(dir: &Path) -> (Vec<u8>, String) {
+    let folder = TempDir::new().unwrap();
+    let scratch = Scratch { folder: folder.path().to_owned(), key: [7; 32], budget: SCRATCH_BUDGET };
+    let mut bytes = Vec::new();
+    let (blob, _) = write_blob(dir, &Options::default(), &scratch, &mut bytes).unwrap();
+    (bytes, blob.sha256)
+}
+
+/// Writes a blob as a revision.
+fn apply(roster: &mut Roster, number: u64, bytes: &[u8], name: &str) -> Result<(), ApiError> {
+    let import = format!("t1:d:{number}");
+    roster
+        .apply(Revision { number, import: &import }, |writer| {
+            read_blob(bytes, name, &Limits::default(), |entry| {
+                match entry {
+                    Entry::Put(record) => writer.put(record.kind, record.id, record.values)?,
+                    Entry::Remove { kind, id } => writer.remove(kind, id)?,
+                }
+                Ok::<(), ApiError>(())
+            })
+            .map(drop)
+        })
+        .map(drop)
+}
+
+fn plan(desk: &Desk, dir: &Path) -> ImportPlan {
+    desk.plan_import("hill", &ImportRequest { path: dir.to_owned(), ..ImportRequest::default() }).unwrap()
+}
+
+#[test]
+fn what_was_imported_is_unchanged_the_second_time_and_gone_after_a_rollback() {
+    let (mut desk, _dir) = desk();
+    let clean = set(1, vec![]);
+    let before = plan(&desk, clean.path());
+    assert_eq!((before.revision, before.plan.can_proceed), (None, true));
+
+    let (bytes, name) = blob(clean.path());
+    let mut roster = desk.store.roster_or_new(&tenant()).unwrap();
+    let empty = roster.digest().unwrap();
+    apply(&mut roster, 1, &bytes, &name).unwrap();
+    let written = roster.latest().unwrap().unwrap().counts;
+    for (kind, changes) in &before.plan.types {
+        assert_eq!(written[kind].create, changes.create, "a plan and then a run are the plan: {kind}");
+    }
+    // The same again, and the same with faults that can be mended.
+    let mended = set(1, vec![(Dirt::UsDate, 3), (Dirt::RoleCase, 3), (Dirt::LostZeros, 2)]);
+    for dir in [&clean, &mended] {
+        let again = plan(&desk, dir.path());
+        assert_eq!((again.revision, again.plan.can_proceed), (Some(1), true));
+        for (kind, changes) in &again.plan.types {
+            let unchanged = before.plan.types[kind].create;
+            assert_eq!(*changes, Changes { unchanged, ..Changes::default() }, "{kind}");
+        }
+        let (bytes, other) = blob(dir.path());
+        assert_eq!((bytes.len() > 100, &other), (true, &name), "what is uploaded is the same");
+    }
+    let (digest, mut first) = (roster.digest().unwrap(), Vec::new());
+    roster.export(&mut first).unwrap();
+
+    // Another set on top, and back: the equal digest and the same bytes.
+    let (bytes, name) = blob(set(2, vec![]).path());
+    apply(&mut roster, 2, &bytes, &name).unwrap();
+    assert_ne!(roster.digest().unwrap(), digest);
+    roster.roll_back(Revision { number: 3, import: "back" }, 2, |left| panic!("{left:?}")).unwrap();
+    let mut back = Vec::new();
+    roster.export(&mut back).unwrap();
+    assert_eq!((roster.digest().unwrap(), back), (digest, first));
+    roster.roll_back(Revision { number: 4, import: "back" }, 1, |left| panic!("{left:?}")).unwrap();
+    assert_eq!(roster.digest().unwrap(), empty);
+    assert_eq!(plan(&desk, clean.path()).plan, before.plan);
+}
+
+#[test]
+fn a_blob_that_turns_out_to_be_another_leaves_the_roster_as_it_was() {
+    let (mut desk, _dir) = desk();
+    let (bytes, name) = blob(set(1, vec![]).path());
+    let mut roster = desk.store.roster_or_new(&tenant()).unwrap();
+    for (bytes, name) in [(&bytes[..bytes.len() - 9], name.as_str()), (&bytes, "another")] {
+        assert_eq!(apply(&mut roster, 1, bytes, name).unwrap_err().code, "import_damaged");
+        assert_eq!(roster.latest().unwrap(), None);
+        roster.verify().unwrap();
+    }
+    apply(&mut roster, 1, &bytes, &name).unwrap();
+}
+
+/// How long each step takes with so many rows; run it built for release.
+#[test]
+#[ignore = "prints timings"]
+#[allow(clippy::print_stdout)]
+fn timings() {
+    let rows = 1_060_000;
+    let (mut desk, _dir) = desk();
+    let dir = TempDir::new().unwrap();
+    write(dir.path(), &Set::of_rows(rows, 1)).unwrap();
+    let timed = |what: &str, begin: std::time::Instant| {
+        let peak = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let peak = peak.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default().to_owned();
+        println!("{what}: {:.3} s, {peak}", begin.elapsed().as_secs_f64());
+    };
+    let now = std::time::Instant::now;
+    let begin = now();
+    plan(&desk, dir.path());
+    timed("plan into nothing", begin);
+    let scratch = Scratch { folder: dir.path().to_owned(), key: [7; 32], budget: SCRATCH_BUDGET };
+    let file = dir.path().join("a.blob");
+    let begin = now();
+    let into = std::io::BufWriter::new(std::fs::File::create(&file).unwrap());
+    let (blob, _) = write_blob(dir.path(), &Options::default(), &scratch, into).unwrap();
+    timed(&format!("blob of {} bytes", blob.bytes), begin);
+    let bytes = std::fs::read(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let begin = now();
+    read_blob(bytes.as_slice(), &blob.sha256, &Limits::default(), |_| Ok::<(), ApiError>(())).unwrap();
+    timed("reading it", begin);
+    let mut roster = desk.store.roster_or_new(&tenant()).unwrap();
+    let path = desk.store.path().with_file_name("tenants").join("t1.db");
+    let size = || format!("{:.1} MB", std::fs::metadata(&path).unwrap().len() as f64 / 1e6);
+    for (number, what) in [(1, "load"), (2, "the same again")] {
+        let begin = now();
+        apply(&mut roster, number, &bytes, &blob.sha256).unwrap();
+        timed(&format!("{what}, {}", size()), begin);
+    }
+    let begin = now();
+    plan(&desk, dir.path());
+    timed("plan against it", begin);
+    let changed = |roster: &mut Roster, number: u64| {
+        let import = format!("t1:d:{number}");
+        roster.apply(Revision { number, import: &import }, |writer| {
+            read_blob(bytes.as_slice(), &blob.sha256, &Limits::default(), |entry| {
+                let Entry::Put(record) = entry else { return Ok(()) };
+                let mut values = record.values.to_vec();
+                let longer = format!("{}{number}", values[1].1);
+                values[1].1 = &longer;
+                Ok::<(), ApiError>(writer.put(record.kind, record.id, &values)?)
+            })?;
+            Ok::<(), ApiError>(())
+        })
+    };
+    let begin = now();
+    changed(&mut roster, 3).unwrap();
+    timed(&format!("every row changed, {}", size()), begin);
+    let filter = |text: &str| cairn_store::roster::Filter { text: Some(text.into()), equals: None };
+    for (what, filter) in [("any", filter("")), ("that nothing passes", filter("nobody"))] {
+        let begin = now();
+        for after in ["0", "4", "8", "A", "E"] {
+            let query = cairn_store::roster::PageQuery {
+                kind: "enrollments",
+                after: Some(after),
+                limit: 100,
+                filter: &filter,
+            };
+            roster.page(query).unwrap();
+        }
+        timed(&format!("five pages of 100, a filter: {what}"), begin);
+    }
+    let begin = now();
+    for after in [0, 200_000, 400_000, 600_000, 800_000] {
+        roster.diff(1, 3, Some(1_060_104 + after), 100).unwrap();
+    }
+    timed("five pages of differences", begin);
+    let begin = now();
+    roster.roll_back(Revision { number: 4, import: "back" }, 3, |_| {}).unwrap();
+    timed(&format!("rollback, {}", size()), begin);
+    let begin = now();
+    let mut sink = std::io::sink();
+    roster.export(&mut sink).unwrap();
+    timed("export", begin);
+    let begin = now();
+    roster.verify().unwrap();
+    timed("verify", begin);
+}
