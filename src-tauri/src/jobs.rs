@@ -134,7 +134,7 @@ mod tests {
     async fn a_newer_job_takes_the_place_of_an_older_one() {
         let jobs = Jobs::default();
         let newer = async { jobs.run(|_| ready(Ok("newer"))).await };
-        let older = jobs.run(|_| async { newer.await });
+        let older = jobs.run(|_| newer);
         assert_eq!(older.await.unwrap_err().code, "import_cancelled");
         assert_eq!(jobs.progress(), None);
     }
