@@ -16,7 +16,7 @@ use crate::open::check_integrity;
 
 /// The most records that are looked at for one page, so that a filter that nothing passes costs no
 /// more than any other.
-const MOST_LOOKED_AT: usize = 50_000;
+const MOST_LOOKED_AT: usize = 20_000;
 
 /// A record while it is read.
 #[derive(Debug, Clone, Copy)]
@@ -86,7 +86,7 @@ impl Roster {
         self.named(get(&self.db, kind, id))
     }
 
-    /// A page of the records of a type. No more than 50,000 are looked at: where a filter lets few
+    /// A page of the records of a type. No more than 20,000 are looked at: where a filter lets few
     /// through, a page may be short or empty and still say where the next one goes on.
     ///
     /// # Errors
