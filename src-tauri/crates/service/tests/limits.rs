@@ -115,7 +115,7 @@ fn a_head_has_so_much_time(open: Open) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let patience = Duration::from_millis(50);
+        let patience = Duration::from_millis(400);
         let served = tokio::spawn(serve(listener, None, router, patience, async { drop(stopped.await) }));
         let whole = "GET /health/live HTTP/1.1\r\nhost: here\r\n\r\n";
         for (words, answered) in [("", false), ("GET /health/live HTTP/1.1\r\nho", false), (whole, true)] {
