@@ -43,7 +43,7 @@ pub fn run(folder: &Path, tools: &Path, size: Size) -> Result<Report> {
     Ok(Report {
         about: format!(
             "A clean OneRoster 1.1 set of {rows} rows ({} MB): manifest, orgs, sessions, courses, classes, users and, \
-             most of them, enrollments. A check reads every file, judges every value by strict types and rules, finds \
+             most of them, enrollments. A check reads every file, judges every value by its type and rules, finds \
              repeated keys and follows every reference between the files; it answers how many rows are accepted, \
              fixed, rejected and skipped. DuckDB {VERSION} from PyPI reads the same files and counts the faults of \
              the same kinds by queries. The sqlite3 shell imports them into typed tables in one transaction and \
