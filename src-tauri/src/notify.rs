@@ -17,8 +17,9 @@ const DESKTOP_ENTRY: &str = "Cairn";
 /// Name of its icon in the desktop's theme.
 const ICON: &str = "cairn";
 
-/// A daemon that takes longer than this hangs; the toast is given up.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// A daemon that takes longer than this hangs; the toast is given up. Long, since nothing waits for it
+/// and a busy computer starts its daemon slowly.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Name of a notice: its tenant and key.
 pub type Name = (TenantId, String);

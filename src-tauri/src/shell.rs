@@ -331,13 +331,17 @@ impl Shell {
     ///
     /// # Errors
     /// As [`Session::sync`].
-    pub async fn sync(&self) -> Result<SyncReport> {
+    pub async fn sync(self: &Arc<Self>) -> Result<SyncReport> {
         if self.state().locked.is_some() {
             return Err(fault("locked", "Cairn is locked. Unlock it to go on."));
         }
         let turn = self.turn.lock().await;
         let result = self.session.sync(&self.clock).await;
         self.note(&result);
+        let today = crate::local_now().date();
+        if let Err(error) = self.read(move |desk, now| desk.begin_inbox(today, now)).await {
+            tracing::info!(code = error.code, "the inbox is not begun; the next look does it");
+        }
         drop(turn);
         (self.changed)();
         self.news();

@@ -25,11 +25,26 @@ impl Desk {
     /// `signed_out`; whatever the store reports.
     pub fn refresh_inbox(&mut self, today: NaiveDate, now: Time) -> Result<bool> {
         let changed = self.store.unnoticed(today).map_err(store)?;
-        for tenant in &changed {
+        self.derive(&changed, today, now)?;
+        Ok(!changed.is_empty())
+    }
+
+    /// Begins the inbox of every tenant that the last sync brought: what it brought is no news. To be
+    /// called before the next sync, whose changes are news even when nobody looked in between.
+    ///
+    /// # Errors
+    /// As [`Desk::refresh_inbox`].
+    pub fn begin_inbox(&mut self, today: NaiveDate, now: Time) -> Result<()> {
+        let came = self.store.never_noticed().map_err(store)?;
+        self.derive(&came, today, now)
+    }
+
+    fn derive(&mut self, tenants: &[TenantId], today: NaiveDate, now: Time) -> Result<()> {
+        for tenant in tenants {
             let notices = self.notices_of(tenant, today)?;
             self.store.keep_notices(tenant, today, &notices, now).map_err(store)?;
         }
-        Ok(!changed.is_empty())
+        Ok(())
     }
 
     fn notices_of(&self, tenant: &TenantId, today: NaiveDate) -> Result<Vec<Notice>> {

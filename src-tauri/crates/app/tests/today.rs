@@ -50,6 +50,24 @@ fn two_tenants() -> (Fake, Laptop) {
 }
 
 #[test]
+fn what_the_second_sync_brings_is_news_though_nobody_looked_since_the_first() {
+    let (mut fake, laptop) = two_tenants();
+    let day = DAY.parse().unwrap();
+    let Laptop { store, dir, account, clock } = laptop;
+    let mut desk = Desk { store };
+    desk.begin_inbox(day, at(1_100)).unwrap();
+    let other: TenantId = "t2".parse().unwrap();
+    fake.says(&other, set("name-contacts", Status::Blocked, Some("no key")));
+    let mut laptop = Laptop { store: desk.store, dir, account, clock };
+    laptop.sync(&mut fake);
+    let (mut desk, _dir) = self::desk(laptop);
+    desk.begin_inbox(day, at(1_200)).unwrap();
+    assert!(desk.refresh_inbox(day, at(1_200)).unwrap());
+    let news = desk.news().unwrap();
+    assert_eq!(news.iter().map(|n| n.notice.text.as_str()).collect::<Vec<_>>(), ["no key"]);
+}
+
+#[test]
 fn today_opens_where_one_left_off_and_says_what_is_next_due_and_blocked() {
     let (_fake, mut laptop) = two_tenants();
     laptop.write(field("name-contacts", ItemField::Due, DAY));

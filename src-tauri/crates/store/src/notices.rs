@@ -43,6 +43,20 @@ impl Store {
         rows.map(|row| Ok(row?.parse()?)).collect()
     }
 
+    /// Tenants whose notices were never derived: they came with the last sync.
+    ///
+    /// # Errors
+    /// Whatever the database reports.
+    pub fn never_noticed(&self) -> Result<Vec<TenantId>, StoreError> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT tenant FROM journals j WHERE substr(tenant, 1, 1) <> '_'
+               AND NOT EXISTS (SELECT 1 FROM noticed n WHERE n.tenant = j.tenant)
+             ORDER BY tenant",
+        )?;
+        let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+        rows.map(|row| Ok(row?.parse()?)).collect()
+    }
+
     /// Puts what a tenant gives rise to in place of what it gave rise to before. New ones are news,
     /// except the first time: what stood before this laptop knew the tenant is no news. Those that
     /// stay keep what is known of them; those whose cause is gone are withdrawn.
