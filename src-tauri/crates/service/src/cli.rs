@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use crate::admin::{self, NewTenant, NewUser};
 use crate::error::{Error, Result};
+use crate::limits::Rates;
 use crate::service::{Ask, Service};
 use crate::storage::Storage;
 use crate::storage::postgres::Postgres;
@@ -93,6 +94,21 @@ struct Serve {
     /// Folder of signed releases that laptops may update to (docs/updates.md)
     #[arg(long, value_name = "DIR")]
     releases: Option<PathBuf>,
+    /// Requests a device may make in a minute
+    #[arg(long, default_value_t = Rates::default().device.count, value_name = "N")]
+    requests_per_device: u32,
+    /// Requests an account may make in a minute, from whatever devices
+    #[arg(long, default_value_t = Rates::default().account.count, value_name = "N")]
+    requests_per_account: u32,
+}
+
+impl Serve {
+    fn rates(&self) -> Rates {
+        let mut rates = Rates::default();
+        rates.device.count = self.requests_per_device;
+        rates.account.count = self.requests_per_account;
+        rates
+    }
 }
 
 #[derive(Subcommand)]
@@ -353,8 +369,9 @@ fn read_password() -> Result<zeroize::Zeroizing<String>> {
     Ok(zeroize::Zeroizing::new(line))
 }
 
-fn serve(service: Service, options: &Serve, as_json: bool) -> Result<()> {
+fn serve(mut service: Service, options: &Serve, as_json: bool) -> Result<()> {
     start_log();
+    service.rates = options.rates();
     let keys = match (&options.tls_cert, &options.tls_key) {
         (Some(cert), Some(key)) => Some(tls::config(cert, key)?),
         _ => None,

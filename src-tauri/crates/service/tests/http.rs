@@ -368,6 +368,21 @@ fn wrong_passwords_are_slowed_down() {
 }
 
 #[test]
+fn requests_of_a_device_are_limited_as_the_operator_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = data(dir.path());
+    let seeded = output(&place, &["seed-demo", "--tenants", "1"]);
+    let running = serve(&place, &["--requests-per-device", "3"]);
+    let (name, password) = person(&seeded, "IMPL_MGR");
+    let mut client = Client::sign_in(&running.address, &name, &password, 4).map_err(|r| r.code()).unwrap();
+    let body = json!({ "v": 1, "known": { "list": [] } }).to_string();
+    let mut ask = || client.signed("POST", "/v1/sync", &[], body.as_bytes());
+    assert_eq!([ask().status, ask().status, ask().status], [200; 3]);
+    let reply = ask();
+    assert_eq!((reply.status, reply.code().as_str()), (429, "rate_limited"));
+}
+
+#[test]
 fn events_hint_at_what_another_process_wrote() {
     let dir = tempfile::tempdir().unwrap();
     let place = data(dir.path());
