@@ -171,3 +171,31 @@ async fn another_kind_of_keyring_leads_to_recovery() {
     laptop.opens_by_passphrase(&window).await;
     window.close().await.unwrap();
 }
+
+/// People type paths as they come: the profile's own folder is not there yet at the first sign-in.
+#[tokio::test]
+async fn a_command_finds_its_key_again_by_a_relative_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = Service::at(folder.path()).unwrap();
+    let demo = service.seed(1).unwrap();
+    service.start().unwrap();
+    let person = demo.person("IMPL_SPEC", 0).unwrap();
+    let desk = Desk::start().unwrap();
+    let run = |profile: &std::path::Path, words: &[&str]| {
+        let mut command = desk.command(built("cairnctl").unwrap());
+        command.current_dir(desk.home()).arg("--json").arg("--profile").arg(profile).args(words);
+        ctl::answer(&mut command, &person.password).unwrap()
+    };
+    let url = service.url();
+    let login = ["login", "--server", &url, "--user", &person.name, "--password-stdin"];
+    let relative = std::path::Path::new("profiles/ana");
+    assert_eq!(run(relative, &login).code, 0);
+    for path in [relative.to_owned(), desk.home().join(relative)] {
+        let answer = run(&path, &["status"]);
+        assert_eq!(
+            (answer.code, answer.json["user"].as_str()),
+            (0, Some(person.name.as_str())),
+            "{answer:?}"
+        );
+    }
+}

@@ -1,5 +1,6 @@
 //! The system keyring as the place of the data key.
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use cairn_store::{KeySource, KeyTrouble};
@@ -14,10 +15,9 @@ pub struct SystemKeyring {
 }
 
 impl SystemKeyring {
-    /// The entry for the profile in `dir`: each profile has its own.
-    pub fn for_profile(dir: &std::path::Path) -> Self {
-        let dir = std::fs::canonicalize(dir).unwrap_or_else(|_| dir.to_path_buf());
-        Self { user: format!("data key of {}", dir.display()), was_locked: AtomicBool::new(false) }
+    /// The entry for the profile in `dir`: each profile has its own, by whatever path it is reached.
+    pub fn for_profile(dir: &Path) -> Self {
+        Self { user: format!("data key of {}", resolved(dir).display()), was_locked: AtomicBool::new(false) }
     }
 
     fn entry(&self) -> Result<keyring::Entry, KeyTrouble> {
@@ -55,6 +55,16 @@ impl KeySource for SystemKeyring {
             "secret-service".to_owned()
         }
     }
+}
+
+/// The one absolute path of a directory, which is the same before and after it is made.
+fn resolved(dir: &Path) -> PathBuf {
+    let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_path_buf());
+    let there = dir.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
+    let Some((above, real)) = there else { return dir };
+    let rest = dir.strip_prefix(above).unwrap_or(Path::new(""));
+    // By components: joining nothing would end it with a separator.
+    real.components().chain(rest.components()).collect()
 }
 
 fn trouble(error: &keyring::Error) -> KeyTrouble {
@@ -95,5 +105,27 @@ mod native {
 
     pub fn entry(user: &str) -> keyring::Result<keyring::Entry> {
         keyring::Entry::new(super::SERVICE, user)
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::SystemKeyring;
+
+    #[test]
+    fn a_profile_has_one_entry_before_and_after_it_is_made_and_by_every_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let real = folder.path().canonicalize().unwrap().join("home");
+        let link = folder.path().join("link");
+        std::fs::create_dir(&real).unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        let wanted = format!("data key of {}", real.join("a/profile").display());
+        let paths = [real.join("a/profile"), link.join("a/profile"), link.join("a/profile/")];
+        let names = || paths.each_ref().map(|path| SystemKeyring::for_profile(path).user);
+        assert_eq!(names(), [wanted.as_str(); 3], "before it is made");
+        std::fs::create_dir_all(&paths[0]).unwrap();
+        assert_eq!(names(), [wanted.as_str(); 3], "after it is made");
     }
 }
