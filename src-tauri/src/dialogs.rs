@@ -32,6 +32,30 @@ pub async fn import_folder<R: Runtime>(app: &AppHandle<R>) -> Result<Option<Path
     ask(app, || Box::pin(AsyncFileDialog::new().set_title("Choose the roster's folder").pick_folder())).await
 }
 
+/// Asks which mapping file to use; none where the person chose none.
+///
+/// # Errors
+/// `no_dialog` where the desktop opens none.
+pub async fn mapping_file<R: Runtime>(app: &AppHandle<R>) -> Result<Option<PathBuf>> {
+    ask(app, || {
+        let dialog = AsyncFileDialog::new().set_title("Choose a mapping file");
+        Box::pin(dialog.add_filter("Mapping files", &["toml", "json"]).pick_file())
+    })
+    .await
+}
+
+/// Asks where to put a mapping file; none where the person chose no place.
+///
+/// # Errors
+/// `no_dialog` where the desktop opens none.
+pub async fn save_mapping<R: Runtime>(app: &AppHandle<R>) -> Result<Option<PathBuf>> {
+    ask(app, || {
+        let dialog = AsyncFileDialog::new().set_title("Save the mapping").set_file_name("mapping.toml");
+        Box::pin(dialog.add_filter("Mapping files", &["toml"]).save_file())
+    })
+    .await
+}
+
 /// Asks where to put a table, `name` being proposed; none where the person chose no place.
 ///
 /// # Errors

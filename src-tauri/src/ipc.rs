@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use cairn_app::api::{
     About, BackupList, BackupRow, ChecklistView, Choice, ComputerView, Edit, Exported, ExportedRows, Failure,
-    HistoryFilter, HistoryPage, HistoryRow, ImportLook, ImportPlan, ImportProgress, ImportReport, InboxView,
-    ItemDetail, ManyWritten, OpenedPlaybook, PlaybookCheck, Restored, RevertView, Session, SettingsEdit,
-    SettingsView, StatusLine, SyncReport, SyncView, TenantRow, TodayView, UpdateView, UpgradePlan, Written,
+    HistoryFilter, HistoryPage, HistoryRow, ImportDraft, ImportLook, ImportPlan, ImportProgress,
+    ImportReport, ImportRules, InboxView, ItemDetail, ManyWritten, OpenedPlaybook, PlaybookCheck,
+    RememberedMapping, Restored, RevertView, Session, SettingsEdit, SettingsView, StatusLine, SyncReport,
+    SyncView, TenantRow, TodayView, UpdateView, UpgradePlan, Written,
 };
 use cairn_app::backup::RestoreRequest;
 use cairn_app::error::fault;
@@ -204,6 +205,35 @@ pub struct OfImport {
     path: PathBuf,
     format: Option<String>,
     rules: Option<String>,
+    /// What was said about the files by hand.
+    #[serde(default)]
+    mapping: ImportRules,
+}
+
+#[derive(Deserialize)]
+pub struct KeepDraft {
+    tenant: String,
+    /// None forgets the one that is kept.
+    draft: Option<ImportDraft>,
+}
+
+/// Files of one source, as a look names it.
+#[derive(Deserialize)]
+pub struct OfFiles {
+    tenant: String,
+    source: String,
+}
+
+#[derive(Deserialize)]
+pub struct RememberMapping {
+    #[serde(flatten)]
+    of: OfFiles,
+    mapping: ImportRules,
+}
+
+#[derive(Deserialize)]
+pub struct SaveMapping {
+    mapping: ImportRules,
 }
 
 #[derive(Deserialize)]
@@ -216,8 +246,8 @@ pub struct ExportRejected {
 
 impl OfImport {
     fn split(self) -> (String, ImportRequest) {
-        let Self { tenant, path, format, rules } = self;
-        (tenant, ImportRequest { path, format, rules, mapping: None })
+        let Self { tenant, path, format, rules, mapping } = self;
+        (tenant, ImportRequest { path, format, rules, mapping })
     }
 }
 
@@ -638,6 +668,60 @@ async fn plan_import(shell: Host<'_>, request: OfImport) -> Answer<ImportPlan> {
         Ok((desk.import(&tenant, &request, watch)?, desk.import_roster(&tenant)?))
     };
     shell.long(prepare, |(import, roster)| import.plan(roster.as_ref())).await.map_err(failure)
+}
+
+/// How far the person is with a tenant's import; null where none was begun.
+#[tauri::command]
+async fn import_draft(shell: Host<'_>, request: OfTenant) -> Answer<Option<ImportDraft>> {
+    shell.read(move |desk, _| desk.import_draft(&request.tenant)).await.map_err(failure)
+}
+
+#[tauri::command]
+async fn keep_import_draft(shell: Host<'_>, request: KeepDraft) -> Answer<Nothing> {
+    let KeepDraft { tenant, draft } = request;
+    shell.read(move |desk, _| desk.keep_import_draft(&tenant, draft.as_ref())).await.map_err(failure)?;
+    Ok(Nothing {})
+}
+
+/// What was said the last time about files of that source; null where nothing was.
+#[tauri::command]
+async fn remembered_mapping(shell: Host<'_>, request: OfFiles) -> Answer<Option<RememberedMapping>> {
+    let OfFiles { tenant, source } = request;
+    shell.read(move |desk, _| desk.remembered_mapping(&tenant, &source)).await.map_err(failure)
+}
+
+#[tauri::command]
+async fn remember_mapping(shell: Host<'_>, request: RememberMapping) -> Answer<Nothing> {
+    let RememberMapping { of: OfFiles { tenant, source }, mapping } = request;
+    let work = move |desk: &mut cairn_app::Desk, now| desk.remember_mapping(&tenant, &source, &mapping, now);
+    shell.read(work).await.map_err(failure)?;
+    Ok(Nothing {})
+}
+
+/// Asks in the desktop's dialog for a mapping file and reads it; null where none was chosen.
+#[tauri::command]
+async fn open_mapping<R: Runtime>(
+    app: AppHandle<R>,
+    shell: Host<'_>,
+    request: Nothing,
+) -> Answer<Option<ImportRules>> {
+    let Nothing {} = request;
+    let Some(path) = dialogs::mapping_file(&app).await.map_err(failure)? else { return Ok(None) };
+    shell.blocking(move |_| cairn_app::imports::read_mapping(&path)).await.map(Some).map_err(failure)
+}
+
+/// Asks in the desktop's dialog where to, and answers the file's path; null where no place was chosen.
+#[tauri::command]
+async fn save_mapping<R: Runtime>(
+    app: AppHandle<R>,
+    shell: Host<'_>,
+    request: SaveMapping,
+) -> Answer<Option<String>> {
+    let Some(into) = dialogs::save_mapping(&app).await.map_err(failure)? else { return Ok(None) };
+    let save = move |_: &Shell| {
+        cairn_app::drafts::save_mapping(&request.mapping, &into).map(|()| into.display().to_string())
+    };
+    shell.blocking(save).await.map(Some).map_err(failure)
 }
 
 /// How far the check or plan is that runs now; null where none does.

@@ -6,13 +6,15 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+pub use crate::drafts::{ImportDraft, RememberedMapping};
 pub use crate::imports::{ExportedRows, ImportPlan, ImportProgress};
 pub use cairn_imports::{
-    Candidate as ImportCandidate, Changes as ImportChanges, ColumnMapping as ImportColumn,
-    Counts as ImportCounts, Detected as ImportDetected, Example as ImportExample, FileCount as ImportFile,
-    FileMapping as ImportMapping, FixExample as ImportFixExample, FixGroup as ImportFix, FormatName,
-    Hold as ImportHold, LeftFile as ImportLeft, Look as ImportLook, Place as ImportPlace,
-    Plan as ImportTypes, Problem as ImportProblem, Report as ImportReport, TableLook,
+    Candidate as ImportCandidate, Changes as ImportChanges, ColumnLook, ColumnMapping as ImportColumn,
+    Counts as ImportCounts, DatesLook, Detected as ImportDetected, Example as ImportExample, FieldLook,
+    FileCount as ImportFile, FileMapping as ImportMapping, FileRules, FixExample as ImportFixExample,
+    FixGroup as ImportFix, FormatName, Hold as ImportHold, LeftFile as ImportLeft, Look as ImportLook,
+    Mapping as ImportRules, Place as ImportPlace, Plan as ImportTypes, Problem as ImportProblem,
+    Report as ImportReport, TableLook, WordLook,
 };
 
 /// Where the app stands: decides which screen may show.

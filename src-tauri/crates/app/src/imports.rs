@@ -18,7 +18,7 @@ use crate::error::{Result, fault, store};
 use crate::files::replace_private_with;
 
 /// What an import is made of: the path, and what is said by hand.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ImportRequest {
     /// A folder, an archive, a workbook or a table.
     pub path: PathBuf,
@@ -26,8 +26,8 @@ pub struct ImportRequest {
     pub format: Option<String>,
     /// `strict` or `tolerant`; tolerant where it is left out.
     pub rules: Option<String>,
-    /// A mapping file.
-    pub mapping: Option<PathBuf>,
+    /// What is said about the files.
+    pub mapping: Mapping,
 }
 
 /// What an import would do to a tenant, in the shape of SPEC. Fields that SPEC does not name come last.
@@ -81,11 +81,11 @@ pub struct Import {
 }
 
 impl Desk {
-    /// An import of a tenant. Reads the mapping file and nothing else yet; `watch` hears how far each
-    /// pass over the files is, and may end it.
+    /// An import of a tenant. Reads nothing yet; `watch` hears how far each pass over the files is, and
+    /// may end it.
     ///
     /// # Errors
-    /// `unknown_tenant`, `wrong_use` for other rules, `bad_mapping`.
+    /// `unknown_tenant`, `wrong_use` for other rules.
     pub fn import(&self, tenant: &str, request: &ImportRequest, watch: Watch) -> Result<Import> {
         self.tenant(tenant)?;
         Ok(Import { path: request.path.clone(), options: Options { watch, ..options(request)? } })
@@ -195,11 +195,10 @@ impl Import {
 }
 
 fn options(request: &ImportRequest) -> Result<Options> {
-    let mapping = request.mapping.as_deref().map(read_mapping).transpose()?.unwrap_or_default();
     Ok(Options {
         format: request.format.clone(),
         profile: profile(request.rules.as_deref())?,
-        mapping,
+        mapping: request.mapping.clone(),
         ..Options::default()
     })
 }
@@ -212,7 +211,11 @@ fn profile(word: Option<&str>) -> Result<Profile> {
     }
 }
 
-fn read_mapping(path: &Path) -> Result<Mapping> {
+/// Reads a mapping file.
+///
+/// # Errors
+/// `bad_mapping` with what is wrong and where.
+pub fn read_mapping(path: &Path) -> Result<Mapping> {
     let cannot = |error: std::io::Error| {
         fault("bad_mapping", format!("The mapping file '{}' cannot be read: {error}.", path.display()))
     };

@@ -6,6 +6,7 @@ pub mod changes;
 pub mod computer;
 pub mod conflicts;
 pub mod desk;
+pub mod drafts;
 pub mod edit;
 pub mod error;
 mod files;

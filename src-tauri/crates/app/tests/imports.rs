@@ -9,11 +9,12 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use cairn_app::Desk;
-use cairn_app::imports::{Import, ImportRequest};
-use cairn_imports::Watch;
+use cairn_app::drafts::{ImportDraft, save_mapping};
+use cairn_app::imports::{Import, ImportRequest, read_mapping};
+use cairn_imports::{Mapping, Watch};
 use tempfile::TempDir;
 
-use fake::{Fake, Laptop};
+use fake::{Fake, Laptop, at};
 
 const ROWS: &str = "email,first_name,last_name,organization,role\n\
     ann@example.org,Ann,Lee,School,teacher\n\
@@ -106,4 +107,44 @@ fn rejected_rows_that_cannot_be_made_leave_the_older_file() {
     assert_eq!((beside(&into).len(), std::fs::read_to_string(&into).unwrap().as_str()), (1, "an older list"));
     let error = exported(&import, Path::new("/nowhere/rejected.csv")).unwrap_err();
     assert_eq!(error.code, "cannot_write");
+}
+
+/// What was said and how far one is outlives a restart, belongs to the tenant and goes with it.
+#[test]
+fn what_was_said_about_files_is_found_again() {
+    let (mut desk, _laptop) = desk();
+    let said = Mapping { format: Some("accounts".to_owned()), ..Mapping::default() };
+    let draft = ImportDraft {
+        path: "/files".into(),
+        step: "map".into(),
+        mapping: said.clone(),
+        ..Default::default()
+    };
+    assert_eq!(desk.import_draft("hill").unwrap(), None);
+    desk.keep_import_draft("hill", Some(&draft)).unwrap();
+    assert_eq!(desk.import_draft("hill").unwrap(), Some(draft));
+    desk.keep_import_draft("hill", None).unwrap();
+    assert_eq!(desk.import_draft("hill").unwrap(), None);
+
+    assert_eq!(desk.remembered_mapping("hill", "s1").unwrap(), None);
+    desk.remember_mapping("hill", "s1", &said, at(1)).unwrap();
+    let found = desk.remembered_mapping("hill", "s1").unwrap().unwrap();
+    assert_eq!((found.mapping, found.at.is_empty()), (said, false));
+    assert_eq!(desk.remembered_mapping("hill", "s2").unwrap(), None, "another source");
+    desk.remember_mapping("hill", "s1", &Mapping::default(), at(2)).unwrap();
+    assert_eq!(desk.remembered_mapping("hill", "s1").unwrap(), None, "saying nothing forgets it");
+    assert_eq!(desk.import_draft("nowhere").unwrap_err().code, "unknown_tenant");
+}
+
+#[test]
+fn a_saved_mapping_reads_the_same_again() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("mapping.toml");
+    let said = Mapping::parse(
+        "format = \"accounts\"\n[files.\"a b.csv\".columns]\n\"Job \\\"title\\\"\" = \"position\"",
+    )
+    .unwrap();
+    save_mapping(&said, &file).unwrap();
+    assert_eq!(read_mapping(&file).unwrap(), said);
+    assert_eq!(save_mapping(&said, &dir.path().join("no/where.toml")).unwrap_err().code, "cannot_write");
 }

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use cairn_app::api::{ConflictRow, HistoryRow, ItemRow, QueueRow, Written};
 use cairn_app::error::{Result, exit_code, fault};
 use cairn_app::hints::Hints;
-use cairn_app::imports::{ImportPlan, ImportRequest};
+use cairn_app::imports::{ImportPlan, ImportRequest, read_mapping};
 use cairn_app::projects::{self, built_in_source};
 use cairn_app::upgrades::Worked;
 use cairn_app::{KeyPlace, Session};
@@ -502,14 +502,14 @@ fn import(desk: &cairn_app::Desk, what: ImportCommand) -> Result<Answer> {
     let took_ms = || u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     match what {
         ImportCommand::Check(files) => {
-            let (tenant, request) = import_request(files);
+            let (tenant, request) = import_request(files)?;
             let mut report = desk.check_import(&tenant, &request)?;
             report.took_ms = took_ms();
             let no = !report.can_proceed;
             Ok(Answer { lines: report_lines(&report), json: json!(report), no })
         }
         ImportCommand::Plan(files) => {
-            let (tenant, request) = import_request(files);
+            let (tenant, request) = import_request(files)?;
             let mut plan = desk.plan_import(&tenant, &request)?;
             plan.took_ms = took_ms();
             let no = !plan.plan.can_proceed;
@@ -519,9 +519,10 @@ fn import(desk: &cairn_app::Desk, what: ImportCommand) -> Result<Answer> {
 }
 
 /// The tenant, and what is asked about it.
-fn import_request(files: ImportFiles) -> (String, ImportRequest) {
+fn import_request(files: ImportFiles) -> Result<(String, ImportRequest)> {
     let ImportFiles { path, tenant, format, rules, mapping } = files;
-    (tenant, ImportRequest { path, format, rules: Some(rules.word().to_owned()), mapping })
+    let mapping = mapping.as_deref().map(read_mapping).transpose()?.unwrap_or_default();
+    Ok((tenant, ImportRequest { path, format, rules: Some(rules.word().to_owned()), mapping }))
 }
 
 /// A plan in plain lines: what it was held against, each type, what has to be confirmed, the answer.

@@ -30,7 +30,7 @@ pub use check::{Cause, Fix, Options, Profile, Severity, Verdict, check};
 pub use detect::names as formats;
 pub use error::{ImportError, Result};
 pub use limits::Limits;
-pub use look::{FormatName, Look, TableLook, look};
+pub use look::{ColumnLook, DatesLook, FieldLook, FormatName, Look, TableLook, WordLook, look};
 pub use map::{DateOrder, FileRules, MAX_MAPPING_BYTES, Mapping};
 pub use plan::{Changes, Hold, Plan, REMOVE_LIMIT, UPDATE_LIMIT, plan};
 pub use read::{Dialect, Head, Left, Quirks, Row, Shape, Source, Span, Table, Told};

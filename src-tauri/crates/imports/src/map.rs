@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use encoding_rs::Encoding;
 use serde::{Deserialize, Serialize};
+#[cfg(feature = "types")]
+use ts_rs::TS;
 
 use crate::error::{ImportError, Result};
 use crate::read::Told;
@@ -16,37 +18,55 @@ pub const MAX_MAPPING_BYTES: usize = 1 << 20;
 
 /// A mapping file, TOML or JSON (docs/imports.md). Everything in it is optional.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(TS), ts(rename = "ImportRules"))]
 #[serde(deny_unknown_fields)]
 pub struct Mapping {
     /// The format.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "types", ts(optional))]
     pub format: Option<String>,
     /// What is to be known about files, by name.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "types", ts(optional, as = "Option<BTreeMap<String, FileRules>>"))]
     pub files: BTreeMap<String, FileRules>,
 }
 
 /// What a mapping file says about one file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(TS))]
 #[serde(deny_unknown_fields)]
 pub struct FileRules {
     /// The type of its records, such as `users`; `-` leaves the file out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "types", ts(optional))]
     pub is: Option<String>,
     /// Its encoding, by any name that the web knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "types", ts(optional))]
     pub encoding: Option<String>,
     /// What stands between fields: one character.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "types", ts(optional))]
     pub delimiter: Option<String>,
     /// What encloses fields: one character.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "types", ts(optional))]
     pub quote: Option<String>,
     /// Lines above the header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "types", ts(optional, as = "Option<u32>"))]
     pub skip_lines: Option<u64>,
     /// Label to column; `-` leaves the column out.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "types", ts(optional, as = "Option<BTreeMap<String, String>>"))]
     pub columns: BTreeMap<String, String>,
     /// Column to its values: what the file writes to what is meant.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "types", ts(optional, as = "Option<BTreeMap<String, BTreeMap<String, String>>>"))]
     pub values: BTreeMap<String, BTreeMap<String, String>>,
     /// Column to the order of its dates, such as `dd.MM.yyyy`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "types", ts(optional, as = "Option<BTreeMap<String, String>>"))]
     pub dates: BTreeMap<String, String>,
 }
 
@@ -76,6 +96,14 @@ impl Mapping {
             }
         }
         Ok(mapping)
+    }
+
+    /// As a mapping file, which [`Mapping::parse`] reads again.
+    ///
+    /// # Errors
+    /// [`ImportError::BadMapping`] where it holds what TOML cannot say.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string_pretty(self).map_err(|error| ImportError::BadMapping { reason: error.to_string() })
     }
 
     /// What is said about a file: by its whole name, or without its ending, in any case.
@@ -147,6 +175,18 @@ impl DateOrder {
             "dmy" => Some(Self::DayMonthYear),
             "mdy" => Some(Self::MonthDayYear),
             _ => None,
+        }
+    }
+}
+
+impl DateOrder {
+    /// A pattern that [`DateOrder::parse`] reads.
+    #[must_use]
+    pub fn pattern(self) -> &'static str {
+        match self {
+            Self::YearMonthDay => "yyyy-MM-dd",
+            Self::DayMonthYear => "dd.MM.yyyy",
+            Self::MonthDayYear => "MM/dd/yyyy",
         }
     }
 }

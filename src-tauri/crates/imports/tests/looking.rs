@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use cairn_imports::{ImportError, Look, Options, Progress, Watch, check, look};
+use cairn_imports::{ColumnLook, ImportError, Look, Mapping, Options, Progress, Watch, check, look};
 use support::{archive, folder};
 
 const LABELS: &str = "email,first_name,last_name,organization,role\n";
@@ -31,13 +31,81 @@ fn a_look_says_what_files_are_taken_for() {
     assert!(detected.confidence > 0.9 && detected.reason.contains("accounts.csv"), "{detected:?}");
     let table = &seen.tables[0];
     assert_eq!(
-        (table.kind.as_deref(), table.columns, table.encoding.as_str()),
+        (table.kind.as_deref(), table.columns.len(), table.encoding.as_str()),
         (Some("accounts"), 5, "utf-8")
     );
     assert_eq!((table.delimiter.as_deref(), table.line_ends.as_str()), (Some(","), "LF"));
     assert_eq!(table.unpacked, Some(accounts(3).len() as u64));
     assert_eq!(seen.left[0].name, "notes.pdf");
     assert!(seen.formats.iter().any(|format| format.format == "clever"));
+}
+
+const PUPILS: &str = "Student number;First name;Nachname;Birthdate;Gender;Telefonn;Shoe size\n\
+    1;Ann;Lee;03.04.2016;f;1;36\n\
+    2;Bob;Ray;05.06.2016;m;2;38\n\
+    3;Cat;May;;weibl.;3;36\n\
+    4;Dan;Fox;;weibl.;4;36\n";
+
+fn column<'a>(look: &'a Look, label: &str) -> &'a ColumnLook {
+    look.tables[0].columns.iter().find(|column| column.mapping.label == label).unwrap()
+}
+
+#[test]
+fn a_look_says_what_each_column_is_taken_for_and_what_is_unclear() {
+    let dir = folder(&[("students.csv", PUPILS.as_bytes())]);
+    let seen = looked(dir.path());
+    let how = |label: &str| column(&seen, label).mapping.how.clone();
+    assert_eq!([how("First name"), how("Telefonn"), how("Shoe size")], ["alias", "fuzzy", "none"]);
+    let phone = column(&seen, "Telefonn");
+    assert_eq!((phone.mapping.column.as_deref(), phone.mapping.mapped), (Some("phone"), false));
+    assert_eq!(column(&seen, "First name").samples, ["xxx"], "about people: in outline");
+    assert_eq!(column(&seen, "Shoe size").samples, ["99"], "nobody knows what it is");
+    let words: Vec<_> = column(&seen, "Gender").words.iter().map(|w| (w.word.as_str(), w.count)).collect();
+    assert_eq!(words, [("weibl.", 2)], "the others are known");
+    let dates = column(&seen, "Birthdate").dates.clone().unwrap();
+    assert_eq!((dates.order, dates.told, dates.unclear), (None, false, true));
+    let gender = seen.tables[0].fields.iter().find(|field| field.name == "gender").unwrap();
+    assert!(!gender.required && gender.words.contains(&"female".to_owned()), "{gender:?}");
+    assert!(seen.tables[0].fields.iter().any(|field| field.name == "student_id" && field.required));
+}
+
+#[test]
+fn a_look_shows_what_a_mapping_says() {
+    let dir = folder(&[("students.csv", PUPILS.as_bytes())]);
+    let mapping = Mapping::parse(
+        "[files.\"students.csv\".columns]\n\"Telefonn\" = \"phone\"\n\"Shoe size\" = \"-\"\n\
+         [files.\"students.csv\".values.gender]\n\"weibl.\" = \"female\"\n\
+         [files.\"students.csv\".dates]\n\"date_of_birth\" = \"dd.MM.yyyy\"\n",
+    )
+    .unwrap();
+    let seen = look(dir.path(), &Options { mapping: mapping.clone(), ..Options::default() }).unwrap();
+    let phone = column(&seen, "Telefonn");
+    assert_eq!((phone.mapping.how.as_str(), phone.mapping.mapped), ("told", true));
+    assert!(column(&seen, "Shoe size").left_out);
+    assert_eq!(column(&seen, "Gender").words[0].meant.as_deref(), Some("female"));
+    let dates = column(&seen, "Birthdate").dates.clone().unwrap();
+    assert_eq!((dates.order.as_deref(), dates.told, dates.unclear), (Some("dd.MM.yyyy"), true, false));
+    assert_eq!(
+        seen.source,
+        looked(dir.path()).source,
+        "the source is the files', whatever is said about them"
+    );
+    assert_eq!(Mapping::parse(&mapping.to_toml().unwrap()).unwrap(), mapping);
+    let report = check(dir.path(), &Options { mapping, ..Options::default() }).unwrap();
+    assert_eq!((report.totals.rejected, report.totals.rows), (0, 4), "{report:?}");
+}
+
+#[test]
+fn the_same_labels_are_the_same_source_and_others_are_another() {
+    let source = |text: &str| {
+        let dir = folder(&[("people.csv", text.as_bytes())]);
+        looked(dir.path()).source
+    };
+    let one = source(&accounts(1));
+    assert_eq!(one, source(&accounts(9)));
+    assert_ne!(one, source(&accounts(1).replace("role", "rank")));
+    // Labels that only read the same when they stand together are other labels.
+    assert_ne!(source("a,bc\n1,2\n"), source("ab,c\n1,2\n"));
 }
 
 #[test]

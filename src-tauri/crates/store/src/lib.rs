@@ -19,6 +19,7 @@ mod history;
 mod identity;
 mod journals;
 mod keys;
+mod mappings;
 mod notices;
 mod open;
 mod outbox;

@@ -263,7 +263,7 @@ impl Store {
 
 /// Every table with a tenant's data. The last number given out stays: should the service come back
 /// from a backup, the same number must not be given to other bytes.
-const TENANT_TABLES: [&str; 15] = [
+const TENANT_TABLES: [&str; 17] = [
     "journals",
     "entries",
     "proofs",
@@ -279,6 +279,8 @@ const TENANT_TABLES: [&str; 15] = [
     "noticed",
     "summaries",
     "rosters",
+    "mappings",
+    "import_drafts",
 ];
 
 fn log(

@@ -16,15 +16,18 @@ import type {
   HistoryFilter,
   HistoryPage,
   HistoryRow,
+  ImportDraft,
   ImportLook,
   ImportPlan,
   ImportProgress,
   ImportReport,
+  ImportRules,
   InboxView,
   ItemDetail,
   ManyWritten,
   OpenedPlaybook,
   PlaybookCheck,
+  RememberedMapping,
   Restored,
   RevertView,
   Session,
@@ -76,6 +79,8 @@ export type ImportRequest = {
   path: string;
   format?: string;
   rules?: "tolerant" | "strict";
+  /** What was said about the files by hand. */
+  mapping?: ImportRules;
 };
 
 /** What is dragged over the window, or was dropped on it. */
@@ -165,6 +170,18 @@ export type Commands = {
   look_at_import: [ImportRequest, ImportLook];
   check_import: [ImportRequest, ImportReport];
   plan_import: [ImportRequest, ImportPlan];
+  /** How far the person is with a tenant's import; null where none was begun. */
+  import_draft: [{ tenant: string }, ImportDraft | null];
+  /** Keeps it for after a restart; null forgets it. */
+  keep_import_draft: [{ tenant: string; draft: ImportDraft | null }, None];
+  /** What was said the last time about files of that source; null where nothing was. */
+  remembered_mapping: [{ tenant: string; source: string }, RememberedMapping | null];
+  /** Remembers it for the next files of that source; a mapping that says nothing forgets it. */
+  remember_mapping: [{ tenant: string; source: string; mapping: ImportRules }, None];
+  /** A mapping file that the desktop's dialog asks for; null where none was chosen. */
+  open_mapping: [None, ImportRules | null];
+  /** To a place that the desktop's dialog asks for: the file's path, null for none. */
+  save_mapping: [{ mapping: ImportRules }, string | null];
   /** How far the check or plan is that runs now; null where none does. */
   import_progress: [None, ImportProgress | null];
   cancel_import: [None, None];

@@ -1,5 +1,6 @@
 /** A roster for the host in memory: a district's folder with the faults that such folders have. */
 import type {
+  ColumnLook,
   ImportCounts,
   ImportFile,
   ImportLook,
@@ -44,13 +45,28 @@ const counts = (
   skipped,
 });
 
+function columnLook(label: string): ColumnLook {
+  return {
+    label,
+    column: label,
+    how: "exact",
+    confidence: 1,
+    mapped: true,
+    left_out: false,
+    samples: [],
+    words: [],
+    dates: null,
+  };
+}
+
 function tables(): TableLook[] {
   return TABLES.map(([name, kind, size, columns]) => ({
     name,
     kind,
     size,
     unpacked: size,
-    columns,
+    columns: Array.from({ length: columns }, (_, at) => columnLook(`column ${at + 1}`)),
+    fields: [],
     encoding: name === "users.csv" ? "windows-1252" : "utf-8",
     delimiter: name === "users.csv" ? ";" : ",",
     line_ends: name === "users.csv" ? "CRLF" : "LF",
@@ -66,6 +82,8 @@ export function fakeLook(path: string, format: string | undefined): ImportLook {
     tables: tables(),
     left: [{ name: "read-me.pdf", reason: "not a table" }],
     formats: FORMATS,
+    kinds: ["orgs", "users", "classes", "enrollments"],
+    source: `source of ${name}`,
     unknown: null,
   };
   if (told) {
@@ -76,7 +94,9 @@ export function fakeLook(path: string, format: string | undefined): ImportLook {
     const [first] = tables();
     return {
       ...base,
-      tables: first ? [{ ...first, name: "menu.csv", kind: null, columns: 3 }] : [],
+      tables: first
+        ? [{ ...first, name: "menu.csv", kind: null, columns: first.columns.slice(0, 3) }]
+        : [],
       left: [],
       format: null,
       detected: null,

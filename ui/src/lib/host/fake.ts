@@ -45,9 +45,11 @@ import type {
   Edit,
   Failure,
   HistoryRow,
+  ImportDraft,
   ImportLook,
   ImportProgress,
   ImportReport,
+  ImportRules,
   InboxRow,
   ItemRow,
   ManyWritten,
@@ -55,6 +57,7 @@ import type {
   PhaseRow,
   Progress,
   QueueRow,
+  RememberedMapping,
   Session,
   SettingsView,
   TenantRow,
@@ -151,6 +154,12 @@ export class FakeHost implements Host {
   backups: BackupRow[] = [];
   /** What the desktop's dialogs answer. */
   chosen: string | null = "/home/mara/riverside-2026-03-11.zip";
+  /** The mapping file that its dialog answers, or that was saved. */
+  mappingFile: ImportRules | null = null;
+  /** How far the person is with each tenant's import. */
+  readonly drafts = new Map<string, ImportDraft>();
+  /** What was said about files, by tenant and source. */
+  readonly mappings = new Map<string, RememberedMapping>();
   savedTo: string | null = "/home/mara/enrollments-rejected.csv";
   /** How far the job is that runs now. */
   progress: ImportProgress | null = null;
@@ -430,6 +439,24 @@ export class FakeHost implements Host {
         this.#check(request),
         request.tenant !== "t-lake" && !request.path.includes("first"),
       ),
+    import_draft: ({ tenant }) => this.drafts.get(tenant) ?? null,
+    keep_import_draft: ({ tenant, draft }) => {
+      if (draft === null) this.drafts.delete(tenant);
+      else this.drafts.set(tenant, draft);
+      return {};
+    },
+    remembered_mapping: ({ tenant, source }) => this.mappings.get(`${tenant} ${source}`) ?? null,
+    remember_mapping: ({ tenant, source, mapping }) => {
+      const said = { mapping, at: this.now.toISOString() };
+      if (Object.keys(mapping).length === 0) this.mappings.delete(`${tenant} ${source}`);
+      else this.mappings.set(`${tenant} ${source}`, said);
+      return {};
+    },
+    open_mapping: () => this.mappingFile,
+    save_mapping: ({ mapping }) => {
+      if (this.chosen !== null) this.mappingFile = mapping;
+      return this.chosen;
+    },
     import_progress: () => this.progress,
     cancel_import: () => {
       for (const end of this.#held.values())

@@ -1997,6 +1997,99 @@ format: string,
 title: string, };
 
 /**
+ * A column that the format has for such records.
+ */
+export type FieldLook = {
+/**
+ * Its name.
+ */
+name: string,
+/**
+ * No row can be imported without it.
+ */
+required: boolean,
+/**
+ * The words it may hold; empty where it holds anything else.
+ */
+words: Array<string>, };
+
+/**
+ * A word of a file where the format has others.
+ */
+export type WordLook = {
+/**
+ * As the file writes it.
+ */
+word: string,
+/**
+ * How often it stands in the first rows.
+ */
+count: number,
+/**
+ * What the mapping says that it means.
+ */
+meant: string | null, };
+
+/**
+ * How the dates of a column are written.
+ */
+export type DatesLook = {
+/**
+ * `dd.MM.yyyy`, `MM/dd/yyyy` or `yyyy-MM-dd`; none where nothing proves an order.
+ */
+order: string | null,
+/**
+ * The mapping says so.
+ */
+told: boolean,
+/**
+ * Some dates can be read in two ways, and nothing says which.
+ */
+unclear: boolean, };
+
+/**
+ * A label of a table, and what it is taken for.
+ */
+export type ColumnLook = {
+/**
+ * The mapping leaves it out.
+ */
+left_out: boolean,
+/**
+ * Its first values, each once; in outline where they are about people or nobody knows.
+ */
+samples: Array<string>,
+/**
+ * Words among the first rows that its column does not know, the most frequent first, and those that
+ * the mapping translates already.
+ */
+words: Array<WordLook>,
+/**
+ * How its dates are written, where any is not `YYYY-MM-DD`.
+ */
+dates: DatesLook | null,
+/**
+ * Its label in the file.
+ */
+label: string,
+/**
+ * The column of the format, or the likeliest one where it is not mapped.
+ */
+column: string | null,
+/**
+ * `told`, `exact`, `alias`, `fuzzy` or `none`.
+ */
+how: string,
+/**
+ * From 0 to 1.
+ */
+confidence: number,
+/**
+ * Whether it is read as that column: only what is certain is, unasked.
+ */
+mapped: boolean, };
+
+/**
  * A table as it lies there.
  */
 export type TableLook = {
@@ -2017,9 +2110,13 @@ size: number,
  */
 unpacked: number | null,
 /**
- * The labels of its columns.
+ * Its columns, in the file's order.
  */
-columns: number,
+columns: Array<ColumnLook>,
+/**
+ * The columns that the format has for such records; empty where it knows no such file.
+ */
+fields: Array<FieldLook>,
 /**
  * The encoding it seems to be in.
  */
@@ -2064,7 +2161,103 @@ left: Array<ImportLeft>,
 /**
  * All formats that can be named by hand.
  */
-formats: Array<FormatName>, };
+formats: Array<FormatName>,
+/**
+ * The types of records that a table can be said to hold; empty where nothing fits.
+ */
+kinds: Array<string>,
+/**
+ * What such files have in common wherever they come from again: a hash of the tables' names and labels.
+ */
+source: string, };
+
+/**
+ * What a mapping file says about one file.
+ */
+export type FileRules = {
+/**
+ * The type of its records, such as `users`; `-` leaves the file out.
+ */
+is?: string,
+/**
+ * Its encoding, by any name that the web knows.
+ */
+encoding?: string,
+/**
+ * What stands between fields: one character.
+ */
+delimiter?: string,
+/**
+ * What encloses fields: one character.
+ */
+quote?: string,
+/**
+ * Lines above the header.
+ */
+skip_lines?: number,
+/**
+ * Label to column; `-` leaves the column out.
+ */
+columns?: { [key in string]?: string },
+/**
+ * Column to its values: what the file writes to what is meant.
+ */
+values?: { [key in string]?: { [key in string]?: string } },
+/**
+ * Column to the order of its dates, such as `dd.MM.yyyy`.
+ */
+dates?: { [key in string]?: string }, };
+
+/**
+ * A mapping file, TOML or JSON (docs/imports.md). Everything in it is optional.
+ */
+export type ImportRules = {
+/**
+ * The format.
+ */
+format?: string,
+/**
+ * What is to be known about files, by name.
+ */
+files?: { [key in string]?: FileRules }, };
+
+/**
+ * How far a person is with a tenant's import.
+ */
+export type ImportDraft = {
+/**
+ * The files.
+ */
+path: string,
+/**
+ * The step that shows; a word of the window's.
+ */
+step: string,
+/**
+ * The format, where it was chosen by hand.
+ */
+format: string | null,
+/**
+ * `strict` or `tolerant`.
+ */
+rules: string,
+/**
+ * What was said about the files.
+ */
+mapping: ImportRules, };
+
+/**
+ * What was said about files like these before.
+ */
+export type RememberedMapping = {
+/**
+ * What was said.
+ */
+mapping: ImportRules,
+/**
+ * When; RFC 3339.
+ */
+at: string, };
 
 /**
  * How the format was found.

@@ -330,6 +330,22 @@ impl Judge {
 }
 
 /// Judges a value by what its column holds; under strict rules nothing is mended.
+/// Whether a value is right, or mended beyond doubt, under tolerant rules and without a mapping.
+pub(crate) fn is_allowed(holds: Holds, value: &[u8]) -> bool {
+    let (clean, _) = value::cleaned(value);
+    clean.is_empty() || !matches!(judged(holds, &clean, None, true), Judged::Wrong(_))
+}
+
+/// Whether a date is written as `YYYY-MM-DD`.
+pub(crate) fn is_plain_date(value: &[u8]) -> bool {
+    Day::iso(value).is_some()
+}
+
+/// Whether day and month of a date cannot be told apart.
+pub(crate) fn is_unclear_date(value: &[u8]) -> bool {
+    matches!(value::mend_date(value, None), Judged::Wrong(Cause::DateOrderUnclear))
+}
+
 fn judged(holds: Holds, value: &[u8], order: Option<DateOrder>, is_tolerant: bool) -> Judged {
     let is_error = value::is_spreadsheet_error(value);
     if is_error && !matches!(holds, Holds::Secret) {

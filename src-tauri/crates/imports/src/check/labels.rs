@@ -183,7 +183,7 @@ fn is_blank(label: &str) -> bool {
 }
 
 /// The order of a column's dates, where its first values prove one and none proves the other.
-fn order_of(head: &Head, index: usize) -> Option<DateOrder> {
+pub(crate) fn order_of(head: &Head, index: usize) -> Option<DateOrder> {
     let mut proven =
         head.rows.iter().filter_map(|row| value::proven_order(row.get(index)?.trim().as_bytes()));
     let first = proven.next()?;

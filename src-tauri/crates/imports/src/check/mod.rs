@@ -21,6 +21,7 @@ mod tests;
 use std::path::Path;
 
 pub use cause::{Cause, Fix, Profile, Severity};
+pub(crate) use cells::{is_allowed, is_plain_date, is_unclear_date};
 use judge::{Bound, Shared};
 
 use crate::detect::{Found, detect};
@@ -33,6 +34,8 @@ use crate::schema::{FileSchema, Schema};
 use crate::watch::Watch;
 pub(crate) use ids::{Hashing, Itself};
 use ids::{RootId, Roots};
+pub(crate) use labels::order_of;
+pub(crate) use ledger::Show;
 use ledger::{Ledger, Names, Notes};
 
 /// How a check is made.
