@@ -5,21 +5,21 @@ use std::path::Path;
 
 use cairn_store::roster::Revision;
 use cairn_store::{Profile, Store, StoreError, SystemEntropy};
+use cairn_tests::ctl::Laptop;
 use serde_json::{Value, json};
 
 use super::Office;
 
 #[track_caller]
-fn has(value: &Value, fields: &str) {
+pub(super) fn has(value: &Value, fields: &str) {
     for field in fields.split(' ') {
         assert!(value.get(field).is_some(), "`{field}` is missing in {value}");
     }
 }
 
-/// The real roster set that lies beside the repository.
-fn real() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/ed-fi-oneroster-1.1");
-    assert!(path.is_dir(), "this test needs ../shared/data/ed-fi-oneroster-1.1 beside the repository");
+/// The real roster set.
+pub(super) fn real() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/ed-fi-oneroster-1.1");
     path.to_str().unwrap().to_owned()
 }
 
@@ -104,11 +104,16 @@ impl Account {
     }
 }
 
+/// A laptop's database, while no program runs on it.
+pub(super) fn store_of(laptop: &Laptop) -> Store {
+    let key = Profile::key_from_file(&laptop.key).unwrap();
+    Profile::at(&laptop.profile).open(&key, SystemEntropy).unwrap()
+}
+
 impl Office {
     /// The laptop's database, while no program runs on it.
     fn store(&self) -> Store {
-        let key = Profile::key_from_file(&self.laptop.key).unwrap();
-        Profile::at(&self.laptop.profile).open(&key, SystemEntropy).unwrap()
+        store_of(&self.laptop)
     }
 
     /// Gives the tenant a roster with these accounts.

@@ -19,7 +19,7 @@ fn comments(history: &Value) -> String {
 }
 
 /// A random moment while the program runs, without giving up the processor.
-fn moment(random: &mut StdRng, longest: Duration) {
+pub(super) fn moment(random: &mut StdRng, longest: Duration) {
     let length = random.random_range(Duration::ZERO..longest);
     let start = Instant::now();
     while start.elapsed() < length {

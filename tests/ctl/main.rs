@@ -7,6 +7,7 @@ mod imports;
 mod killed;
 mod line;
 mod restored;
+mod runs;
 mod sealed;
 mod secure;
 mod shapes;

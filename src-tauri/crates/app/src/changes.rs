@@ -34,6 +34,16 @@ const KINDS: &[(&str, &[&str])] = &[
     ("comment", &["CommentAdded"]),
     ("blocker", &["BlockerFieldSet"]),
     ("project", &["TenantCreated", "ProjectStarted", "ProjectUpgraded", "ProjectFieldSet"]),
+    (
+        "import",
+        &[
+            "ImportRequested",
+            "ImportCommitted",
+            "ImportRefused",
+            "ImportRollbackRequested",
+            "ImportRolledBack",
+        ],
+    ),
     ("other", &["HeldAdopted", "HeldDiscarded", "ServiceRestored"]),
 ];
 

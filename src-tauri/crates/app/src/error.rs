@@ -28,6 +28,14 @@ pub fn exit_code(error: &ApiError) -> i32 {
         | "page_gap"
         | "roster_forked"
         | "roster_gap"
+        | "roster_differs"
+        | "import_held"
+        | "import_not_clean"
+        | "import_not_committed"
+        | "import_differs"
+        | "pilot_limit"
+        | "already_rolled_back"
+        | "rollback_too_late"
         | "bad_entry"
         | "bad_reply"
         | "other_service" => 1,
@@ -75,8 +83,9 @@ mod tests {
     const TABLE: [(i32, &str); 5] = [
         (
             1,
-            "bad_entry bad_reply bad_signature digest_mismatch head_mismatch history_differs history_forked
-             other_service page_gap roster_forked roster_gap",
+            "already_rolled_back bad_entry bad_reply bad_signature digest_mismatch head_mismatch history_differs
+             history_forked import_differs import_held import_not_clean import_not_committed other_service
+             page_gap pilot_limit rollback_too_late roster_differs roster_forked roster_gap",
         ),
         (
             2,
@@ -85,7 +94,7 @@ mod tests {
              database_exists file_exists import_cancelled import_damaged import_empty import_encrypted import_format_unknown
              import_limit import_unreadable import_unsafe_path import_unsupported key_file_differs no_project
              not_editable not_found nothing_to_undo older_playbook other_playbook playbook_unreadable replaced_several
-             roster_no_id roster_unsorted settings_not_saved too_many unknown_conflict unknown_item unknown_op
+             roster_no_id roster_unsorted settings_not_saved too_many unknown_conflict unknown_import unknown_item unknown_op
              unknown_person unknown_playbook unknown_project unknown_revision unknown_tenant unsent_work up_to_date
              wrong_use",
         ),

@@ -76,6 +76,21 @@ pub(crate) fn sentence(change: &Change, loaded: &Loaded) -> String {
         Change::BlockerFieldSet { field, value, .. } => {
             format!("Blocker {}: {}", field_words(field.cell()), words(field.cell(), value))
         }
+        Change::ImportRequested(request) => {
+            format!("Import of {} asked for: {} records", request.source, request.rows())
+        }
+        Change::ImportCommitted { committed, .. } => {
+            let changed: u64 = committed.counts.values().map(|counts| counts.changed()).sum();
+            format!("Imported: {changed} records changed, revision {} of the roster", committed.revision)
+        }
+        Change::ImportRefused { refused, .. } => format!("Import refused: {}", refused.message),
+        Change::ImportRollbackRequested { .. } => "Import to be taken back".to_owned(),
+        Change::ImportRolledBack { rolled_back, .. } => format!(
+            "Import taken back: {} records reversed, {} kept, {} failed",
+            rolled_back.reversed(),
+            rolled_back.kept_count,
+            rolled_back.failed_count
+        ),
         Change::HeldAdopted { .. } => "Held work adopted".to_owned(),
         Change::HeldDiscarded { .. } => "Held work discarded".to_owned(),
         other => other.verb().to_owned(),
@@ -240,6 +255,7 @@ pub(crate) fn log_line(line: &SyncLine) -> (String, String) {
                 "A tenant is no longer assigned to you and was removed from this computer; {held} of your changes there wait for its manager"
             ),
         },
+        "roster_loaded_again" => "A roster was loaded again from the service".to_owned(),
         "digest_mismatch" => "A tenant did not match the service and was loaded anew".to_owned(),
         _ => line.details.get("message").and_then(Value::as_str).unwrap_or(&line.code).to_owned(),
     };

@@ -4,8 +4,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use cairn_imports::{
-    Counts, Look, MAX_MAPPING_BYTES, Mapping, Options, Plan, Profile, Record, Report, check, export_rejected,
-    look, plan,
+    Blob, Counts, Look, MAX_MAPPING_BYTES, Mapping, Options, Plan, Profile, Record, Report, Scratch, check,
+    export_rejected, look, plan_with, write_blob_with,
 };
 pub use cairn_imports::{Progress, Watch};
 use cairn_protocol::ApiError;
@@ -97,7 +97,12 @@ impl Desk {
     /// `unknown_tenant`; the `roster_...` codes where it cannot be read.
     pub fn import_roster(&self, tenant: &str) -> Result<Option<Roster>> {
         let tenant = self.tenant(tenant)?.id.parse().map_err(|_| fault("bad_id", "This is no tenant."))?;
-        self.store.roster(&tenant).map_err(store)
+        self.store.roster(&tenant).map_err(|error| {
+            // What cannot be used is loaded again by the next sync. Where that cannot be noted either,
+            // the first error is the one that counts.
+            let _ = self.store.look_at_roster_again(&tenant);
+            store(error)
+        })
     }
 
     /// Checks files as an import of a tenant: counts, and problems grouped by cause. Judges the files
@@ -143,17 +148,27 @@ impl Import {
     /// # Errors
     /// As [`Import::check`]; the `roster_...` codes where the roster cannot be read.
     pub fn plan(&self, roster: Option<&Roster>) -> Result<ImportPlan> {
+        self.plan_with(roster, |_, _| {})
+    }
+
+    /// [`Import::plan`]; `absent` hears type and id of what bulk files no longer hold.
+    pub(crate) fn plan_with(
+        &self,
+        roster: Option<&Roster>,
+        absent: impl FnMut(&str, &str),
+    ) -> Result<ImportPlan> {
         let revision = match roster {
             Some(roster) => roster.latest().map_err(store)?.map(|last| last.number),
             None => None,
         };
-        let (plan, report) = plan(&self.path, &self.options, |meet| match roster {
+        let current = |meet: &mut dyn FnMut(Record<'_>)| match roster {
             Some(roster) => roster.each(|record| {
                 meet(Record { kind: record.kind, id: record.id, values: record.values });
                 Ok::<(), ApiError>(())
             }),
             None => Ok(()),
-        })?;
+        };
+        let (plan, report) = plan_with(&self.path, &self.options, current, absent)?;
         Ok(ImportPlan {
             plan,
             files_can_proceed: report.can_proceed,
@@ -163,6 +178,16 @@ impl Import {
             revision,
             took_ms: 0,
         })
+    }
+
+    /// Writes the file that is uploaded: the accepted and fixed rows, and `removals` by type and id.
+    pub(crate) fn blob(
+        &self,
+        scratch: &Scratch,
+        removals: &[(String, String)],
+        into: &mut Vec<u8>,
+    ) -> Result<Blob> {
+        Ok(write_blob_with(&self.path, &self.options, scratch, removals, into)?.0)
     }
 
     /// Writes the rejected rows of one of the files (named as in the report) to `into`, each with its

@@ -18,6 +18,8 @@ pub mod keyring;
 pub mod many;
 pub mod projects;
 pub mod queue;
+mod rosters;
+pub mod runs;
 pub mod session;
 pub mod settings;
 pub mod toasts;

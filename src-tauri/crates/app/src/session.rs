@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use cairn_domain::Time;
+use cairn_domain::import::Import;
+use cairn_domain::{OpId, Time};
 use cairn_protocol::auth::{SignInReply, device_id};
 use cairn_protocol::{ApiError, code};
 use cairn_store::{DataKey, Identity, KeySource, Profile, SystemEntropy};
@@ -24,6 +25,11 @@ use crate::keyring::SystemKeyring;
 
 /// How long one `sync` may take (SPEC command line).
 pub const SYNC_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long a sync waits for the service's answer to an import.
+const ANSWER_LIMIT: Duration = Duration::from_secs(3);
+/// How long it waits for a hint before it asks again.
+const ANSWER_LOOK: Duration = Duration::from_millis(300);
 
 /// Where a profile's key is kept.
 #[derive(Debug, Clone)]
@@ -404,9 +410,21 @@ impl Session {
         let attempt = tokio::time::timeout(SYNC_LIMIT, self.exchange(&mut engine, &mut client, clock)).await;
         self.keep_nonce(&client);
         self.keep_batch(if came_through(&attempt) { engine.batch() } else { engine.batch().smaller() });
+        let mut complete = attempt.is_ok();
+        let mut result = attempt.unwrap_or_else(|_| out_of_time(&engine));
+        if let Ok(report) = &mut result {
+            let rest = SYNC_LIMIT.saturating_sub(started.elapsed());
+            let files = tokio::time::timeout(rest, self.exchange_files(&mut client, report, clock)).await;
+            self.keep_nonce(&client);
+            match files {
+                Ok(Ok(())) => {}
+                // What came through of them stays, and the next attempt goes on from there.
+                Ok(Err(error)) if error.code == code::UNREACHABLE => complete = false,
+                Ok(Err(error)) => result = Err(error),
+                Err(_) => complete = false,
+            }
+        }
         drop(lock);
-        let complete = attempt.is_ok();
-        let result = attempt.unwrap_or_else(|_| out_of_time(&engine));
         self.note_result(&result, clock())?;
         let report = result?;
         let (line, tenants) = self.with(|desk| {
@@ -449,6 +467,42 @@ impl Session {
                 Step::Done(report) => return self.finished(report),
             }
         }
+    }
+
+    /// The files of imports, both ways, and rosters as far as their journals are. Where files went out, it
+    /// waits a moment for what the service makes of them.
+    async fn exchange_files(
+        &self,
+        client: &mut Client,
+        report: &mut Report,
+        clock: &(dyn Fn() -> Time + Sync),
+    ) -> Result<()> {
+        let left = self.send_files(client, clock()).await? > 0 || report.pushed > 0;
+        let open = if left { self.open_imports()? } else { Vec::new() };
+        let started = Instant::now();
+        while started.elapsed() < ANSWER_LIMIT && self.open_imports()?.iter().any(|one| open.contains(one)) {
+            // A hint that nobody gives, or that was given before, costs this moment.
+            let _ = tokio::time::timeout(ANSWER_LOOK, self.hint()).await;
+            let mut engine = Engine::with_batch(self.batch());
+            let more = self.exchange(&mut engine, client, clock).await?;
+            report.pulled += more.pulled;
+            report.requests += more.requests;
+        }
+        self.follow_rosters(client, clock()).await
+    }
+
+    /// Own imports and rollbacks that have left this computer and wait for the service.
+    fn open_imports(&self) -> Result<Vec<OpId>> {
+        self.with(|desk| {
+            let me = desk.identity()?.account.clone();
+            let mut open = Vec::new();
+            for tenant in desk.store.tenants_with_imports().map_err(store)? {
+                let imports = desk.store.imports(&tenant).map_err(store)?;
+                let waits = |one: &Import| (one.is_open() || one.is_rollback_open()) && one.by == me;
+                open.extend(imports.into_iter().filter(waits).map(|one| one.id));
+            }
+            Ok(open)
+        })
     }
 
     fn finished(&self, report: Report) -> Result<Report> {

@@ -118,6 +118,14 @@ fn types() -> String {
         ImportPlan,
         ImportProgress,
         ExportedRows,
+        RunChoices,
+        ImportDid,
+        ImportRun,
+        LeftRecord,
+        ImportRollback,
+        ImportRow,
+        VerifyCheck,
+        ImportVerified,
         Failure,
     ];
     out.lines().map(|line| format!("{}\n", line.trim_end())).collect()

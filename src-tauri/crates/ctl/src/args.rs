@@ -148,7 +148,7 @@ pub enum Command {
     Audit(AuditArgs),
     /// Check playbook files.
     Playbook(PlaybookArgs),
-    /// Look at rosters and case histories before they are imported.
+    /// Rosters and case histories: look at them, import them, take imports back.
     Import(ImportArgs),
 }
 
@@ -245,7 +245,7 @@ pub enum PlaybookCommand {
     },
 }
 
-/// `import check` and `import plan`.
+/// `import ...`.
 #[derive(Args)]
 pub struct ImportArgs {
     /// What to do.
@@ -260,6 +260,37 @@ pub enum ImportCommand {
     Check(ImportFiles),
     /// Count what would be created, updated and removed; writes nothing.
     Plan(ImportFiles),
+    /// Import, or queue it where the service is not reached.
+    Run {
+        /// The files.
+        #[command(flatten)]
+        files: ImportFiles,
+        /// Go on although much is updated or removed (see `import plan`).
+        #[arg(long)]
+        confirm_holds: bool,
+        /// Remove the records that bulk files no longer hold; otherwise they stay.
+        #[arg(long)]
+        remove_absent: bool,
+        /// Import the other rows where some are rejected.
+        #[arg(long)]
+        leave_rejected: bool,
+    },
+    /// The imports of a tenant, newest first.
+    List {
+        /// Slug, name or id.
+        #[arg(long)]
+        tenant: String,
+    },
+    /// Take an import back, within seven days.
+    Rollback {
+        /// The import, as `import list` prints it.
+        import: String,
+    },
+    /// Hold an import against the roster on this computer.
+    Verify {
+        /// The import, as `import list` prints it.
+        import: String,
+    },
 }
 
 /// The files of an import, and how they are read.

@@ -1,6 +1,7 @@
 //! `cairnctl`: the use cases of Cairn without a window.
 
 mod args;
+mod imports;
 mod run;
 
 use std::process::ExitCode;

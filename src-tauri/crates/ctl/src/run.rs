@@ -9,31 +9,26 @@ use std::process::ExitCode;
 use cairn_app::api::{ConflictRow, HistoryRow, ItemRow, QueueRow, Written};
 use cairn_app::error::{Result, exit_code, fault};
 use cairn_app::hints::Hints;
-use cairn_app::imports::{ImportPlan, ImportRequest, read_mapping};
 use cairn_app::projects::{self, built_in_source};
 use cairn_app::upgrades::Worked;
 use cairn_app::{KeyPlace, Session};
 use cairn_domain::Time;
 use cairn_domain::playbook;
-use cairn_imports::Report;
 use cairn_protocol::ApiError;
 use cairn_sync::backoff::Backoff;
 use serde_json::{Value, json};
 
-use crate::args::{
-    AuditCommand, Cli, Command, ImportCommand, ImportFiles, PlaybookCommand, ProjectCommand,
-    QuarantineCommand,
-};
+use crate::args::{AuditCommand, Cli, Command, PlaybookCommand, ProjectCommand, QuarantineCommand};
 
 /// What a command answers: the JSON, the plain lines, and whether the answer is no.
-struct Answer {
-    json: Value,
-    lines: Vec<String>,
-    no: bool,
+pub(crate) struct Answer {
+    pub json: Value,
+    pub lines: Vec<String>,
+    pub no: bool,
 }
 
 impl Answer {
-    fn yes(json: Value, lines: Vec<String>) -> Self {
+    pub fn yes(json: Value, lines: Vec<String>) -> Self {
         Self { json, lines, no: false }
     }
 
@@ -51,7 +46,7 @@ impl Answer {
 }
 
 #[allow(clippy::disallowed_methods, reason = "the one place of this program that reads the clock")]
-fn now() -> Time {
+pub(crate) fn now() -> Time {
     chrono::Utc::now()
 }
 
@@ -114,6 +109,7 @@ async fn run(cli: Cli) -> Result<Answer> {
         Command::Status => status(&session),
         Command::Sync { watch: false } => sync(&session).await,
         Command::Sync { watch: true } => watch(&session, cli.json).await,
+        Command::Import(args) => crate::imports::import(&session, args.what).await,
         other => session.signed_in(|desk| at_desk(desk, other, project)),
     }
 }
@@ -236,11 +232,11 @@ fn at_desk(desk: &mut cairn_app::Desk, command: Command, project: Option<&str>) 
             let AuditCommand::Verify { tenant } = args.what;
             audit(desk, &tenant)
         }
-        Command::Import(args) => import(desk, args.what),
         Command::Login { .. }
         | Command::Logout
         | Command::Status
         | Command::Sync { .. }
+        | Command::Import(_)
         | Command::Playbook(_) => Err(fault("wrong_use", "This command does not work on a tenant.")),
     }
 }
@@ -494,95 +490,6 @@ fn audit_lines(json: &Value) -> Vec<String> {
         let fate = if gone.contains(op) { "did not return" } else { "returned" };
         format!("{}\treplaced by a restored service, {fate}", op.as_str().unwrap_or_default())
     }));
-    lines
-}
-
-fn import(desk: &cairn_app::Desk, what: ImportCommand) -> Result<Answer> {
-    let started = std::time::Instant::now();
-    let took_ms = || u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    match what {
-        ImportCommand::Check(files) => {
-            let (tenant, request) = import_request(files)?;
-            let mut report = desk.check_import(&tenant, &request)?;
-            report.took_ms = took_ms();
-            let no = !report.can_proceed;
-            Ok(Answer { lines: report_lines(&report), json: json!(report), no })
-        }
-        ImportCommand::Plan(files) => {
-            let (tenant, request) = import_request(files)?;
-            let mut plan = desk.plan_import(&tenant, &request)?;
-            plan.took_ms = took_ms();
-            let no = !plan.plan.can_proceed;
-            Ok(Answer { lines: plan_lines(&plan), json: json!(plan), no })
-        }
-    }
-}
-
-/// The tenant, and what is asked about it.
-fn import_request(files: ImportFiles) -> Result<(String, ImportRequest)> {
-    let ImportFiles { path, tenant, format, rules, mapping } = files;
-    let mapping = mapping.as_deref().map(read_mapping).transpose()?.unwrap_or_default();
-    Ok((tenant, ImportRequest { path, format, rules: Some(rules.word().to_owned()), mapping }))
-}
-
-/// A plan in plain lines: what it was held against, each type, what has to be confirmed, the answer.
-fn plan_lines(plan: &ImportPlan) -> Vec<String> {
-    let against = plan.revision.map_or_else(
-        || "the tenant has no roster yet".to_owned(),
-        |number| format!("against revision {number} of the roster"),
-    );
-    let mut lines = vec![format!("{}, {} rules, {against}", plan.format, plan.profile)];
-    lines.extend(plan.plan.types.iter().map(|(kind, c)| {
-        format!(
-            "{kind}\t{} new, {} updated, {} unchanged, {} removed, {} kept",
-            c.create, c.update, c.unchanged, c.remove, c.kept
-        )
-    }));
-    lines.extend(plan.plan.holds.iter().map(|hold| {
-        let [share, limit] = [hold.share, hold.limit].map(|part| (part * 100.0).round());
-        let done = if hold.kind == "remove" { "removed" } else { "updated" };
-        format!(
-            "{share} % of {} would be {done}; above {limit} % somebody has to confirm",
-            hold.kind_of_record
-        )
-    }));
-    lines.push(
-        match (plan.files_can_proceed, plan.plan.can_proceed) {
-            (false, _) => "These files cannot be imported as they are: import check says why.",
-            (true, false) => "This import waits until somebody confirms it.",
-            (true, true) => "This import can go on.",
-        }
-        .to_owned(),
-    );
-    lines
-}
-
-/// A check in plain lines: the format, each file's rows, each problem, and the answer.
-fn report_lines(report: &Report) -> Vec<String> {
-    let sure = (report.detected.confidence * 100.0).round();
-    let mut lines = vec![format!("{} ({sure} % sure), {} rules", report.format, report.profile)];
-    lines.extend(report.files.iter().map(|file| {
-        let c = file.counts;
-        format!(
-            "{}\t{} rows: {} accepted, {} fixed, {} rejected, {} skipped",
-            file.name, c.rows, c.accepted, c.fixed, c.rejected, c.skipped
-        )
-    }));
-    lines.extend(report.problems.iter().map(|problem| {
-        let column = problem.column.as_ref().map(|column| format!(", {column}")).unwrap_or_default();
-        format!(
-            "{}\t{}{column}: {} ({}); {}",
-            problem.severity, problem.file, problem.cause, problem.count, problem.suggestion
-        )
-    }));
-    lines.push(
-        if report.can_proceed {
-            "These files can be imported."
-        } else {
-            "These files cannot be imported as they are."
-        }
-        .to_owned(),
-    );
     lines
 }
 

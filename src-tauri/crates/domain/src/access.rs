@@ -99,6 +99,8 @@ pub enum Action {
     WriteTenantItems,
     /// Write a blocker's internals.
     WriteBlockers,
+    /// Import rosters and take imports back.
+    RunImports,
     /// Comment, for the client or the team.
     Comment,
     /// Adopt or discard held work.
@@ -109,7 +111,7 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ReadClient,
         Self::ReadTeam,
         Self::VerifyAudit,
@@ -117,6 +119,7 @@ impl Action {
         Self::WriteItems,
         Self::WriteTenantItems,
         Self::WriteBlockers,
+        Self::RunImports,
         Self::Comment,
         Self::ManageHeld,
         Self::Assign,
@@ -150,8 +153,8 @@ impl Table {
     /// The table of SPEC "People".
     pub fn standard() -> Self {
         use Action::{
-            Assign, Comment, ManageHeld, ReadClient, ReadTeam, VerifyAudit, WriteBlockers, WriteItems,
-            WriteProject, WriteTenantItems,
+            Assign, Comment, ManageHeld, ReadClient, ReadTeam, RunImports, VerifyAudit, WriteBlockers,
+            WriteItems, WriteProject, WriteTenantItems,
         };
         let team_work = [
             ReadClient,
@@ -161,6 +164,7 @@ impl Table {
             WriteItems,
             WriteTenantItems,
             WriteBlockers,
+            RunImports,
             Comment,
         ];
         let assigned: [(Role, &[Action]); 6] = [

@@ -48,6 +48,14 @@ pub mod field {
     pub const ACTIVE: &str = "active";
     /// A device's public key and the account that enrolled it: [`crate::change::DeviceValue`].
     pub const KEY: &str = "key";
+    /// What an import asks for: [`crate::import::ImportRequest`].
+    pub const REQUESTED: &str = "requested";
+    /// What the service answered: [`crate::import::ImportOutcome`].
+    pub const OUTCOME: &str = "outcome";
+    /// `true` where somebody asked to take an import back.
+    pub const ROLLBACK: &str = "rollback";
+    /// How that ended: [`crate::import::ImportRolledBack`].
+    pub const ROLLED_BACK: &str = "rolled_back";
 }
 
 /// The key of a cell: an entity and one of its fields. Text form `entity#field`.

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::access::Role;
 use crate::id::{AccountId, DeviceId, Entity, OpId, ProjectId, TenantId};
+use crate::import::{ImportCommitted, ImportRefused, ImportRequest, ImportRolledBack};
 use crate::{Hash, Time};
 
 /// The statuses of an item or step (SPEC 1).
@@ -303,6 +304,37 @@ pub enum Change {
         /// The value, see [`BlockerField`].
         value: Value,
     },
+    /// Somebody asks for an import; its records are in a blob.
+    ImportRequested(ImportRequest),
+    /// The service made an import visible.
+    ImportCommitted {
+        /// The import, by the op that asked for it.
+        import: OpId,
+        /// What was committed.
+        #[serde(flatten)]
+        committed: ImportCommitted,
+    },
+    /// The service did not take an import.
+    ImportRefused {
+        /// The import.
+        import: OpId,
+        /// Why.
+        #[serde(flatten)]
+        refused: ImportRefused,
+    },
+    /// Somebody asks to take an import back.
+    ImportRollbackRequested {
+        /// The import.
+        import: OpId,
+    },
+    /// The service took an import back.
+    ImportRolledBack {
+        /// The import.
+        import: OpId,
+        /// How it ended.
+        #[serde(flatten)]
+        rolled_back: ImportRolledBack,
+    },
     /// A manager takes a held op into the journal; the author's bytes follow as the next entry.
     HeldAdopted {
         /// The held op.
@@ -375,6 +407,11 @@ impl Change {
             Self::ItemFieldSet { .. } => "ItemFieldSet",
             Self::CommentAdded { .. } => "CommentAdded",
             Self::BlockerFieldSet { .. } => "BlockerFieldSet",
+            Self::ImportRequested(_) => "ImportRequested",
+            Self::ImportCommitted { .. } => "ImportCommitted",
+            Self::ImportRefused { .. } => "ImportRefused",
+            Self::ImportRollbackRequested { .. } => "ImportRollbackRequested",
+            Self::ImportRolledBack { .. } => "ImportRolledBack",
             Self::HeldAdopted { .. } => "HeldAdopted",
             Self::HeldDiscarded { .. } => "HeldDiscarded",
             Self::AccountCreated { .. } => "AccountCreated",
@@ -393,6 +430,11 @@ impl Change {
         match self {
             Self::CommentAdded { visibility: Visibility::Team, .. }
             | Self::BlockerFieldSet { .. }
+            | Self::ImportRequested(_)
+            | Self::ImportCommitted { .. }
+            | Self::ImportRefused { .. }
+            | Self::ImportRollbackRequested { .. }
+            | Self::ImportRolledBack { .. }
             | Self::AccountCreated { .. }
             | Self::AccountActiveSet { .. }
             | Self::AssignmentSet { .. }

@@ -16,6 +16,7 @@ use crate::change::{
 };
 use crate::effect::{Effect, Effects};
 use crate::id::{Entity, OpId, ProjectId};
+use crate::import::{self, Import, ImportOutcome, ImportRequest};
 use crate::op::Op;
 use crate::planted::{Bug, planted};
 use crate::playbook::{self, Playbook};
@@ -133,6 +134,13 @@ pub fn touches(op: &Op) -> Touches {
         Change::CommentAdded { on, .. } => project = on.project().cloned(),
         Change::BlockerFieldSet { blocker, .. } => {
             cells.insert(CellKey::new(Entity::Blocker(blocker.clone()), field::OPENED));
+        }
+        Change::ImportCommitted { import, .. }
+        | Change::ImportRefused { import, .. }
+        | Change::ImportRollbackRequested { import }
+        | Change::ImportRolledBack { import, .. } => {
+            let fields = [field::REQUESTED, field::OUTCOME, field::ROLLBACK, field::ROLLED_BACK];
+            cells.extend(fields.map(|f| import::key(import, f)));
         }
         _ => {}
     }
@@ -358,6 +366,24 @@ fn written(op: &Op) -> Vec<(CellKey, Value)> {
         Change::AssignmentSet { account, tenant, active } => {
             one(Entity::Assignment(account.clone(), tenant.clone()), field::ACTIVE, json!(active))
         }
+        Change::ImportRequested(request) => {
+            one(Entity::Import(op.header.op.clone()), field::REQUESTED, json!(request))
+        }
+        Change::ImportCommitted { import, committed } => {
+            let outcome = ImportOutcome::Committed(committed.clone());
+            one(Entity::Import(import.clone()), field::OUTCOME, json!(outcome))
+        }
+        Change::ImportRefused { import, refused } => {
+            let outcome = ImportOutcome::Refused(refused.clone());
+            one(Entity::Import(import.clone()), field::OUTCOME, json!(outcome))
+        }
+        // The same value whoever asks: two who ask at once are no conflict.
+        Change::ImportRollbackRequested { import } => {
+            one(Entity::Import(import.clone()), field::ROLLBACK, json!(true))
+        }
+        Change::ImportRolledBack { import, rolled_back } => {
+            one(Entity::Import(import.clone()), field::ROLLED_BACK, json!(rolled_back))
+        }
         Change::HeldAdopted { .. } | Change::HeldDiscarded { .. } | Change::ServiceRestored { .. } => {
             Vec::new()
         }
@@ -451,6 +477,9 @@ fn allowed(slice: &Slice, op: &Op, ctx: &Context<'_>) -> Result<(), Refusal> {
         }
         Change::CommentAdded { .. } => (Action::Comment, may(Action::Comment)),
         Change::BlockerFieldSet { .. } => (Action::WriteBlockers, may(Action::WriteBlockers)),
+        Change::ImportRequested(_) | Change::ImportRollbackRequested { .. } => {
+            (Action::RunImports, may(Action::RunImports))
+        }
         Change::HeldAdopted { .. } | Change::HeldDiscarded { .. } => {
             (Action::ManageHeld, may(Action::ManageHeld))
         }
@@ -540,7 +569,57 @@ fn checked(slice: &Slice, op: &Op, ctx: &Context<'_>) -> Result<(), Refusal> {
             }
             blocker_value(*field, value)
         }
+        Change::ImportRequested(request) => import_request(request),
+        Change::ImportCommitted { import, .. } | Change::ImportRefused { import, .. } => {
+            existing_import(slice, import).and_then(|import| unanswered(&import))
+        }
+        Change::ImportRollbackRequested { import } | Change::ImportRolledBack { import, .. } => {
+            existing_import(slice, import).and_then(|import| can_be_taken_back(&import))
+        }
         _ => Ok(()),
+    }
+}
+
+/// The most types of records that an import may have.
+const MOST_TYPES: usize = 100;
+
+fn import_request(request: &ImportRequest) -> Result<(), Refusal> {
+    let is_hex =
+        request.blob.len() == 64 && request.blob.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    if !is_hex || request.records.len() > MOST_TYPES {
+        return Err(Refusal::new("bad_value", "The import does not name its records as it should."));
+    }
+    let words = [("source", &request.source), ("format", &request.format), ("rules", &request.rules)];
+    words.iter().try_for_each(|(what, words)| text(what, words))?;
+    request.records.keys().try_for_each(|name| text("type", name))
+}
+
+fn existing_import(slice: &Slice, import: &OpId) -> Result<Import, Refusal> {
+    Import::read(&slice.cells, import)
+        .ok_or_else(|| Refusal::new("unknown_import", format!("There is no import '{import}' here.")))
+}
+
+fn unanswered(import: &Import) -> Result<(), Refusal> {
+    if import.is_open() {
+        return Ok(());
+    }
+    Err(Refusal::new("import_answered", "The service has answered this import already."))
+}
+
+fn can_be_taken_back(import: &Import) -> Result<(), Refusal> {
+    if import.rolled_back.is_some() {
+        return Err(Refusal::new("already_rolled_back", "This import was taken back already."));
+    }
+    match &import.outcome {
+        Some(ImportOutcome::Committed(_)) => Ok(()),
+        Some(ImportOutcome::Refused(_)) => {
+            let message = "The service refused this import, so there is nothing to take back.";
+            Err(Refusal::new("import_not_committed", message))
+        }
+        None => {
+            let message = "The service has not imported this yet. Sync, and take it back then.";
+            Err(Refusal::new("import_not_committed", message))
+        }
     }
 }
 

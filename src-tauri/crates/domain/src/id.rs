@@ -195,6 +195,8 @@ pub enum Entity {
     InternalComment(OpId),
     /// A blocker, named after the op that opened it.
     Blocker(OpId),
+    /// An import of the tenant's roster, named after the op that asked for it.
+    Import(OpId),
     /// An account (in `_org`).
     Account(AccountId),
     /// A device (in `_org`).
@@ -215,6 +217,7 @@ impl fmt::Display for Entity {
             Self::Comment(op) => write!(f, "comment/{op}"),
             Self::InternalComment(op) => write!(f, "internal-comment/{op}"),
             Self::Blocker(op) => write!(f, "blocker/{op}"),
+            Self::Import(op) => write!(f, "import/{op}"),
             Self::Account(a) => write!(f, "account/{a}"),
             Self::Device(d) => write!(f, "device/{d}"),
             Self::Assignment(a, t) => write!(f, "assignment/{a}/{t}"),
@@ -242,6 +245,7 @@ impl FromStr for Entity {
             "comment" => Self::Comment(rest.parse()?),
             "internal-comment" => Self::InternalComment(rest.parse()?),
             "blocker" => Self::Blocker(rest.parse()?),
+            "import" => Self::Import(rest.parse()?),
             "account" => Self::Account(rest.parse()?),
             "device" => Self::Device(rest.parse()?),
             "assignment" => {
@@ -283,6 +287,7 @@ impl Entity {
             | Self::Device(_) => Audience::Client,
             Self::InternalComment(_)
             | Self::Blocker(_)
+            | Self::Import(_)
             | Self::Account(_)
             | Self::Assignment(..)
             | Self::Other(_) => Audience::Team,

@@ -19,6 +19,7 @@ pub mod digest;
 pub mod effect;
 pub mod hash;
 pub mod id;
+pub mod import;
 pub mod journal;
 pub mod notice;
 pub mod op;

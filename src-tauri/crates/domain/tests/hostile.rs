@@ -13,6 +13,9 @@ use cairn_domain::change::{
 use cairn_domain::decide::{Context, Lineage, Slice, Standing, decide, missing_lineage, touches};
 use cairn_domain::digest::Digests;
 use cairn_domain::effect::{Effect, Effects, Origin, project_all};
+use cairn_domain::import::{
+    ImportCommitted, ImportCounts, ImportLeft, ImportRecords, ImportRefused, ImportRequest, ImportRolledBack,
+};
 use cairn_domain::op::{Body, Header, SealedOp, Seen};
 use cairn_domain::{CellKey, Entity, Op, OpId, ProjectId, Time, playbook};
 use proptest::prelude::*;
@@ -60,7 +63,49 @@ fn changes() -> Vec<Change> {
         Change::DeviceRetired { device: "d1".parse().unwrap(), why: "revoked".into() },
         Change::AssignmentSet { account: "a1".parse().unwrap(), tenant: "t1".parse().unwrap(), active: true },
         Change::ServiceRestored { seq: 3, head: cairn_domain::Hash::ZERO, backup_at: None },
+        Change::ImportRequested(request()),
+        Change::ImportCommitted { import: op_id(9), committed: committed() },
+        Change::ImportRefused {
+            import: op_id(9),
+            refused: ImportRefused { code: "pilot_limit".into(), message: "Too many.".into() },
+        },
+        Change::ImportRollbackRequested { import: op_id(9) },
+        Change::ImportRolledBack { import: op_id(9), rolled_back: rolled_back() },
     ]
+}
+
+fn request() -> ImportRequest {
+    ImportRequest {
+        blob: "0a".repeat(32),
+        bytes: 7,
+        source: "roster.zip".into(),
+        format: "oneroster-1.1".into(),
+        rules: "tolerant".into(),
+        records: [("users".to_owned(), ImportRecords { put: 2, remove: 1 })].into(),
+        holds_confirmed: true,
+    }
+}
+
+fn committed() -> ImportCommitted {
+    ImportCommitted {
+        revision: 1,
+        counts: [("users".to_owned(), ImportCounts { create: 2, ..ImportCounts::default() })].into(),
+        digest: cairn_domain::Hash::ZERO,
+        rollback_until: Time::from_timestamp(1_700_000_000, 0).unwrap(),
+    }
+}
+
+fn rolled_back() -> ImportRolledBack {
+    ImportRolledBack {
+        revision: 2,
+        takes_back: 1,
+        counts: committed().counts,
+        kept: vec![ImportLeft { r#type: "users".into(), id: "1".into(), why: "changed since".into() }],
+        kept_count: 1,
+        failed: Vec::new(),
+        failed_count: 0,
+        digest: cairn_domain::Hash::ZERO,
+    }
 }
 
 fn sealed(change: Change) -> SealedOp {
@@ -230,6 +275,9 @@ fn only_the_service_writes_what_is_the_services() {
                 | Change::DeviceEnrolled { .. }
                 | Change::DeviceRetired { .. }
                 | Change::ServiceRestored { .. }
+                | Change::ImportCommitted { .. }
+                | Change::ImportRefused { .. }
+                | Change::ImportRolledBack { .. }
         );
         let mut op = sealed(change).open().unwrap();
         op.body.base.clear();

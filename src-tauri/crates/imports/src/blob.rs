@@ -111,9 +111,29 @@ pub fn write_blob<W: Write>(
     scratch: &Scratch,
     into: W,
 ) -> Result<(Blob, Report)> {
+    write_blob_with(path, options, scratch, &[], into)
+}
+
+/// [`write_blob`] with `removals`: records, each once by type and id, that are to be no more although no
+/// row says so (see [`crate::plan_with`]).
+///
+/// # Errors
+/// As there.
+pub fn write_blob_with<W: Write>(
+    path: &Path,
+    options: &Options,
+    scratch: &Scratch,
+    removals: &[(String, String)],
+    into: W,
+) -> Result<(Blob, Report)> {
     let mut rows = Rows::new(scratch);
     let checked = run(path, options, &mut rows)?;
     rows.failed.take().map_or(Ok(()), Err)?;
+    for (kind, id) in removals {
+        if let Some(place) = checked.schema.place(kind) {
+            rows.remove(place, id)?;
+        }
+    }
     let head = BlobHead {
         format: FORMAT.to_owned(),
         v: VERSION,
@@ -169,8 +189,20 @@ impl Rows {
         } else {
             put_row(&mut self.line, &id, canon, outcome)?;
         }
+        self.push(outcome.place, &id)
+    }
+
+    /// Keeps a record to remove that no row speaks of.
+    fn remove(&mut self, place: usize, id: &str) -> Result<()> {
+        self.line.clear();
+        self.line.extend_from_slice(&u64::MAX.to_le_bytes());
+        put_json(&mut self.line, id)?;
+        self.push(place, id)
+    }
+
+    fn push(&mut self, place: usize, id: &str) -> Result<()> {
         self.key.clear();
-        self.key.push(u8::try_from(outcome.place).unwrap_or(u8::MAX));
+        self.key.push(u8::try_from(place).unwrap_or(u8::MAX));
         self.key.extend_from_slice(id.as_bytes());
         self.sorter.push(&self.key, &self.line)
     }

@@ -25,14 +25,14 @@ pub mod schema;
 mod sort;
 mod watch;
 
-pub use blob::{Blob, BlobHead, BlobType, Contents, Entry, read_blob, write_blob};
+pub use blob::{Blob, BlobHead, BlobType, Contents, Entry, read_blob, write_blob, write_blob_with};
 pub use check::{Cause, Fix, Options, Profile, Severity, Verdict, check};
 pub use detect::names as formats;
 pub use error::{ImportError, Result};
 pub use limits::Limits;
 pub use look::{ColumnLook, DatesLook, FieldLook, FormatName, Look, TableLook, WordLook, look};
 pub use map::{DateOrder, FileRules, MAX_MAPPING_BYTES, Mapping};
-pub use plan::{Changes, Hold, Plan, REMOVE_LIMIT, UPDATE_LIMIT, plan};
+pub use plan::{Changes, Hold, Plan, REMOVE_LIMIT, UPDATE_LIMIT, plan, plan_with};
 pub use read::{Dialect, Head, Left, Quirks, Row, Shape, Source, Span, Table, Told};
 pub use record::Record;
 pub use rejects::{export_rejected, harmless};

@@ -84,12 +84,30 @@ pub fn plan<E: From<ImportError>>(
     options: &Options,
     current: impl FnOnce(&mut dyn FnMut(Record<'_>)) -> Result<(), E>,
 ) -> Result<(Plan, Report), E> {
+    plan_with(path, options, current, |_, _| {})
+}
+
+/// [`plan`], and `absent` hears type and id of each record that is there and that files under bulk rules
+/// no longer hold.
+///
+/// # Errors
+/// As there.
+pub fn plan_with<E: From<ImportError>>(
+    path: &Path,
+    options: &Options,
+    current: impl FnOnce(&mut dyn FnMut(Record<'_>)) -> Result<(), E>,
+    mut absent: impl FnMut(&str, &str),
+) -> Result<(Plan, Report), E> {
     let hashing = Hashing::new();
     let mut incoming = Incoming { hashing: hashing.clone(), files: Vec::new(), buffer: Vec::new() };
     let checked = run_with(path, options, hashing, &mut incoming)?;
     incoming.reject(&checked.late);
     let mut comparison = Comparison::new(checked.schema, incoming, &checked.deltas);
-    current(&mut |record| comparison.meet(record))?;
+    current(&mut |record| {
+        if comparison.meet(record) {
+            absent(record.kind, record.id);
+        }
+    })?;
     Ok((comparison.end(checked.report.can_proceed), checked.report))
 }
 
@@ -191,10 +209,10 @@ impl Comparison {
         Self { incoming, fates, schema, last: 0 }
     }
 
-    /// Counts a record that is there.
-    fn meet(&mut self, record: Record<'_>) {
+    /// Counts a record that is there; says whether bulk files no longer hold it.
+    fn meet(&mut self, record: Record<'_>) -> bool {
         if self.schema.files.get(self.last).is_none_or(|file| file.kind != record.kind) {
-            let Some(place) = self.schema.place(record.kind) else { return };
+            let Some(place) = self.schema.place(record.kind) else { return false };
             self.last = place;
         }
         let (Some(Some(fate)), Some(held), Some(file)) = (
@@ -202,13 +220,16 @@ impl Comparison {
             self.incoming.files.get_mut(self.last),
             self.schema.files.get(self.last),
         ) else {
-            return;
+            return false;
         };
         let hashing = &self.incoming.hashing;
         fate.there += 1;
         match held.records.get_mut(&hashing.of(record.id.as_bytes())) {
             None if fate.is_delta => fate.changes.unchanged += 1,
-            None => fate.changes.remove += 1,
+            None => {
+                fate.changes.remove += 1;
+                return true;
+            }
             Some(known) => {
                 match known.state {
                     State::Rejected | State::Met => fate.changes.kept += 1,
@@ -223,6 +244,7 @@ impl Comparison {
                 known.state = if known.state == State::Rejected { State::Rejected } else { State::Met };
             }
         }
+        false
     }
 
     /// What was not met is new.

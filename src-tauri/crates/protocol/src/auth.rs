@@ -12,6 +12,8 @@ pub const DEVICE_HEADER: &str = "cairn-device";
 pub const NONCE_HEADER: &str = "cairn-nonce";
 /// Request header: Ed25519 signature over [`request_message`], as [`signature_header`] writes it.
 pub const SIGNATURE_HEADER: &str = "cairn-signature";
+/// Says of a blob that it holds the records of an import, and how many: PUT alone.
+pub const IMPORT_ROWS_HEADER: &str = "cairn-import-rows";
 
 /// A signature of 128 hex digits as a header: base64 without padding, since each request carries one.
 #[must_use]

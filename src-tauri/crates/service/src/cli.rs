@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use crate::admin::{self, NewTenant, NewUser};
 use crate::error::{Error, Result};
 use crate::limits::Rates;
+use crate::rosters::{PILOT_ROWS, Rosters, folder_beside};
 use crate::service::{Ask, Service};
 use crate::storage::Storage;
 use crate::storage::postgres::Postgres;
@@ -100,6 +101,13 @@ struct Serve {
     /// Requests an account may make in a minute, from whatever devices
     #[arg(long, default_value_t = Rates::default().account.count, value_name = "N")]
     requests_per_account: u32,
+    /// Folder for copies of rosters, of this process alone; made again where it is lost. Beside the
+    /// embedded database where not given, with PostgreSQL a temporary one
+    #[arg(long, value_name = "DIR")]
+    rosters: Option<PathBuf>,
+    /// The most records of one import while its tenant is in its pilot
+    #[arg(long, value_name = "N", default_value_t = PILOT_ROWS)]
+    pilot_rows: u64,
 }
 
 impl Serve {
@@ -282,7 +290,7 @@ fn run(cli: &Cli) -> Result<Option<Said>> {
     let service = Service::open(storage(&cli.place)?, Ask::new(now, &mut random))?;
     let ask = &mut Ask::new(now, &mut random);
     match &cli.command {
-        Command::Serve(options) => serve(service, options, cli.place.json).map(|()| None),
+        Command::Serve(options) => serve(service, options, &cli.place).map(|()| None),
         Command::SeedDemo { tenants, seed } => {
             let seeded = seed::seed_demo(&service, *tenants, *seed, ask)?;
             let lines = seeded
@@ -369,9 +377,23 @@ fn read_password() -> Result<zeroize::Zeroizing<String>> {
     Ok(zeroize::Zeroizing::new(line))
 }
 
-fn serve(mut service: Service, options: &Serve, as_json: bool) -> Result<()> {
+/// Where the copies of rosters go, and what has to live as long as they do.
+fn rosters(place: &Place, options: &Serve) -> Result<(Rosters, Option<tempfile::TempDir>)> {
+    match (&options.rosters, &place.database_url) {
+        (Some(folder), _) => Ok((Rosters::new(folder.clone()), None)),
+        (None, None) => Ok((Rosters::new(folder_beside(&place.data)), None)),
+        (None, Some(_)) => {
+            let folder = tempfile::tempdir()?;
+            Ok((Rosters::new(folder.path().to_owned()), Some(folder)))
+        }
+    }
+}
+
+fn serve(mut service: Service, options: &Serve, place: &Place) -> Result<()> {
     start_log();
     service.rates = options.rates();
+    service.pilot_rows = options.pilot_rows;
+    let (rosters, _kept) = rosters(place, options)?;
     let keys = match (&options.tls_cert, &options.tls_key) {
         (Some(cert), Some(key)) => Some(tls::config(cert, key)?),
         _ => None,
@@ -386,17 +408,19 @@ fn serve(mut service: Service, options: &Serve, as_json: bool) -> Result<()> {
         let stop = told_to_stop()?;
         let app = http::App::new(service);
         let router = http::router(app.clone(), options.releases.clone());
+        let imports = http::carry_out_imports(app.clone(), rosters);
         let stop = async move {
             stop.await;
             app.close();
         };
         let scheme = if options.tls_cert.is_some() { "https" } else { "http" };
         let url = format!("{scheme}://{address}");
-        say(&if as_json {
+        say(&if place.json {
             json!({ "listening": address, "url": url }).to_string()
         } else {
             format!("listening on {url}")
         });
+        tokio::spawn(imports);
         crate::serve::serve(listener, keys, router, http::TIMEOUT, stop).await;
         Ok(())
     });

@@ -65,6 +65,19 @@ impl From<serde_json::Error> for Error {
     }
 }
 
+impl From<cairn_store::StoreError> for Error {
+    /// The code alone: the words may name a record, which may be somebody's. Codes of a roster are
+    /// answers, because they say what to do with it.
+    fn from(error: cairn_store::StoreError) -> Self {
+        match &error {
+            cairn_store::StoreError::Roster { trouble, .. } => {
+                Self::api(trouble.code(), "A roster cannot be used.")
+            }
+            other => Self::fault(format!("roster: {}", other.code())),
+        }
+    }
+}
+
 faults!(
     rusqlite::Error,
     cairn_domain::id::BadId,

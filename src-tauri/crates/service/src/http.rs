@@ -19,7 +19,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use cairn_domain::TenantId;
-use cairn_protocol::auth::{DEVICE_HEADER, NONCE_HEADER, SIGNATURE_HEADER, SignInRequest, signature_of};
+use cairn_protocol::auth::{
+    DEVICE_HEADER, IMPORT_ROWS_HEADER, NONCE_HEADER, SIGNATURE_HEADER, SignInRequest, signature_of,
+};
 use cairn_protocol::sync::{AFTER_REQUEST, SyncRequest};
 use cairn_protocol::{ApiError, MAX_REQUEST, code};
 use futures_util::Stream;
@@ -31,6 +33,7 @@ use zstd::stream::raw::CParameter;
 use crate::error::{Error, Result};
 use crate::handlers::{auth, blobs, heads, sign_in, sync};
 use crate::org::Caller;
+use crate::rosters::{self, Rosters};
 use crate::service::{Ask, Service};
 
 /// The largest body on the wire, before it is decompressed.
@@ -83,6 +86,31 @@ impl App {
     /// The service inside.
     pub fn service(&self) -> &Arc<Service> {
         &self.service
+    }
+}
+
+/// How often it is looked for imports that another replica left, with nobody having told.
+const LOOK_FOR_IMPORTS: Duration = Duration::from_secs(60);
+
+/// Carries out imports, one after the other and apart from all requests, until the service is told to
+/// stop. Whatever moves a journal here wakes it.
+pub async fn carry_out_imports(app: App, rosters: Rosters) {
+    let mut changes = app.changes.subscribe();
+    let mut which = None;
+    while !app.closing.load(Ordering::SeqCst) {
+        let (rosters, tenant) = (rosters.clone(), which.take());
+        let done = blocking(&app, move |service, ask| match tenant {
+            Some(tenant) => rosters::settle(service, &rosters, &tenant, ask).map(drop),
+            None => rosters::settle_all(service, &rosters, ask),
+        });
+        if let Err(error) = done.await {
+            tracing::warn!(code = error.code, "imports wait");
+        }
+        which = match tokio::time::timeout(LOOK_FOR_IMPORTS, changes.recv()).await {
+            Ok(Ok(tenant)) => Some(tenant),
+            Ok(Err(broadcast::error::RecvError::Closed)) => return,
+            Ok(Err(broadcast::error::RecvError::Lagged(_))) | Err(_) => None,
+        };
     }
 }
 
@@ -168,6 +196,7 @@ fn status_of(code: &str) -> StatusCode {
         code::NOT_FOUND => StatusCode::NOT_FOUND,
         code::INTERNAL => StatusCode::INTERNAL_SERVER_ERROR,
         "wrong_hash" => StatusCode::UNPROCESSABLE_ENTITY,
+        "pilot_limit" => StatusCode::PAYLOAD_TOO_LARGE,
         _ => StatusCode::BAD_REQUEST,
     }
 }
@@ -418,9 +447,20 @@ async fn blob_put(
         let tenant = named_tenant(&tenant)?;
         let (start, total) = content_range(headers, body.len() as u64)?;
         let name = blobs::Name { tenant: &tenant, sha256: &sha256 };
-        Ok(Json(blobs::put(service, caller, name, start, total, body)?).into_response())
+        let state = match import_rows(headers)? {
+            Some(rows) => blobs::put_import(service, caller, name, (start, total), rows, body)?,
+            None => blobs::put(service, caller, name, start, total, body)?,
+        };
+        Ok(Json(state).into_response())
     })
     .await
+}
+
+/// Reads how many records an import has, where the file is one.
+fn import_rows(headers: &HeaderMap) -> Result<Option<u64>> {
+    let Some(value) = headers.get(IMPORT_ROWS_HEADER) else { return Ok(None) };
+    let rows = value.to_str().ok().and_then(|text| text.parse().ok());
+    rows.map(Some).ok_or_else(|| Error::api(code::BAD_REQUEST, "The number of records is not a number."))
 }
 
 /// Reads `content-range: bytes START-END/TOTAL`; without it the body is the whole.
@@ -434,6 +474,16 @@ fn content_range(headers: &HeaderMap, length: u64) -> Result<(u64, u64)> {
         (end.checked_sub(start)?.checked_add(1)? == length).then_some((start, total))
     };
     read().ok_or_else(|| Error::api(code::BAD_REQUEST, "The content-range does not fit the body."))
+}
+
+/// Reads `bytes=START-END` or `bytes=START-`: the start, and how many bytes at most.
+fn wanted_range(range: &str) -> (u64, usize) {
+    let Some((start, end)) = range.strip_prefix("bytes=").and_then(|r| r.split_once('-')) else {
+        return (0, usize::MAX);
+    };
+    let start: u64 = start.parse().unwrap_or(0);
+    let length = end.parse::<u64>().ok().and_then(|end| (end + 1).checked_sub(start));
+    (start, length.and_then(|length| usize::try_from(length).ok()).unwrap_or(usize::MAX))
 }
 
 async fn blob_head(
@@ -463,10 +513,9 @@ async fn blob_get(
     signed(&app, method, uri, headers, Body::empty(), move |service, caller, headers, _, _| {
         let tenant = named_tenant(&tenant)?;
         let range = headers.get(header::RANGE).and_then(|v| v.to_str().ok());
-        let start =
-            range.and_then(|r| r.strip_prefix("bytes=")?.split('-').next()?.parse().ok()).unwrap_or(0);
+        let (start, most) = wanted_range(range.unwrap_or_default());
         let name = blobs::Name { tenant: &tenant, sha256: &sha256 };
-        let (state, bytes) = blobs::get(service, caller, name, start)?;
+        let (state, bytes) = blobs::get(service, caller, name, start, most)?;
         let end = (start + bytes.len() as u64).saturating_sub(1);
         let range = format!("bytes {start}-{end}/{}", state.total);
         let whole = bytes.len() as u64 == state.total;

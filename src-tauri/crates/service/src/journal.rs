@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use cairn_domain::access::{Relation, Role, Table};
-use cairn_domain::cell::Cells;
+use cairn_domain::cell::{Cells, field};
 use cairn_domain::decide::{self, Context, Lineage, Refusal, Slice, Standing};
 use cairn_domain::digest::Digests;
 use cairn_domain::effect::{self, Effects};
+use cairn_domain::import::{self, Import};
 use cairn_domain::journal::{BodyBytes, EffectSalts, Entry, EntryOrigin, Outcome, Part, Receipt};
 use cairn_domain::op::{self, BadOp, Body, Header, OP_VERSION, Op, SealedOp, Seen};
 use cairn_domain::planted::{Bug, planted};
@@ -245,7 +246,10 @@ impl<'t> Journal<'t> {
         let ctx = Context { table: desk.table, standing, seq: Some(self.row.seen.seq + 1) };
         // Rights first: whoever may not do it learns nothing else.
         let judged = match (decide::decide(&slice, decided, &ctx), origin == EntryOrigin::Pushed) {
-            (Ok(effects), true) => self.assigns_what_is_there(op, standing)?.map(|()| effects),
+            (Ok(effects), true) => match self.assigns_what_is_there(op, standing)? {
+                Ok(()) => self.rolls_back_in_time(op, desk.now)?.map(|()| effects),
+                Err(refusal) => Err(refusal),
+            },
             (judged, _) => judged,
         };
         let judged = match judged {
@@ -282,6 +286,25 @@ impl<'t> Journal<'t> {
             return Ok(Err(Refusal::new("unknown_tenant", format!("There is no tenant '{tenant}'."))));
         }
         Ok(Ok(()))
+    }
+
+    /// An import is taken back within its days, by the service's clock at receipt.
+    fn rolls_back_in_time(&mut self, op: &Op, now: Time) -> Result<std::result::Result<(), Refusal>> {
+        let Change::ImportRollbackRequested { import } = &op.body.change else { return Ok(Ok(())) };
+        let keys = [field::REQUESTED, field::OUTCOME].map(|field| import::key(import, field));
+        let cells = self.take(keys.iter())?;
+        let until = Import::read(&cells, import).and_then(|import| Some(import.committed()?.rollback_until));
+        let Some(until) = until.filter(|until| *until < now) else { return Ok(Ok(())) };
+        let mut refusal = Refusal::new(
+            "rollback_too_late",
+            format!(
+                "An import can be taken back for {} days; for this one that ended on {}. Import a corrected set instead.",
+                import::ROLLBACK_DAYS,
+                until.format("%Y-%m-%d %H:%M UTC")
+            ),
+        );
+        refusal.details = serde_json::json!({ "until": until });
+        Ok(Err(refusal))
     }
 
     /// The held op that this op decides about, if it is one that does.

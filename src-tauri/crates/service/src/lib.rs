@@ -22,6 +22,7 @@ pub mod outside;
 pub mod password;
 pub mod playbooks;
 pub mod releases;
+pub mod rosters;
 pub mod seed;
 pub mod serve;
 pub mod service;

@@ -114,6 +114,8 @@ pub struct Service {
     pub limits: Limits,
     /// How much they let happen.
     pub rates: Rates,
+    /// The most records of one import of a tenant in its pilot.
+    pub pilot_rows: u64,
     pub(crate) playbooks: Playbooks,
     callers: Callers,
     on_change: Option<OnChange>,
@@ -131,6 +133,7 @@ impl Service {
             table,
             limits: Limits::default(),
             rates: Rates::default(),
+            pilot_rows: crate::rosters::PILOT_ROWS,
             playbooks,
             callers: Callers::default(),
             on_change: None,

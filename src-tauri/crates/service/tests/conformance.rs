@@ -11,6 +11,7 @@ use cairn_domain::access::{Action, Relation, Role, Table};
 use cairn_domain::cell::field;
 use cairn_domain::change::{BlockerField, ItemField, Status, Visibility};
 use cairn_domain::id::Audience;
+use cairn_domain::import::{ImportRecords, ImportRequest};
 use cairn_domain::journal::{Outcome, Part};
 use cairn_domain::op::Seen;
 use cairn_domain::*;
@@ -496,18 +497,18 @@ fn blobs_resume_and_stay_in_their_tenant(open: Open) {
     let name = blobs::Name { tenant: &tenant, sha256: &sha };
     let total = bytes.len() as u64;
     assert_eq!(blobs::put(service, &ana, name, 0, total, &bytes[..40_000]).unwrap().received, 40_000);
-    assert_eq!(api(blobs::get(service, &ana, name, 0).unwrap_err()).code, "not_found");
+    assert_eq!(api(blobs::get(service, &ana, name, 0, usize::MAX).unwrap_err()).code, "not_found");
     let again = api(blobs::put(service, &ana, name, 0, total, &bytes[..40_000]).unwrap_err());
     assert_eq!((again.code.as_str(), again.details["received"].as_u64()), ("wrong_offset", Some(40_000)));
     assert_eq!(blobs::put(service, &ana, name, 40_000, total, &bytes[40_000..]).unwrap().received, total);
-    assert_eq!(blobs::get(service, &ana, name, 50_000).unwrap().1, bytes[50_000..]);
+    assert_eq!(blobs::get(service, &ana, name, 50_000, usize::MAX).unwrap().1, bytes[50_000..]);
     assert_eq!(
         blobs::put(service, &ana, name, 0, total, &bytes[..10]).unwrap().received,
         total,
         "it is there already"
     );
     assert_eq!(api(blobs::state(service, &sue, name).unwrap_err()).code, "not_found");
-    assert_eq!(api(blobs::get(service, &sue, name, 0).unwrap_err()).code, "not_found");
+    assert_eq!(api(blobs::get(service, &sue, name, 0, usize::MAX).unwrap_err()).code, "not_found");
     assert_eq!(api(blobs::put(service, &sue, name, 0, total, &bytes).unwrap_err()).code, "not_found");
     let other = "0".repeat(64);
     let wrong = blobs::Name { tenant: &tenant, sha256: &other };
@@ -573,7 +574,7 @@ fn tried(
     let file = file();
     let file = blobs::Name { tenant, sha256: &file };
     let looked = blobs::state(&world.service, &caller, file).map(|_| FILE.to_vec());
-    let got = blobs::get(&world.service, &caller, file, 0).map(|(_, bytes)| bytes);
+    let got = blobs::get(&world.service, &caller, file, 0, usize::MAX).map(|(_, bytes)| bytes);
     for seen in [looked, got] {
         let seen = seen.map_err(|e| api(e).code);
         let wanted = if put == "not_found" { Err("not_found".to_owned()) } else { Ok(FILE.to_vec()) };
@@ -613,6 +614,7 @@ fn tried(
                 value: "P1".into(),
             },
         ),
+        (Action::RunImports, Change::ImportRequested(import_of(&"0".repeat(64)))),
         (
             Action::Comment,
             Change::CommentAdded {
@@ -631,6 +633,19 @@ fn tried(
         Change::AssignmentSet { account: "nobody".parse().unwrap(), tenant: tenant.clone(), active: true };
     out.insert(Action::Assign, may(world, laptop, &TenantId::org(), vec![assignment])[0]);
     out
+}
+
+/// Asks for an import of two accounts.
+fn import_of(blob: &str) -> ImportRequest {
+    ImportRequest {
+        blob: blob.to_owned(),
+        bytes: 1,
+        source: "people.csv".into(),
+        format: "accounts".into(),
+        rules: "tolerant".into(),
+        records: [("accounts".to_owned(), ImportRecords { put: 2, remove: 0 })].into(),
+        holds_confirmed: false,
+    }
 }
 
 /// Which of these changes get past the access table.

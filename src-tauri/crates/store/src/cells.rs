@@ -155,6 +155,18 @@ pub(crate) fn load_cells(db: &Connection, tenant: &TenantId) -> Result<Cells, St
     read_cells(db.prepare_cached("SELECT cell, content FROM cells WHERE tenant = ?1")?, tenant)
 }
 
+/// A tenant's cells whose keys lie between two texts, the second left out.
+pub(crate) fn load_cells_between(
+    db: &Connection,
+    tenant: &TenantId,
+    from: &str,
+    to: &str,
+) -> Result<Cells, StoreError> {
+    let mut statement =
+        db.prepare_cached("SELECT cell, content FROM cells WHERE tenant = ?1 AND cell >= ?2 AND cell < ?3")?;
+    collect_cells(statement.query([tenant.as_str(), from, to])?)
+}
+
 /// A tenant's cells without its comments: they grow without end, and no list of tenants shows them.
 /// `0` follows `/`, so each range leaves out one kind of entity.
 pub(crate) fn load_cells_but_comments(db: &Connection, tenant: &TenantId) -> Result<Cells, StoreError> {
@@ -170,7 +182,10 @@ pub(crate) fn load_cells_but_comments(db: &Connection, tenant: &TenantId) -> Res
 }
 
 fn read_cells(mut statement: rusqlite::CachedStatement<'_>, tenant: &TenantId) -> Result<Cells, StoreError> {
-    let mut rows = statement.query([tenant.as_str()])?;
+    collect_cells(statement.query([tenant.as_str()])?)
+}
+
+fn collect_cells(mut rows: rusqlite::Rows<'_>) -> Result<Cells, StoreError> {
     let mut out = Cells::new();
     while let Some(row) = rows.next()? {
         let key: CellKey = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?.parse()?;

@@ -10,6 +10,7 @@
 
 mod audit;
 mod backup;
+mod blobs;
 mod cells;
 mod changes;
 mod entropy;
@@ -39,6 +40,7 @@ mod write;
 
 pub use audit::AuditReport;
 pub use backup::{BACKUP_EXTENSION, Backup, Staged};
+pub use blobs::{BlobState, RosterState, UnsentBlob};
 pub use changes::{Changes, ChangesQuery, Place};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use error::{PullError, StoreError};

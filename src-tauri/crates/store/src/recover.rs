@@ -98,6 +98,7 @@ impl Store {
             journal.save(&tx, tenant)?;
             redo_pending(&judge, &mut work, tenant)?;
             work.flush()?;
+            crate::blobs::send_blobs_again(&tx, tenant)?;
             let details = json!({ "from": from, "to": common });
             log(&tx, now, Some(tenant), "history_differs", &details)?;
             tx.commit()?;
@@ -263,7 +264,7 @@ impl Store {
 
 /// Every table with a tenant's data. The last number given out stays: should the service come back
 /// from a backup, the same number must not be given to other bytes.
-const TENANT_TABLES: [&str; 17] = [
+const TENANT_TABLES: [&str; 20] = [
     "journals",
     "entries",
     "proofs",
@@ -281,6 +282,9 @@ const TENANT_TABLES: [&str; 17] = [
     "rosters",
     "mappings",
     "import_drafts",
+    "blobs",
+    "blob_parts",
+    "roster_states",
 ];
 
 fn log(

@@ -11,6 +11,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../../../../migrations/client/0003_history_and_summaries.sql"),
     include_str!("../../../../migrations/client/0004_rosters.sql"),
     include_str!("../../../../migrations/client/0005_mappings.sql"),
+    include_str!("../../../../migrations/client/0006_imports.sql"),
 ];
 
 /// The newest schema this code knows.

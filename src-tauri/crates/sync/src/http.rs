@@ -9,8 +9,8 @@ use std::time::Duration;
 use cairn_domain::op::sign_message;
 use cairn_domain::{DeviceId, TenantId};
 use cairn_protocol::auth::{
-    DEVICE_HEADER, Hello, NONCE_HEADER, SIGNATURE_HEADER, SignInReply, SignInRequest, enrolment_message,
-    request_message, signature_header,
+    DEVICE_HEADER, Hello, IMPORT_ROWS_HEADER, NONCE_HEADER, SIGNATURE_HEADER, SignInReply, SignInRequest,
+    enrolment_message, request_message, signature_header,
 };
 use cairn_protocol::sync::{AFTER_REQUEST, HeadsReply, SyncReply, SyncRequest};
 use cairn_protocol::{ApiError, code, updates};
@@ -181,6 +181,123 @@ impl Client {
         self.signed(Method::GET, &format!("/v1/heads/{tenant}?at={}", list.join(",")), Vec::new()).await
     }
 
+    /// How far the service has come with a tenant's blob: bytes from the start. None where it has
+    /// nothing of it.
+    ///
+    /// # Errors
+    /// `unreachable`, or what the service answers.
+    pub async fn blob_received(&mut self, tenant: &TenantId, sha256: &str) -> Result<Option<u64>, ApiError> {
+        let path = format!("/v1/blobs/{tenant}/{sha256}");
+        let reply = self.again_if_stale(&Method::HEAD, &path, &[], &[]).await?;
+        if reply.status() == reqwest::StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        let received = reply.headers().get("cairn-received").and_then(|v| v.to_str().ok()?.parse().ok());
+        match (reply.status().is_success(), received) {
+            (true, Some(received)) => Ok(Some(received)),
+            // Nothing but a status comes back to this question.
+            _ => Err(ApiError::new(
+                code::UNREACHABLE,
+                format!("The service does not say how far a file is (HTTP {}).", reply.status().as_u16()),
+            )),
+        }
+    }
+
+    /// Sends the part of a blob that begins at `start`. `rows`: how many records the import has.
+    ///
+    /// # Errors
+    /// `unreachable`, `pilot_limit`, or what else the service answers.
+    pub async fn put_blob_part(
+        &mut self,
+        tenant: &TenantId,
+        sha256: &str,
+        (start, total): (u64, u64),
+        rows: u64,
+        part: &[u8],
+    ) -> Result<(), ApiError> {
+        let path = format!("/v1/blobs/{tenant}/{sha256}");
+        let end = (start + part.len() as u64).saturating_sub(1);
+        let headers = [
+            ("content-range", format!("bytes {start}-{end}/{total}")),
+            (IMPORT_ROWS_HEADER, rows.to_string()),
+        ];
+        let reply = self.again_if_stale(&Method::PUT, &path, part, &headers).await?;
+        receive(reply).await.map(drop)
+    }
+
+    /// Bytes of a blob from `start`, at most `most`, and its size.
+    ///
+    /// # Errors
+    /// `unreachable`, `not_found`, or what else the service answers.
+    pub async fn blob_part(
+        &mut self,
+        tenant: &TenantId,
+        sha256: &str,
+        start: u64,
+        most: u64,
+    ) -> Result<(Vec<u8>, u64), ApiError> {
+        let path = format!("/v1/blobs/{tenant}/{sha256}");
+        let headers = [("range", format!("bytes={start}-{}", start + most.saturating_sub(1)))];
+        let reply = self.again_if_stale(&Method::GET, &path, &[], &headers).await?;
+        let total = reply.headers().get("content-range").and_then(|value| {
+            let (_, total) = value.to_str().ok()?.rsplit_once('/')?;
+            total.parse().ok()
+        });
+        let bytes = receive(reply).await?.body()?;
+        let total =
+            total.ok_or_else(|| ApiError::new(code::UNREACHABLE, "The service sent no part of a file."))?;
+        Ok((bytes, total))
+    }
+
+    /// Sends a request as it is, once more where its nonce was too old.
+    async fn again_if_stale(
+        &mut self,
+        method: &Method,
+        path: &str,
+        body: &[u8],
+        headers: &[(&str, String)],
+    ) -> Result<reqwest::Response, ApiError> {
+        let reply = self.send_plain(method, path, body, headers).await?;
+        // A nonce that is too old is the one reason that a repetition removes; the reply has a fresh one.
+        if reply.status() != reqwest::StatusCode::UNAUTHORIZED {
+            return Ok(reply);
+        }
+        self.send_plain(method, path, body, headers).await
+    }
+
+    async fn send_plain(
+        &mut self,
+        method: &Method,
+        path: &str,
+        body: &[u8],
+        headers: &[(&str, String)],
+    ) -> Result<reqwest::Response, ApiError> {
+        let request = self.signed_request(method, path, body)?;
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
+        let request = if body.is_empty() { request } else { request.body(body.to_vec()) };
+        let reply = request.send().await.map_err(unreachable)?;
+        self.note_nonce(&reply);
+        Ok(reply)
+    }
+
+    /// A request that says who asks, without its body yet.
+    fn signed_request(
+        &self,
+        method: &Method,
+        path: &str,
+        body: &[u8],
+    ) -> Result<reqwest::RequestBuilder, ApiError> {
+        let nonce = self.nonce.clone().unwrap_or_default();
+        let signer =
+            self.signer.as_ref().ok_or_else(|| ApiError::new("signed_out", "Nobody is signed in here."))?;
+        let signature = (signer.key)(&request_message(method.as_str(), path, body, &nonce));
+        let request = self.http.request(method.clone(), self.url(path)?);
+        Ok(request
+            .header(DEVICE_HEADER, signer.device.as_str())
+            .header(NONCE_HEADER, nonce)
+            .header(SIGNATURE_HEADER, signature_header(&signature)))
+    }
+
     /// Ends this device's session at the service.
     ///
     /// # Errors
@@ -264,18 +381,8 @@ impl Client {
         body: &[u8],
         takes: &str,
     ) -> Result<reqwest::Response, ApiError> {
-        let nonce = self.nonce.clone().unwrap_or_default();
-        let signer =
-            self.signer.as_ref().ok_or_else(|| ApiError::new("signed_out", "Nobody is signed in here."))?;
         let (body, packed) = pack(body);
-        let signature = (signer.key)(&request_message(method.as_str(), path, &body, &nonce));
-        let mut request = self
-            .http
-            .request(method.clone(), self.url(path)?)
-            .header(DEVICE_HEADER, signer.device.as_str())
-            .header(NONCE_HEADER, nonce)
-            .header(SIGNATURE_HEADER, signature_header(&signature))
-            .header("accept-encoding", takes);
+        let mut request = self.signed_request(method, path, &body)?.header("accept-encoding", takes);
         if packed {
             request = request.header("content-encoding", "zstd");
         }

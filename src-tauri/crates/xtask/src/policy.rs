@@ -291,8 +291,14 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Arrows between peers of one ring that are allowed all the same, with the reason.
-const SIDEWAYS: &[(&str, &str, &str)] =
-    &[(SYNC, STORE, "the driver applies a page and moves the cursor in one transaction of the store")];
+const SIDEWAYS: &[(&str, &str, &str)] = &[
+    (SYNC, STORE, "the driver applies a page and moves the cursor in one transaction of the store"),
+    (
+        SERVICE,
+        STORE,
+        "service and laptops make rosters with the same code (ADR 13); it takes nothing but `roster`",
+    ),
+];
 
 const INWARD: &str = "arrows point inward (docs/ARCHITECTURE.md)";
 

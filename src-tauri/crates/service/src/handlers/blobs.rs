@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::org::Caller;
+use crate::rosters;
 use crate::service::{Service, not_found};
 use crate::storage::{BlobRow, Mode, TenantTx, with};
 
@@ -42,8 +43,9 @@ pub struct Name<'a> {
     pub sha256: &'a str,
 }
 
+/// Whether the caller may know of the file. Files are the client's, whoever else reads them, but for
+/// the records of an import: those are the team's.
 fn allowed(service: &Service, caller: &Caller, name: Name<'_>) -> Result<()> {
-    // Files are the client's, whoever else reads them.
     let readable = caller.active && caller.may(Action::ReadClient, name.tenant, &service.table);
     if !readable || name.tenant.is_org() {
         return Err(not_found());
@@ -71,6 +73,32 @@ pub fn put(
     if !caller.may(Action::WriteItems, name.tenant, &service.table) {
         return Err(Error::api(code::NOT_ALLOWED, "Your role may not add files here."));
     }
+    take(service, name, start, total, bytes)
+}
+
+/// [`put`] of the records of an import, of which there are `rows`.
+///
+/// # Errors
+/// As there; `pilot_limit` where a tenant in its pilot may not have so many.
+pub fn put_import(
+    service: &Service,
+    caller: &Caller,
+    name: Name<'_>,
+    (start, total): (u64, u64),
+    rows: u64,
+    bytes: &[u8],
+) -> Result<BlobState> {
+    allowed(service, caller, name)?;
+    if !caller.may(Action::RunImports, name.tenant, &service.table) {
+        return Err(Error::api(code::NOT_ALLOWED, "Your role may not import here."));
+    }
+    with(&service.storage, name.tenant, Mode::Read, |tx| {
+        rosters::within_pilot(tx, rows, service.pilot_rows)
+    })?;
+    take(service, name, start, total, bytes)
+}
+
+fn take(service: &Service, name: Name<'_>, start: u64, total: u64, bytes: &[u8]) -> Result<BlobState> {
     let end = start.saturating_add(bytes.len() as u64);
     if total > MAX_BLOB || bytes.len() > MAX_PART {
         let details = json!({ "max_blob": MAX_BLOB, "max_part": MAX_PART });
@@ -96,6 +124,10 @@ pub fn put(
         }
         Ok(Some(row))
     })?;
+    if end == total {
+        // Whoever waits for the whole of it need not look again and again.
+        service.changed(name.tenant, 0);
+    }
     taken
         .map(BlobState::from)
         .ok_or_else(|| Error::api("wrong_hash", "The bytes do not have the hash they are named after."))
@@ -118,17 +150,32 @@ fn whole_hash(tx: &mut dyn TenantTx, sha256: &str, total: u64) -> Result<String>
 /// `not_found`.
 pub fn state(service: &Service, caller: &Caller, name: Name<'_>) -> Result<BlobState> {
     allowed(service, caller, name)?;
-    let row = with(&service.storage, name.tenant, Mode::Read, |tx| tx.blob(name.sha256))?;
+    let row = with(&service.storage, name.tenant, Mode::Read, |tx| {
+        for_reader(service, caller, name, tx)?;
+        tx.blob(name.sha256)
+    })?;
     row.map(BlobState::from).ok_or_else(not_found)
 }
 
-/// Bytes of a complete blob from `start`, at most one part.
+fn for_reader(service: &Service, caller: &Caller, name: Name<'_>, tx: &mut dyn TenantTx) -> Result<()> {
+    let is_team = caller.may(Action::ReadTeam, name.tenant, &service.table);
+    if !is_team && rosters::is_import(tx, name.sha256)? { Err(not_found()) } else { Ok(()) }
+}
+
+/// Bytes of a complete blob from `start`, at most one part and at most `most`.
 ///
 /// # Errors
 /// `not_found` where it is missing or not complete, `bad_request` beyond its end.
-pub fn get(service: &Service, caller: &Caller, name: Name<'_>, start: u64) -> Result<(BlobState, Vec<u8>)> {
+pub fn get(
+    service: &Service,
+    caller: &Caller,
+    name: Name<'_>,
+    start: u64,
+    most: usize,
+) -> Result<(BlobState, Vec<u8>)> {
     allowed(service, caller, name)?;
     with(&service.storage, name.tenant, Mode::Read, |tx| {
+        for_reader(service, caller, name, tx)?;
         let row = tx.blob(name.sha256)?.filter(|row| row.received == row.total).ok_or_else(not_found)?;
         if start > row.total {
             return Err(Error::api(code::BAD_REQUEST, "The range begins behind the blob's end."));
@@ -136,7 +183,7 @@ pub fn get(service: &Service, caller: &Caller, name: Name<'_>, start: u64) -> Re
         let bytes = match tx.blob_part(name.sha256, start)? {
             Some((at, bytes)) => {
                 let skip = usize::try_from(start - at).unwrap_or(usize::MAX).min(bytes.len());
-                bytes.into_iter().skip(skip).collect()
+                bytes.into_iter().skip(skip).take(most).collect()
             }
             None => Vec::new(),
         };

@@ -38,6 +38,36 @@ struct Kept {
 /// Called before each change on disk; a test breaks off there.
 type Step<'s> = &'s mut dyn FnMut() -> Result<(), StoreError>;
 
+impl Roster {
+    /// A roster in a file of its own, beside no profile: made where there is none, and made anew where
+    /// what is there cannot be used. Only for a copy that its owner can fill again.
+    ///
+    /// # Errors
+    /// What the file system reports; `roster_newer`.
+    pub fn cached(file: &Path, tenant: &TenantId, key: &DataKey) -> Result<Self, StoreError> {
+        let usable = |roster: Self| roster.latest().map(|_| roster);
+        if file.exists() {
+            let kept = Kept { key: key.clone(), salt: salt(file)? };
+            match open(file, tenant, &kept).and_then(usable) {
+                Err(StoreError::Roster { trouble, .. })
+                    if !matches!(trouble, RosterTrouble::Newer { .. }) => {}
+                other => return other,
+            }
+        }
+        let kept = Kept { key: key.clone(), salt: make(file, key)? };
+        put_in_place(file, &kept, &mut || Ok(()))?;
+        open(file, tenant, &kept)
+    }
+
+    /// Removes a file of [`Roster::cached`]. Nobody has it open.
+    ///
+    /// # Errors
+    /// What the file system reports.
+    pub fn forget_cached(file: &Path) -> Result<(), StoreError> {
+        remove_parts(file)
+    }
+}
+
 impl Store {
     /// The roster of a tenant; none where it has none yet. Never makes one.
     ///
@@ -92,6 +122,7 @@ impl Store {
                 step()?;
                 let salt = make(&file, &key)?;
                 step()?;
+                unit.execute("DELETE FROM roster_states WHERE tenant = ?1", [tenant.as_str()])?;
                 unit.execute(
                     "INSERT OR REPLACE INTO rosters (tenant, key, salt) VALUES (?1, ?2, ?3)",
                     params![tenant.as_str(), key.bytes(), salt],

@@ -60,14 +60,32 @@ impl Roster {
         &mut self,
         revision: Revision<'_>,
         back: u64,
-        mut left: impl FnMut(Left),
+        left: impl FnMut(Left),
     ) -> Result<Applied, StoreError> {
+        self.roll_back_if(revision, back, left, |_| Ok(()))
+    }
+
+    /// [`Roster::roll_back`] that becomes visible only where `agreed` says so, as [`Roster::apply_if`].
+    ///
+    /// # Errors
+    /// As there; what `agreed` says.
+    pub fn roll_back_if<E: From<StoreError>>(
+        &mut self,
+        revision: Revision<'_>,
+        back: u64,
+        mut left: impl FnMut(Left),
+        agreed: impl FnOnce(&Applied) -> Result<(), E>,
+    ) -> Result<Applied, E> {
         let tenant = self.tenant.clone();
-        self.as_one(revision, Some(back), |writer| {
-            writer
-                .take_back(back, &mut left)?
-                .ok_or_else(|| trouble(&tenant, RosterTrouble::UnknownRevision(back)))
-        })
+        self.as_one(
+            revision,
+            Some(back),
+            |writer| {
+                let unknown = || trouble(&tenant, RosterTrouble::UnknownRevision(back));
+                Ok(writer.take_back(back, &mut left)?.ok_or_else(unknown)?)
+            },
+            agreed,
+        )
     }
 }
 

@@ -24,7 +24,21 @@ impl Roster {
         revision: Revision<'_>,
         write: impl FnOnce(&mut Writer<'_>) -> Result<(), E>,
     ) -> Result<Applied, E> {
-        self.as_one(revision, None, write)
+        self.as_one(revision, None, write, |_| Ok(()))
+    }
+
+    /// [`Roster::apply`] that becomes visible only where `agreed`, which hears what was done, says so: a
+    /// revision that it turns down, or that is cut off before, was never there.
+    ///
+    /// # Errors
+    /// As there; what `agreed` says.
+    pub fn apply_if<E: From<StoreError>>(
+        &mut self,
+        revision: Revision<'_>,
+        write: impl FnOnce(&mut Writer<'_>) -> Result<(), E>,
+        agreed: impl FnOnce(&Applied) -> Result<(), E>,
+    ) -> Result<Applied, E> {
+        self.as_one(revision, None, write, agreed)
     }
 
     pub(super) fn as_one<E: From<StoreError>>(
@@ -32,6 +46,7 @@ impl Roster {
         revision: Revision<'_>,
         takes_back: Option<u64>,
         write: impl FnOnce(&mut Writer<'_>) -> Result<(), E>,
+        agreed: impl FnOnce(&Applied) -> Result<(), E>,
     ) -> Result<Applied, E> {
         let unit = Unit::begin(&self.db, false)?;
         let last = self.named(super::latest(&unit))?;
@@ -41,6 +56,7 @@ impl Roster {
         let mut writer = self.named(Writer::after(&unit, &self.tenant, last.as_ref()))?;
         write(&mut writer)?;
         let applied = self.named(writer.end(revision, takes_back))?;
+        agreed(&applied)?;
         unit.commit()?;
         Ok(applied)
     }

@@ -1,0 +1,280 @@
+//! Files of imports on their way, and rosters that follow their journals: what a sync does beside ops.
+//!
+//! The journal says which files make a tenant's roster, in which order, and what its digest is then. So a
+//! roster here is followed step by step, each step one transaction; whatever is cut off goes on from there
+//! at the next sync. One that cannot be used, or turns out another one, is loaded again from the start.
+
+use std::io::Read;
+use std::time::{Duration, Instant};
+
+use cairn_domain::import::{self, ImportRequest, RosterRevision, Step};
+use cairn_domain::{TenantId, Time};
+use cairn_imports::{Entry, Limits, read_blob};
+use cairn_protocol::{ApiError, code};
+use cairn_store::roster::{Applied, Revision, Roster};
+use cairn_store::{RosterState, UnsentBlob};
+use cairn_sync::http::Client;
+use serde_json::json;
+
+use crate::Session;
+use crate::error::{Result, fault, store};
+
+/// The first part of a file that goes over a line nobody knows yet; it grows with each that came through.
+const FIRST_PART: usize = 64 << 10;
+/// The largest part.
+const LARGEST_PART: usize = 1 << 20;
+/// What a part may take before the next is no larger than it was.
+const SLOW: Duration = Duration::from_secs(1);
+/// What is read of a file at once, with the desk held.
+const CHUNK: usize = 64 << 10;
+
+/// The size of the next part.
+struct Parts(usize);
+
+impl Parts {
+    fn took(&mut self, time: Duration) {
+        self.0 = if time < SLOW { (self.0 * 2).min(LARGEST_PART) } else { (self.0 / 2).max(FIRST_PART / 4) };
+    }
+}
+
+/// Whether an error is of the line or the moment, so that going on makes no sense now.
+fn is_of_the_line(error: &ApiError) -> bool {
+    matches!(error.code.as_str(), code::UNREACHABLE | code::RATE_LIMITED | code::INTERNAL | code::BAD_NONCE)
+}
+
+/// Whether the service will never take the file: its op is answered all the same.
+fn is_final(error: &ApiError) -> bool {
+    matches!(error.code.as_str(), "pilot_limit" | code::TOO_LARGE | "wrong_hash")
+}
+
+/// Whether a roster that answers this is loaded again from the start.
+fn starts_over(error: &ApiError) -> bool {
+    matches!(
+        error.code.as_str(),
+        "roster_missing"
+            | "roster_damaged"
+            | "roster_key_wrong"
+            | "roster_key_absent"
+            | "roster_forked"
+            | "roster_gap"
+            | "roster_differs"
+    )
+}
+
+impl Session {
+    /// Sends the files that the service does not have, each from where it stands. Answers how many went.
+    ///
+    /// # Errors
+    /// Those of the line. What the service does not want of one file is logged and keeps no other back.
+    pub(crate) async fn send_files(&self, client: &mut Client, now: Time) -> Result<usize> {
+        let mut sent = 0;
+        for file in self.with(|desk| desk.store.unsent_blobs().map_err(store))? {
+            match self.send_file(client, &file).await {
+                Ok(()) => sent += 1,
+                Err(error) if is_of_the_line(&error) => return Err(error),
+                Err(error) => self.with(|desk| {
+                    let details = json!({ "message": error.message });
+                    desk.store.log_sync(now, Some(&file.tenant), &error.code, &details).map_err(store)?;
+                    if is_final(&error) {
+                        desk.store.note_blob_sent(&file.tenant, &file.sha256).map_err(store)?;
+                    }
+                    Ok(())
+                })?,
+            }
+        }
+        Ok(sent)
+    }
+
+    async fn send_file(&self, client: &mut Client, file: &UnsentBlob) -> Result<()> {
+        let UnsentBlob { tenant, sha256, total } = file;
+        let imports = self.with(|desk| desk.store.imports(tenant).map_err(store))?;
+        let rows = imports.iter().find(|one| one.request.blob == *sha256).map_or(0, |one| one.request.rows());
+        let mut at = client.blob_received(tenant, sha256).await?.unwrap_or(0);
+        let mut parts = Parts(FIRST_PART);
+        while at < *total {
+            let part = self.with(|desk| desk.store.blob_bytes(tenant, sha256, at, parts.0).map_err(store))?;
+            let began = Instant::now();
+            client.put_blob_part(tenant, sha256, (at, *total), rows, &part).await?;
+            parts.took(began.elapsed());
+            at += part.len() as u64;
+        }
+        self.with(|desk| desk.store.note_blob_sent(tenant, sha256).map_err(store))
+    }
+
+    /// Brings every roster to where its journal is.
+    ///
+    /// # Errors
+    /// Those of the line. What is wrong with one roster is logged and keeps no other back.
+    pub(crate) async fn follow_rosters(&self, client: &mut Client, now: Time) -> Result<()> {
+        for tenant in self.with(|desk| desk.store.rosters_behind().map_err(store))? {
+            match self.follow_roster(client, &tenant, now).await {
+                Err(error) if is_of_the_line(&error) => return Err(error),
+                Err(error) => self.with(|desk| {
+                    let details = json!({ "message": error.message });
+                    desk.store.log_sync(now, Some(&tenant), &error.code, &details).map_err(store)
+                })?,
+                Ok(()) => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn follow_roster(&self, client: &mut Client, tenant: &TenantId, now: Time) -> Result<()> {
+        let (imports, version) = self.with(|desk| {
+            let imports = desk.store.imports(tenant).map_err(store)?;
+            Ok((imports, desk.store.cells_version(tenant).map_err(store)?))
+        })?;
+        let revisions = import::revisions(&imports);
+        let state = match self.follow(client, tenant, &revisions).await {
+            Err(error) if starts_over(&error) => {
+                self.with(|desk| {
+                    desk.store
+                        .log_sync(now, Some(tenant), "roster_loaded_again", &json!({ "why": error.code }))
+                        .map_err(store)?;
+                    desk.store.rebuild_roster(tenant).map(drop).map_err(store)
+                })?;
+                self.follow(client, tenant, &revisions).await?
+            }
+            other => other?,
+        };
+        self.with(|desk| {
+            desk.store.note_roster(tenant, state, version).map_err(store)?;
+            // A file is kept as long as the import may be asked for once more.
+            let done = imports.iter().filter(|one| match &one.outcome {
+                None => false,
+                Some(_) => one.committed().is_none_or(|committed| committed.rollback_until < now),
+            });
+            let mut done = done.map(|one| &one.request.blob);
+            done.try_for_each(|blob| desk.store.forget_blob(tenant, blob)).map_err(store)
+        })
+    }
+
+    /// Goes the steps that the roster has not gone.
+    async fn follow(
+        &self,
+        client: &mut Client,
+        tenant: &TenantId,
+        revisions: &[RosterRevision],
+    ) -> Result<RosterState> {
+        let mut roster = self.with(|desk| match revisions {
+            [] => desk.store.roster(tenant).map_err(store),
+            _ => desk.store.roster_or_new(tenant).map(Some).map_err(store),
+        })?;
+        let have = match &roster {
+            Some(roster) => roster.latest().map_err(store)?,
+            None => None,
+        };
+        let number = have.as_ref().map_or(0, |last| last.number);
+        if let Some(last) = have.filter(|last| !is_of(revisions, last)) {
+            return Err(another_roster(last.number));
+        }
+        for revision in revisions.iter().filter(|revision| revision.number > number) {
+            let fetched = match &revision.step {
+                Step::Import(request) => self.fetch_file(client, tenant, &request.blob).await?,
+                Step::RollBack { .. } => false,
+            };
+            let Some(roster) = &mut roster else { return Err(another_roster(revision.number)) };
+            let applied = self.go(roster, tenant, revision)?;
+            if applied.digest != revision.digest {
+                return Err(another_roster(revision.number));
+            }
+            self.with(|desk| {
+                let state = RosterState { revision: applied.number, digest: applied.digest };
+                desk.store.note_roster(tenant, state, 0).map_err(store)?;
+                match &revision.step {
+                    Step::Import(request) if fetched => {
+                        desk.store.forget_blob(tenant, &request.blob).map_err(store)
+                    }
+                    _ => Ok(()),
+                }
+            })?;
+        }
+        let digest = match &roster {
+            Some(roster) => roster.digest().map_err(store)?,
+            None => cairn_domain::digest::SetHash::default().to_hash(),
+        };
+        Ok(RosterState { revision: revisions.last().map_or(0, |last| last.number), digest })
+    }
+
+    /// One step, apart from the desk.
+    fn go(&self, roster: &mut Roster, tenant: &TenantId, revision: &RosterRevision) -> Result<Applied> {
+        let name = revision.name();
+        let named = Revision { number: revision.number, import: &name };
+        match &revision.step {
+            Step::RollBack { takes_back } => roster.roll_back(named, *takes_back, drop).map_err(store),
+            Step::Import(ImportRequest { blob, .. }) => roster.apply(named, |writer| {
+                let file = KeptFile { session: self, tenant, sha256: blob, at: 0 };
+                read_blob(file, blob, &Limits::default(), |entry| {
+                    match entry {
+                        Entry::Put(record) => writer.put(record.kind, record.id, record.values)?,
+                        Entry::Remove { kind, id } => writer.remove(kind, id)?,
+                    }
+                    Ok::<(), ApiError>(())
+                })
+                .map(drop)
+            }),
+        }
+    }
+
+    /// Gets what is missing of a file; says whether it came from the service.
+    async fn fetch_file(&self, client: &mut Client, tenant: &TenantId, sha256: &str) -> Result<bool> {
+        let here = self.with(|desk| desk.store.blob(tenant, sha256).map_err(store))?;
+        if let Some(here) = here.filter(|here| here.is_whole()) {
+            return Ok(here.fetched);
+        }
+        let mut at = here.map_or(0, |here| here.received);
+        let mut parts = Parts(FIRST_PART);
+        loop {
+            let began = Instant::now();
+            let (part, total) = client.blob_part(tenant, sha256, at, parts.0 as u64).await?;
+            parts.took(began.elapsed());
+            if part.is_empty() && at < total {
+                return Err(fault(code::UNREACHABLE, "The service sent a file without its end. Sync again."));
+            }
+            self.with(|desk| desk.store.put_blob_part(tenant, sha256, (at, total), &part).map_err(store))?;
+            at += part.len() as u64;
+            if at >= total {
+                return Ok(true);
+            }
+        }
+    }
+}
+
+/// Whether the last revision of a roster is one of the journal's.
+fn is_of(revisions: &[RosterRevision], last: &Applied) -> bool {
+    let same = |one: &RosterRevision| {
+        one.number == last.number && one.digest == last.digest && one.name() == last.import
+    };
+    revisions.iter().any(same)
+}
+
+fn another_roster(number: u64) -> ApiError {
+    let message = format!(
+        "Revision {number} of the roster on this computer is not the one that the service committed. It is loaded again at the next sync."
+    );
+    fault("roster_differs", message)
+}
+
+/// A file in the database, read with the desk held only for a moment at a time.
+struct KeptFile<'a> {
+    session: &'a Session,
+    tenant: &'a TenantId,
+    sha256: &'a str,
+    at: u64,
+}
+
+impl Read for KeptFile<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let most = into.len().min(CHUNK);
+        let bytes = self
+            .session
+            .with(|desk| desk.store.blob_bytes(self.tenant, self.sha256, self.at, most).map_err(store))
+            .map_err(std::io::Error::other)?;
+        let length = bytes.len().min(into.len());
+        if let (Some(to), Some(from)) = (into.get_mut(..length), bytes.get(..length)) {
+            to.copy_from_slice(from);
+        }
+        self.at += length as u64;
+        Ok(length)
+    }
+}

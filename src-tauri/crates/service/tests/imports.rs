@@ -1,0 +1,351 @@
+//! Imports as the service carries them out, on both storages.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[macro_use]
+mod common;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use cairn_domain::access::Role;
+use cairn_domain::import::{self, Import, ImportOutcome, ImportRecords, ImportRequest};
+use cairn_domain::journal::Outcome;
+use cairn_domain::*;
+use cairn_imports::{Options, SCRATCH_BUDGET, Scratch, write_blob};
+use cairn_service::handlers::blobs;
+use cairn_service::rosters::{self, Done, Rosters};
+use cairn_service::{Ask, Service};
+use common::*;
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+
+on_both!(
+    an_import_is_committed_once_its_file_is_whole,
+    a_file_that_is_not_what_was_asked_for_is_refused,
+    a_pilots_limit_holds_at_the_door_and_behind_it,
+    much_that_changes_is_judged_by_what_is_there_now,
+    an_import_is_taken_back_within_its_days_and_not_after,
+    another_replica_makes_its_copy_from_the_files,
+    replicas_that_work_at_once_commit_each_import_once,
+    a_copy_that_is_damaged_is_made_again,
+    the_records_of_an_import_are_the_teams_and_stay_in_their_tenant,
+);
+
+/// Accounts as a file that is uploaded, and the request for it.
+fn file(people: &[(&str, &str)]) -> (Vec<u8>, ImportRequest) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("people.csv");
+    let mut text = "email,first_name,last_name,organization,role\n".to_owned();
+    for (mail, name) in people {
+        writeln!(text, "{mail},{name},Lee,MOH,district_admin").unwrap();
+    }
+    std::fs::write(&path, text).unwrap();
+    let scratch = Scratch { folder: folder.path().to_owned(), key: [7; 32], budget: SCRATCH_BUDGET };
+    let mut bytes = Vec::new();
+    let (blob, report) = write_blob(&path, &Options::default(), &scratch, &mut bytes).unwrap();
+    let records = blob.records.iter();
+    let request = ImportRequest {
+        blob: blob.sha256,
+        bytes: blob.bytes,
+        source: "people.csv".into(),
+        format: report.format,
+        rules: report.profile,
+        records: records
+            .map(|(kind, held)| (kind.clone(), ImportRecords { put: held.put, remove: held.remove }))
+            .collect(),
+        holds_confirmed: false,
+    };
+    (bytes, request)
+}
+
+/// A tenant that is no pilot, its specialist, and a folder for copies.
+struct Place {
+    world: World,
+    tenant: TenantId,
+    ana: Laptop,
+    rosters: Rosters,
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn open(open: &Open) -> Self {
+        let mut world = World::new(open());
+        let new = cairn_service::admin::NewTenant {
+            slug: "own",
+            name: "Own",
+            playbook: None,
+            mode: None,
+            go_live: None,
+        };
+        let tenant = world.ask(|s, ask| cairn_service::admin::create_tenant(s, &new, ask)).unwrap();
+        world.user("ana", Role::ImplSpec, &["own"]);
+        let mut ana = world.sign_in("ana");
+        ana.sync(&mut world, vec![]);
+        let folder = tempfile::tempdir().unwrap();
+        Self { world, tenant, ana, rosters: Rosters::new(folder.path().join("a")), folder }
+    }
+
+    fn ask_for(&mut self, request: &ImportRequest) -> OpId {
+        let op = self.ana.op(&self.tenant, Change::ImportRequested(request.clone()), BTreeMap::new());
+        let id = op.header().unwrap().op;
+        let outcomes = self.ana.push(&mut self.world, &self.tenant, vec![op]);
+        assert!(matches!(outcomes[..], [Outcome::Accepted { .. }]), "{outcomes:?}");
+        id
+    }
+
+    fn upload(&self, request: &ImportRequest, bytes: &[u8]) {
+        let caller = self.world.service.caller(&self.ana.device).unwrap();
+        let name = blobs::Name { tenant: &self.tenant, sha256: &request.blob };
+        let whole = (0, bytes.len() as u64);
+        blobs::put_import(&self.world.service, &caller, name, whole, request.rows(), bytes).unwrap();
+    }
+
+    fn import(&mut self, people: &[(&str, &str)]) -> OpId {
+        let (bytes, request) = file(people);
+        self.upload(&request, &bytes);
+        self.ask_for(&request)
+    }
+
+    fn settle(&mut self) -> Vec<Done> {
+        let (tenant, rosters) = (self.tenant.clone(), self.rosters.clone());
+        self.world.ask(|service, ask| rosters::settle(service, &rosters, &tenant, ask)).unwrap()
+    }
+
+    fn roll_back(&mut self, import: &OpId) -> Outcome {
+        let change = Change::ImportRollbackRequested { import: import.clone() };
+        let op = self.ana.op(&self.tenant, change, BTreeMap::new());
+        self.ana.push(&mut self.world, &self.tenant, vec![op]).remove(0)
+    }
+
+    /// The import as a laptop has it, whose digests were compared on the way.
+    fn seen(&mut self, id: &OpId) -> Import {
+        self.ana.sync(&mut self.world, vec![]);
+        Import::read(&self.ana.held(&self.tenant).cells, id).unwrap()
+    }
+}
+
+fn an_import_is_committed_once_its_file_is_whole(open: Open) {
+    let mut place = Place::open(&open);
+    let (bytes, request) = file(&[("a@x.org", "Ann"), ("b@x.org", "Bob")]);
+    let id = place.ask_for(&request);
+    assert_eq!(place.settle(), []);
+    assert!(place.seen(&id).is_open());
+    place.upload(&request, &bytes);
+    assert_eq!(place.settle(), [Done::Committed(id.clone(), 1)]);
+    assert_eq!(place.settle(), []);
+    let import = place.seen(&id);
+    let committed = import.committed().unwrap();
+    assert_eq!((committed.revision, committed.counts["accounts"].create), (1, 2));
+    // The same again changes nothing, and is a revision all the same.
+    let again = place.ask_for(&request);
+    assert_eq!(place.settle(), [Done::Committed(again.clone(), 2)]);
+    let import = place.seen(&again);
+    let committed = import.committed().unwrap();
+    assert_eq!((committed.counts["accounts"].unchanged, committed.counts["accounts"].changed()), (2, 0));
+    let before = place.seen(&id);
+    assert_eq!(committed.digest, before.committed().unwrap().digest);
+}
+
+fn a_file_that_is_not_what_was_asked_for_is_refused(open: Open) {
+    let mut place = Place::open(&open);
+    let (bytes, mut request) = file(&[("a@x.org", "Ann")]);
+    place.upload(&request, &bytes);
+    request.records.get_mut("accounts").unwrap().put = 2;
+    let lied = place.ask_for(&request);
+    let noise = b"not an import at all";
+    let mut other = request.clone();
+    other.blob = hex(noise);
+    place.upload(&other, noise);
+    let damaged = place.ask_for(&other);
+    let done = place.settle();
+    assert_eq!(
+        done,
+        [
+            Done::Refused(lied.clone(), "import_differs".into()),
+            Done::Refused(damaged, "import_damaged".into())
+        ]
+    );
+    let Some(ImportOutcome::Refused(refused)) = place.seen(&lied).outcome else { panic!() };
+    assert!(refused.message.ends_with('.'));
+    // What was refused left nothing behind.
+    let next = place.import(&[("c@x.org", "Cid")]);
+    assert_eq!(place.settle(), [Done::Committed(next.clone(), 1)]);
+    assert_eq!(place.seen(&next).committed().unwrap().counts["accounts"].create, 1);
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn a_pilots_limit_holds_at_the_door_and_behind_it(open: Open) {
+    let mut place = Place::open(&open);
+    place.tenant = place.world.tenant("pilots");
+    place.world.assign("ana", "pilots", true);
+    place.ana.sync(&mut place.world, vec![]);
+    place.world.service.pilot_rows = 2;
+    let (bytes, request) = file(&[("a@x.org", "Ann"), ("b@x.org", "Bob"), ("c@x.org", "Cid")]);
+    let put = |place: &Place, rows| {
+        let caller = place.world.service.caller(&place.ana.device).unwrap();
+        let name = blobs::Name { tenant: &place.tenant, sha256: &request.blob };
+        blobs::put_import(&place.world.service, &caller, name, (0, bytes.len() as u64), rows, &bytes)
+    };
+    assert_eq!(api(put(&place, 3).unwrap_err()).code, "pilot_limit");
+    // Whoever counts wrong gets past the door and no further; nor does it wait for a file.
+    let id = place.ask_for(&request);
+    assert_eq!(place.settle(), [Done::Refused(id, "pilot_limit".into())]);
+    put(&place, 1).unwrap();
+    let id = place.ask_for(&request);
+    assert_eq!(place.settle(), [Done::Refused(id, "pilot_limit".into())]);
+    let fits = place.import(&[("a@x.org", "Ann"), ("b@x.org", "Bob")]);
+    assert_eq!(place.settle(), [Done::Committed(fits, 1)]);
+}
+
+fn much_that_changes_is_judged_by_what_is_there_now(open: Open) {
+    let mut place = Place::open(&open);
+    place.import(&[("a@x.org", "Ann"), ("b@x.org", "Bob")]);
+    place.settle();
+    let (bytes, mut request) = file(&[("a@x.org", "Anna"), ("b@x.org", "Robert")]);
+    place.upload(&request, &bytes);
+    let held = place.ask_for(&request);
+    assert_eq!(place.settle(), [Done::Refused(held, "import_held".into())]);
+    request.holds_confirmed = true;
+    let confirmed = place.ask_for(&request);
+    assert_eq!(place.settle(), [Done::Committed(confirmed.clone(), 2)]);
+    assert_eq!(place.seen(&confirmed).committed().unwrap().counts["accounts"].update, 2);
+}
+
+fn an_import_is_taken_back_within_its_days_and_not_after(open: Open) {
+    let mut place = Place::open(&open);
+    let first = place.import(&[("a@x.org", "Ann"), ("b@x.org", "Bob")]);
+    assert!(
+        matches!(place.roll_back(&first), Outcome::Refused { refusal } if refusal.code == "import_not_committed")
+    );
+    place.settle();
+    let second = place.import(&[("b@x.org", "Rob"), ("c@x.org", "Cid")]);
+    place.settle();
+    let until = place.seen(&first).committed().unwrap().rollback_until;
+    assert!(matches!(place.roll_back(&first), Outcome::Accepted { .. }));
+    assert!(place.seen(&first).is_rollback_open());
+    assert_eq!(place.settle(), [Done::RolledBack(first.clone(), 3)]);
+    let back = place.seen(&first).rolled_back.unwrap();
+    assert_eq!((back.reversed(), back.kept_count, back.failed_count), (1, 1, 0));
+    assert_eq!((back.kept[0].id.as_str(), back.kept[0].r#type.as_str()), ("b@x.org", "accounts"));
+    assert!(
+        matches!(place.roll_back(&first), Outcome::Refused { refusal } if refusal.code == "already_rolled_back")
+    );
+    // The last second counts, and the one after does not: by the service's clock, not the author's.
+    place.world.second += (until - time(0)).num_seconds() + 100;
+    let Outcome::Refused { refusal } = place.roll_back(&second) else { panic!() };
+    assert_eq!(refusal.code, "rollback_too_late");
+    assert!(refusal.message.contains("7 days"), "{}", refusal.message);
+    assert_eq!(place.settle(), []);
+}
+
+fn another_replica_makes_its_copy_from_the_files(open: Open) {
+    let mut place = Place::open(&open);
+    let first = place.import(&[("a@x.org", "Ann"), ("b@x.org", "Bob")]);
+    place.settle();
+    place.roll_back(&first);
+    place.import(&[("b@x.org", "Rob"), ("c@x.org", "Cid")]);
+    place.settle();
+    place.rosters = Rosters::new(place.folder.path().join("b"));
+    let last = place.import(&[("c@x.org", "Sid")]);
+    assert_eq!(place.settle(), [Done::Committed(last.clone(), 4)]);
+    // The first copy follows what the other replica did.
+    place.rosters = Rosters::new(place.folder.path().join("a"));
+    let next = place.import(&[("c@x.org", "Sid"), ("d@x.org", "Dee")]);
+    assert_eq!(place.settle(), [Done::Committed(next.clone(), 5)]);
+    let import = place.seen(&next);
+    let counts = import.committed().unwrap().counts["accounts"];
+    assert_eq!((counts.create, counts.update, counts.unchanged), (1, 0, 2));
+}
+
+fn replicas_that_work_at_once_commit_each_import_once(open: Open) {
+    const IMPORTS: usize = 8;
+    let mut place = Place::open(&open);
+    let ids: Vec<OpId> = (0..IMPORTS).map(|n| place.import(&[(&format!("p{n}@x.org"), "Pat")])).collect();
+    let replicas: Vec<Service> = (0..2)
+        .map(|n| Service::open(open(), Ask::new(time(100), &mut StdRng::seed_from_u64(n))).unwrap())
+        .collect();
+    let done: Vec<Done> = std::thread::scope(|scope| {
+        let workers: Vec<_> = replicas
+            .iter()
+            .zip(1..)
+            .map(|(service, n)| {
+                let (tenant, folder) =
+                    (place.tenant.clone(), place.folder.path().join(format!("replica-{n}")));
+                scope.spawn(move || {
+                    let mut random = StdRng::seed_from_u64(n);
+                    rosters::settle(
+                        service,
+                        &Rosters::new(folder),
+                        &tenant,
+                        &mut Ask::new(time(100), &mut random),
+                    )
+                    .unwrap()
+                })
+            })
+            .collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
+    assert_eq!(done.len(), IMPORTS, "{done:?}");
+    let mut revisions: Vec<u64> = ids.iter().map(|id| place.seen(id).committed().unwrap().revision).collect();
+    revisions.sort_unstable();
+    assert_eq!(revisions, (1..=IMPORTS as u64).collect::<Vec<_>>());
+    let last = place.import(&[("p0@x.org", "Pat")]);
+    assert_eq!(place.settle(), [Done::Committed(last, IMPORTS as u64 + 1)]);
+}
+
+fn a_copy_that_is_damaged_is_made_again(open: Open) {
+    let mut place = Place::open(&open);
+    place.import(&[("a@x.org", "Ann")]);
+    place.settle();
+    let file = place.folder.path().join("a").join(format!("{}.db", place.tenant));
+    for noise in [&b"noise"[..], &[0; 9_000]] {
+        std::fs::write(&file, noise).unwrap();
+        let next = place.import(&[("a@x.org", "Ann")]);
+        let done = place.settle();
+        assert!(matches!(&done[..], [Done::Committed(id, _)] if *id == next), "{done:?}");
+        assert_eq!(place.seen(&next).committed().unwrap().counts["accounts"].unchanged, 1);
+    }
+    // A mark that a killed service left does no harm.
+    std::fs::write(file.with_extension("staging"), "t:d:1").unwrap();
+    let next = place.import(&[("b@x.org", "Bob")]);
+    assert_eq!(place.settle(), [Done::Committed(next, 4)]);
+    assert!(!file.with_extension("staging").exists());
+}
+
+fn the_records_of_an_import_are_the_teams_and_stay_in_their_tenant(open: Open) {
+    let mut place = Place::open(&open);
+    let other = place.world.tenant("other");
+    for (name, role) in [("dan", Role::DistrictAdmin), ("cem", Role::Csm)] {
+        place.world.user(name, role, &["own"]);
+    }
+    place.world.user("sam", Role::ImplSpec, &["other"]);
+    let people = ["dan", "cem", "sam"].map(|name| place.world.sign_in(name));
+    let (bytes, request) = file(&[("a@x.org", "Ann")]);
+    place.upload(&request, &bytes);
+    let id = place.ask_for(&request);
+    place.settle();
+    let service = &place.world.service;
+    let get = |laptop: &Laptop, tenant: &TenantId| {
+        let caller = service.caller(&laptop.device).unwrap();
+        let name = blobs::Name { tenant, sha256: &request.blob };
+        let seen = blobs::state(service, &caller, name).is_ok();
+        let got =
+            blobs::get(service, &caller, name, 0, usize::MAX).map(|(_, got)| got == bytes).unwrap_or(false);
+        assert_eq!(seen, got);
+        got
+    };
+    let [dan, cem, sam] = &people;
+    assert!(get(cem, &place.tenant) && get(&place.ana, &place.tenant));
+    assert!(!get(dan, &place.tenant), "records are for the team");
+    assert!(!get(sam, &place.tenant) && !get(sam, &other) && !get(&place.ana, &other));
+    // Nor does the journal tell the client of it.
+    let mut dan = place.world.sign_in("dan");
+    dan.sync(&mut place.world, vec![]);
+    assert!(Import::read(&dan.held(&place.tenant).cells, &id).is_none());
+    assert!(import::imports(&dan.held(&place.tenant).cells).is_empty());
+}

@@ -1,0 +1,328 @@
+//! `import run`, `list`, `rollback` and `verify` over the real service: from files on one laptop to the
+//! rosters of all.
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use cairn_imports::generate::{Set, write};
+use cairn_tests::ctl::{Answer, Laptop};
+use cairn_tests::process::Running;
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use serde_json::{Value, json};
+
+use super::Office;
+use super::imports::{has, real, store_of};
+use super::killed::moment;
+
+/// What a laptop has of a tenant's roster: its revision, its digest, and all records as lines.
+#[derive(Debug, PartialEq)]
+struct Has {
+    revision: u64,
+    digest: String,
+    lines: String,
+}
+
+fn roster(laptop: &Laptop, slug: &str) -> Option<Has> {
+    let store = store_of(laptop);
+    let tenant = store.tenants().unwrap().into_iter().find(|one| one.slug == slug).unwrap().id;
+    let roster = store.roster(&tenant).unwrap()?;
+    roster.verify().unwrap();
+    let mut lines = Vec::new();
+    roster.export(&mut lines).unwrap();
+    let has = Has {
+        revision: roster.latest().unwrap().map_or(0, |last| last.number),
+        digest: roster.digest().unwrap().to_string(),
+        lines: String::from_utf8(lines).unwrap(),
+    };
+    store.lock().unwrap();
+    Some(has)
+}
+
+/// A tenant that is no pilot, with both specialists and whoever else is named.
+fn grown(office: &Office, people: &[(&str, usize)]) -> String {
+    let ana = office.demo.person("IMPL_SPEC", 0).unwrap();
+    office.service.add_tenant("grown", "Grown", &ana).unwrap();
+    for (role, n) in people {
+        office.service.assign(&office.demo.person(role, *n).unwrap(), "grown").unwrap();
+    }
+    office.laptop.ok(&["sync"]).unwrap();
+    "grown".to_owned()
+}
+
+fn people(office: &Office, name: &str, rows: &[(&str, &str)]) -> String {
+    let path = office.folder.path().join(name);
+    let lines: String =
+        rows.iter().map(|(mail, name)| format!("{mail},{name},Lee,MOH,district_admin\n")).collect();
+    fs::write(&path, format!("email,first_name,last_name,organization,role\n{lines}")).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+fn run(laptop: &Laptop, path: &str, tenant: &str, more: &[&str]) -> Answer {
+    laptop.run(&[&["import", "run", path, "--tenant", tenant], more].concat()).unwrap()
+}
+
+#[track_caller]
+fn ran(answer: &Answer) -> Value {
+    assert_eq!((answer.code, &answer.json["queued"]), (0, &json!(false)), "{answer:?}");
+    answer.json.clone()
+}
+
+fn did(json: &Value, kind: &str) -> [u64; 4] {
+    ["create", "update", "unchanged", "remove"].map(|name| json["committed"][kind][name].as_u64().unwrap())
+}
+
+#[test]
+fn the_real_set_comes_to_both_laptops_again_unchanged_and_is_taken_back_to_the_byte() {
+    let office = Office::open();
+    let tenant = grown(&office, &[("IMPL_SPEC", 1)]);
+    let (ana, ben) = (&office.laptop, office.laptop_of("IMPL_SPEC", 1));
+    let small = people(&office, "first.csv", &[("a@x.org", "Ann"), ("b@x.org", "Bob")]);
+    ran(&run(ana, &small, &tenant, &[]));
+    let before = roster(ana, &tenant).unwrap();
+
+    let plan = ana.ok(&["import", "plan", &real(), "--tenant", &tenant]).unwrap();
+    let first = ran(&run(ana, &real(), &tenant, &[]));
+    has(&first, "import committed queued rollback_until took_ms");
+    for (kind, planned) in plan["types"].as_object().unwrap() {
+        let [create, update, unchanged, remove] = did(&first, kind);
+        let planned = ["create", "update", "unchanged", "remove"].map(|name| planned[name].as_u64().unwrap());
+        assert_eq!([create, update, unchanged, remove], planned, "plan, then run, is the plan: {kind}");
+    }
+    ben.ok(&["sync"]).unwrap();
+    let there = roster(ana, &tenant).unwrap();
+    assert_eq!(there.revision, 2);
+    assert!(there.lines.lines().count() > 50);
+    assert_eq!(roster(&ben, &tenant).unwrap(), there);
+
+    let again = ran(&run(&ben, &real(), &tenant, &[]));
+    for kind in again["committed"].as_object().unwrap().keys() {
+        let [create, update, _, remove] = did(&again, kind);
+        assert_eq!([create, update, remove], [0, 0, 0], "{kind}");
+    }
+    ana.ok(&["sync"]).unwrap();
+    assert_eq!(roster(ana, &tenant).unwrap(), Has { revision: 3, ..roster(&ben, &tenant).unwrap() });
+    assert_eq!(roster(ana, &tenant).unwrap().digest, there.digest);
+    let verified = ben.ok(&["import", "verify", again["import"].as_str().unwrap()]).unwrap();
+    assert_eq!(verified["ok"], true, "{verified}");
+
+    let list = ana.ok(&["import", "list", "--tenant", &tenant]).unwrap();
+    let rows = list["imports"].as_array().unwrap();
+    assert_eq!(rows.len(), 3);
+    assert!(rows.iter().all(|row| row["state"] == "committed" && row["here"] == true), "{list}");
+
+    let back = ana.ok(&["import", "rollback", first["import"].as_str().unwrap()]).unwrap();
+    has(&back, "import reversed kept failed");
+    assert_eq!((&back["kept"], &back["failed"], &back["queued"]), (&json!([]), &json!([]), &json!(false)));
+    ben.ok(&["sync"]).unwrap();
+    for laptop in [ana, &ben] {
+        let now = roster(laptop, &tenant).unwrap();
+        assert_eq!((now.revision, &now.digest, &now.lines), (4, &before.digest, &before.lines));
+        assert_eq!(laptop.ok(&["audit", "verify", &tenant]).unwrap()["ok"], true);
+    }
+    let told = ben.ok(&["history", &tenant]).unwrap().to_string();
+    for words in ["asked for", "Imported:", "Import to be taken back", "Import taken back:"] {
+        assert!(told.contains(words), "'{words}' is not in the history");
+    }
+    let twice = ana.run(&["import", "rollback", first["import"].as_str().unwrap()]).unwrap();
+    assert_eq!((twice.code, &twice.error["code"]), (1, &json!("already_rolled_back")), "{twice:?}");
+}
+
+#[test]
+fn an_import_is_queued_without_the_service_and_goes_with_the_next_sync() {
+    let mut office = Office::open();
+    let tenant = grown(&office, &[]);
+    office.service.stop().unwrap();
+    let queued = run(&office.laptop, &real(), &tenant, &[]);
+    assert_eq!((queued.code, &queued.json["queued"]), (0, &json!(true)), "{queued:?}");
+    assert_eq!((&queued.json["committed"], &queued.json["rollback_until"]), (&Value::Null, &Value::Null));
+    let state =
+        |laptop: &Laptop| laptop.ok(&["import", "list", "--tenant", &tenant]).unwrap()["imports"][0].clone();
+    assert_eq!(state(&office.laptop)["state"], "queued");
+    assert!(roster(&office.laptop, &tenant).is_none());
+    office.service.start().unwrap();
+    office.laptop.ok(&["sync"]).unwrap();
+    assert_eq!(state(&office.laptop)["state"], "committed", "{:?}", state(&office.laptop));
+    assert_eq!(roster(&office.laptop, &tenant).unwrap().revision, 1);
+
+    office.service.stop().unwrap();
+    let import = queued.json["import"].as_str().unwrap();
+    let back = office.laptop.ok(&["import", "rollback", import]).unwrap();
+    assert_eq!((&back["queued"], &back["reversed"]), (&json!(true), &Value::Null));
+    assert_eq!(state(&office.laptop)["state"], "rollback_queued");
+    office.service.start().unwrap();
+    office.laptop.ok(&["sync"]).unwrap();
+    assert_eq!(state(&office.laptop)["state"], "rolled_back");
+    assert_eq!(roster(&office.laptop, &tenant).unwrap().lines, "");
+}
+
+#[test]
+fn what_would_change_much_or_remove_something_has_to_be_said() {
+    let office = Office::open();
+    let tenant = grown(&office, &[]);
+    let laptop = &office.laptop;
+    let all = [("a@x.org", "Ann"), ("b@x.org", "Bob"), ("c@x.org", "Cid"), ("d@x.org", "Dee")];
+    ran(&run(laptop, &people(&office, "all.csv", &all), &tenant, &[]));
+    // Records that the file no longer holds stay unless somebody asks.
+    let few = people(&office, "few.csv", &[("a@x.org", "Ann"), ("b@x.org", "Rob")]);
+    let left = ran(&run(laptop, &few, &tenant, &[]));
+    assert_eq!((did(&left, "accounts"), &left["left_absent"]), ([0, 1, 3, 0], &json!(2)), "{left}");
+    let held = run(laptop, &few, &tenant, &["--remove-absent"]);
+    assert_eq!((held.code, &held.error["code"]), (1, &json!("import_held")), "{held:?}");
+    has(&held.error["details"]["holds"][0], "type kind share limit");
+    assert_eq!(roster(laptop, &tenant).unwrap().revision, 2);
+    let removed = ran(&run(laptop, &few, &tenant, &["--remove-absent", "--confirm-holds"]));
+    assert_eq!(did(&removed, "accounts"), [0, 0, 2, 2]);
+    let other = people(&office, "other.csv", &[("a@x.org", "Anna"), ("b@x.org", "Robert")]);
+    assert_eq!(run(laptop, &other, &tenant, &[]).error["code"], "import_held");
+    ran(&run(laptop, &other, &tenant, &["--confirm-holds"]));
+    // Rows that are rejected are left out only where somebody says so.
+    let dirty = people(&office, "dirty.csv", &[("e@x.org", "Eve"), ("no address", "Nobody")]);
+    let refused = run(laptop, &dirty, &tenant, &[]);
+    assert_eq!((refused.code, &refused.error["code"]), (1, &json!("import_not_clean")), "{refused:?}");
+    let rest = ran(&run(laptop, &dirty, &tenant, &["--leave-rejected"]));
+    assert_eq!((&rest["left_rejected"], did(&rest, "accounts")[0]), (&json!(1), 1));
+}
+
+#[test]
+fn an_import_on_top_keeps_what_it_changed_and_is_named() {
+    let office = Office::open();
+    let tenant = grown(&office, &[("IMPL_SPEC", 1)]);
+    let (ana, ben) = (&office.laptop, office.laptop_of("IMPL_SPEC", 1));
+    let first = people(&office, "first.csv", &[("a@x.org", "Ann"), ("b@x.org", "Bob"), ("c@x.org", "Cid")]);
+    let first = ran(&run(ana, &first, &tenant, &[]));
+    ben.ok(&["sync"]).unwrap();
+    let second = ran(&run(&ben, &people(&office, "second.csv", &[("b@x.org", "Rob")]), &tenant, &[]));
+    let back = ana.ok(&["import", "rollback", first["import"].as_str().unwrap()]).unwrap();
+    assert_eq!((&back["reversed"], &back["kept_count"]), (&json!(2), &json!(1)), "{back}");
+    let kept = &back["kept"][0];
+    assert_eq!((&kept["type"], &kept["id"]), (&json!("accounts"), &json!("b@x.org")));
+    assert!(kept["why"].as_str().unwrap().contains("second.csv"), "{kept}");
+    ben.ok(&["sync"]).unwrap();
+    let left = roster(&ben, &tenant).unwrap();
+    assert!(left.lines.lines().count() == 1 && left.lines.contains("Rob"), "{}", left.lines);
+    assert_eq!(roster(ana, &tenant).unwrap(), left);
+    // The second, taken back after the first, brings back what it replaced.
+    ben.ok(&["import", "rollback", second["import"].as_str().unwrap()]).unwrap();
+    assert!(roster(&ben, &tenant).unwrap().lines.contains("Bob"));
+}
+
+#[test]
+fn a_pilot_takes_no_more_than_its_rows_and_others_may_not_import() {
+    let office = Office::open();
+    let manager = office.demo.person("IMPL_MGR", 0).unwrap();
+    let made = [
+        "tenant",
+        "create",
+        "pilots",
+        "--name",
+        "Pilots",
+        "--playbook",
+        "school-district",
+        "--mode",
+        "pilot",
+    ];
+    assert!(office.service.command(&made).unwrap().output().unwrap().status.success());
+    for person in
+        [office.demo.person("IMPL_SPEC", 0).unwrap(), office.demo.person("CSM", 0).unwrap(), manager]
+    {
+        office.service.assign(&person, "pilots").unwrap();
+    }
+    office.laptop.ok(&["sync"]).unwrap();
+    let many: Vec<(String, &str)> = (0..501).map(|n| (format!("p{n}@x.org"), "Pat")).collect();
+    let many: Vec<(&str, &str)> = many.iter().map(|(mail, name)| (mail.as_str(), *name)).collect();
+    let refused = run(&office.laptop, &people(&office, "many.csv", &many), "pilots", &[]);
+    assert_eq!((refused.code, &refused.error["code"]), (1, &json!("pilot_limit")), "{refused:?}");
+    assert!(refused.error["message"].as_str().unwrap().contains("500"), "{refused:?}");
+    let list = office.laptop.ok(&["import", "list", "--tenant", "pilots"]).unwrap();
+    assert_eq!(list["imports"][0]["state"], "refused");
+    ran(&run(&office.laptop, &people(&office, "fits.csv", &many[..500]), "pilots", &[]));
+
+    // Whoever reads the team's part gets the roster, and may not import.
+    let csm = office.laptop_of("CSM", 0);
+    assert_eq!(roster(&csm, "pilots").unwrap(), roster(&office.laptop, "pilots").unwrap());
+    let answer = run(&csm, &real(), "pilots", &[]);
+    assert_eq!((answer.code, &answer.error["code"]), (4, &json!("not_allowed")), "{answer:?}");
+}
+
+fn set(folder: &Path, seed: u64, enrollments: u32) -> String {
+    let path = folder.join(format!("set-{seed}"));
+    fs::create_dir_all(&path).unwrap();
+    let set = Set { seed, schools: 3, courses: 5, classes: 20, users: 300, enrollments, dirt: vec![] };
+    write(&path, &set).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// How often each program is killed.
+const KILLS: u64 = 12;
+
+#[test]
+fn a_killed_laptop_has_the_old_roster_or_the_new_one_and_goes_on() {
+    let office = Office::open();
+    let tenant = grown(&office, &[("IMPL_SPEC", 1)]);
+    let ben = office.laptop_of("IMPL_SPEC", 1);
+    let mut random = StdRng::seed_from_u64(3);
+    let mut longest = Duration::from_millis(1_500);
+    for n in 0..KILLS {
+        let path = set(office.folder.path(), n, 2_000);
+        let words = ["import", "run", &path, "--tenant", &tenant, "--confirm-holds"];
+        let mut command = office.laptop.command(&words).unwrap();
+        let mut running = Running::start(command.stdout(Stdio::null()).stderr(Stdio::null())).unwrap();
+        moment(&mut random, longest);
+        running.kill();
+        let list = office.laptop.ok(&["import", "list", "--tenant", &tenant]).unwrap();
+        let asked = list["imports"].as_array().unwrap().len() as u64;
+        // Gather around the moments in which something is written.
+        longest = longest.mul_f64(if asked > n { 0.9 } else { 1.2 });
+        if let Some(there) = roster(&office.laptop, &tenant) {
+            assert!(there.revision <= asked, "{there:?}");
+        }
+        if asked <= n {
+            ran(&run(&office.laptop, &path, &tenant, &["--confirm-holds"]));
+        }
+    }
+    for laptop in [&office.laptop, &ben] {
+        laptop.ok(&["sync"]).unwrap();
+        laptop.ok(&["sync"]).unwrap();
+    }
+    let list = ben.ok(&["import", "list", "--tenant", &tenant]).unwrap();
+    let rows = list["imports"].as_array().unwrap();
+    assert!(rows.len() as u64 >= KILLS && rows.iter().all(|row| row["state"] == "committed"), "{list}");
+    let there = roster(&ben, &tenant).unwrap();
+    assert_eq!(there.revision, rows.len() as u64);
+    assert_eq!(roster(&office.laptop, &tenant).unwrap(), there);
+    assert_eq!(office.laptop.ok(&["audit", "verify", &tenant]).unwrap()["ok"], true);
+}
+
+#[test]
+fn a_killed_service_drops_what_it_staged_and_carries_it_out_once() {
+    let mut office = Office::open();
+    let tenant = grown(&office, &[("IMPL_SPEC", 1)]);
+    let ben = office.laptop_of("IMPL_SPEC", 1);
+    let mut random = StdRng::seed_from_u64(4);
+    for n in 0..KILLS {
+        let path = set(office.folder.path(), n, 2_000);
+        let words = ["import", "run", &path, "--tenant", &tenant, "--confirm-holds"];
+        let mut command = office.laptop.command(&words).unwrap();
+        let mut running = Running::start(command.stdout(Stdio::null()).stderr(Stdio::null())).unwrap();
+        moment(&mut random, Duration::from_millis(1_500));
+        office.service.kill();
+        // Queued, refused a connection, or done: all are fine.
+        running.child().wait().unwrap();
+        office.service.start().unwrap();
+        office.laptop.ok(&["sync"]).unwrap();
+    }
+    for laptop in [&office.laptop, &ben] {
+        laptop.ok(&["sync"]).unwrap();
+    }
+    let list = ben.ok(&["import", "list", "--tenant", &tenant]).unwrap();
+    let rows = list["imports"].as_array().unwrap();
+    assert!(rows.len() as u64 == KILLS && rows.iter().all(|row| row["state"] == "committed"), "{list}");
+    let there = roster(&ben, &tenant).unwrap();
+    assert_eq!(there.revision, KILLS, "each is one revision");
+    assert_eq!(roster(&office.laptop, &tenant).unwrap(), there);
+    assert_eq!(ben.ok(&["audit", "verify", &tenant]).unwrap()["ok"], true);
+    assert_eq!(ben.ok(&["sync"]).unwrap()["rebuilt"], 0);
+}
