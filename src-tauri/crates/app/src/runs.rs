@@ -631,10 +631,7 @@ impl Session {
     ) -> Result<ImportRun> {
         let ready = self.signed_in(|desk| desk.import_run(tenant, request, choices, watch))?.prepare()?;
         let queued = self.signed_in(|desk| desk.queue_import(ready, clock()))?;
-        self.until_answered(clock, |desk| {
-            desk.import_answer(&queued).map(|run| if run.queued { Err(run) } else { Ok(run) })
-        })
-        .await
+        self.until_answered(clock, |run: &ImportRun| run.queued, |desk| desk.import_answer(&queued)).await
     }
 
     /// Takes an import back, or queues that where the service is not reached.
@@ -647,18 +644,21 @@ impl Session {
         clock: &(dyn Fn() -> Time + Sync),
     ) -> Result<ImportRollback> {
         let (import, op) = self.signed_in(|desk| desk.queue_rollback(import, clock()))?;
-        self.until_answered(clock, |desk| {
-            desk.rollback_answer(&import, &op).map(|back| if back.queued { Err(back) } else { Ok(back) })
-        })
+        self.until_answered(
+            clock,
+            |back: &ImportRollback| back.queued,
+            |desk| desk.rollback_answer(&import, &op),
+        )
         .await
     }
 
-    /// Syncs until `answer` is one, as long as the service is reached and patience lasts; else what stands
-    /// in for an answer. What is large takes several syncs to send.
+    /// Syncs until the answer is no longer `queued`, as long as the service is reached and patience lasts:
+    /// what is large takes several syncs to send.
     async fn until_answered<T>(
         &self,
         clock: &(dyn Fn() -> Time + Sync),
-        answer: impl Fn(&Desk) -> Result<std::result::Result<T, T>>,
+        queued: impl Fn(&T) -> bool,
+        answer: impl Fn(&Desk) -> Result<T>,
     ) -> Result<T> {
         let started = Instant::now();
         loop {
@@ -666,10 +666,9 @@ impl Session {
                 Err(error) if !waits(&error) => return Err(error),
                 synced => synced.is_ok(),
             };
-            match self.signed_in(|desk| answer(desk))? {
-                Ok(done) => return Ok(done),
-                Err(waiting) if !synced || started.elapsed() > PATIENCE => return Ok(waiting),
-                Err(_) => {}
+            let answer = self.signed_in(|desk| answer(desk))?;
+            if !synced || !queued(&answer) || started.elapsed() > PATIENCE {
+                return Ok(answer);
             }
         }
     }
