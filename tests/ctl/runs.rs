@@ -326,3 +326,62 @@ fn a_killed_service_drops_what_it_staged_and_carries_it_out_once() {
     assert_eq!(ben.ok(&["audit", "verify", &tenant]).unwrap()["ok"], true);
     assert_eq!(ben.ok(&["sync"]).unwrap()["rebuilt"], 0);
 }
+
+#[test]
+fn a_service_that_came_back_from_a_backup_gets_the_import_again_with_its_file() {
+    let mut office = Office::open();
+    let tenant = grown(&office, &[("IMPL_SPEC", 1)]);
+    let first = people(&office, "first.csv", &[("a@x.org", "Ann"), ("b@x.org", "Bob")]);
+    ran(&run(&office.laptop, &first, &tenant, &[]));
+    let backup = office.folder.path().join("backup").to_str().unwrap().to_owned();
+    cairn_tests::process::run(&mut office.service.command(&["backup", &backup]).unwrap()).unwrap();
+    let lost = ran(&run(&office.laptop, &people(&office, "lost.csv", &[("c@x.org", "Cid")]), &tenant, &[]));
+    let there = roster(&office.laptop, &tenant).unwrap();
+
+    office.service.stop().unwrap();
+    cairn_tests::process::run(&mut office.service.command(&["restore", &backup]).unwrap()).unwrap();
+    office.service.start().unwrap();
+    office.laptop.ok(&["sync"]).unwrap();
+    let ben = office.laptop_of("IMPL_SPEC", 1);
+    assert_eq!(roster(&ben, &tenant).unwrap(), there);
+    assert_eq!(roster(&office.laptop, &tenant).unwrap(), there);
+    // It goes on from there.
+    let next = ran(&run(&ben, &people(&office, "next.csv", &[("d@x.org", "Dee")]), &tenant, &[]));
+    assert_eq!(did(&next, "accounts"), [1, 0, 3, 0]);
+    let back = ben.ok(&["import", "rollback", lost["import"].as_str().unwrap()]).unwrap();
+    assert_eq!((&back["reversed"], &back["queued"]), (&json!(1), &json!(false)), "{back}");
+    office.laptop.ok(&["sync"]).unwrap();
+    assert_eq!(roster(&office.laptop, &tenant).unwrap(), roster(&ben, &tenant).unwrap());
+}
+
+#[test]
+fn a_roster_that_is_gone_or_damaged_is_loaded_again_by_the_next_sync() {
+    let office = Office::open();
+    let tenant = grown(&office, &[]);
+    ran(&run(&office.laptop, &real(), &tenant, &[]));
+    let import = ran(&run(&office.laptop, &people(&office, "two.csv", &[("a@x.org", "Ann")]), &tenant, &[]));
+    office.laptop.ok(&["import", "rollback", import["import"].as_str().unwrap()]).unwrap();
+    let there = roster(&office.laptop, &tenant).unwrap();
+    let folder = office.laptop.profile.join("tenants");
+    let file = fs::read_dir(&folder)
+        .unwrap()
+        .map(|one| one.unwrap().path())
+        .find(|one| one.extension().is_some_and(|end| end == "db"))
+        .unwrap();
+    for damage in [None, Some("not a roster")] {
+        match damage {
+            None => fs::remove_file(&file).unwrap(),
+            Some(noise) => fs::write(&file, noise).unwrap(),
+        }
+        let plan = office.laptop.run(&["import", "plan", &real(), "--tenant", &tenant]).unwrap();
+        assert_eq!(plan.code, 5, "{plan:?}");
+        office.laptop.ok(&["sync"]).unwrap();
+        assert_eq!(roster(&office.laptop, &tenant).unwrap(), there);
+        office.laptop.ok(&["import", "plan", &real(), "--tenant", &tenant]).unwrap();
+    }
+    // Whoever leaves the tenant has no roster any more.
+    let ana = office.demo.person("IMPL_SPEC", 0).unwrap();
+    office.service.unassign(&ana, &tenant).unwrap();
+    office.laptop.ok(&["sync"]).unwrap();
+    assert!(!file.exists());
+}

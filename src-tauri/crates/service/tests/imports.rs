@@ -6,19 +6,26 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use cairn_domain::access::Role;
 use cairn_domain::import::{self, Import, ImportOutcome, ImportRecords, ImportRequest};
 use cairn_domain::journal::Outcome;
 use cairn_domain::*;
-use cairn_imports::{Options, SCRATCH_BUDGET, Scratch, write_blob};
+use cairn_imports::generate::{Dirt, Set, write};
+use cairn_imports::{
+    Blob, Entry, ImportError, Limits, Options, Plan, Record, Report, SCRATCH_BUDGET, Scratch, plan_with,
+    read_blob, write_blob, write_blob_with,
+};
 use cairn_service::handlers::blobs;
 use cairn_service::rosters::{self, Done, Rosters};
 use cairn_service::{Ask, Service};
+use cairn_store::roster::{Revision, Roster};
+use cairn_store::{DataKey, StoreError};
 use common::*;
-use rand::SeedableRng as _;
 use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
 
 on_both!(
     an_import_is_committed_once_its_file_is_whole,
@@ -44,8 +51,12 @@ fn file(people: &[(&str, &str)]) -> (Vec<u8>, ImportRequest) {
     let scratch = Scratch { folder: folder.path().to_owned(), key: [7; 32], budget: SCRATCH_BUDGET };
     let mut bytes = Vec::new();
     let (blob, report) = write_blob(&path, &Options::default(), &scratch, &mut bytes).unwrap();
+    (bytes, request_for(blob, report))
+}
+
+fn request_for(blob: Blob, report: Report) -> ImportRequest {
     let records = blob.records.iter();
-    let request = ImportRequest {
+    ImportRequest {
         blob: blob.sha256,
         bytes: blob.bytes,
         source: "people.csv".into(),
@@ -55,8 +66,7 @@ fn file(people: &[(&str, &str)]) -> (Vec<u8>, ImportRequest) {
             .map(|(kind, held)| (kind.clone(), ImportRecords { put: held.put, remove: held.remove }))
             .collect(),
         holds_confirmed: false,
-    };
-    (bytes, request)
+    }
 }
 
 /// A tenant that is no pilot, its specialist, and a folder for copies.
@@ -348,4 +358,126 @@ fn the_records_of_an_import_are_the_teams_and_stay_in_their_tenant(open: Open) {
     dan.sync(&mut place.world, vec![]);
     assert!(Import::read(&dan.held(&place.tenant).cells, &id).is_none());
     assert!(import::imports(&dan.held(&place.tenant).cells).is_empty());
+}
+
+/// A set of one of a few seeds, so that sets are alike, with some dirt.
+fn generated(random: &mut StdRng) -> tempfile::TempDir {
+    let dirt = [Dirt::OrphanUser, Dirt::RoleCase, Dirt::UserBadRole, Dirt::CopiedRow, Dirt::LostZeros];
+    let dirt = dirt.into_iter().filter(|_| random.random_bool(0.4)).map(|dirt| (dirt, 2)).collect();
+    let (seed, users) = (random.random_range(1..3), random.random_range(15..25));
+    let set = Set { seed, schools: 2, courses: 2, classes: 3, users, enrollments: 60, dirt };
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &set).unwrap();
+    folder
+}
+
+/// The laptop's side of an import: planned against its own roster, with what is absent to be removed.
+fn planned(mirror: &Roster, folder: &Path) -> (Plan, Vec<u8>, ImportRequest) {
+    let mut absent = Vec::new();
+    let current = |meet: &mut dyn FnMut(Record<'_>)| {
+        mirror
+            .each(|one| {
+                meet(Record { kind: one.kind, id: one.id, values: one.values });
+                Ok::<(), StoreError>(())
+            })
+            .map_err(|_| ImportError::Cancelled)
+    };
+    let options = Options::default();
+    let (plan, report) =
+        plan_with(folder, &options, current, |kind, id| absent.push((kind.to_owned(), id.to_owned())))
+            .unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let scratch = Scratch { folder: place.path().to_owned(), key: [7; 32], budget: SCRATCH_BUDGET };
+    let mut bytes = Vec::new();
+    let (blob, _) = write_blob_with(folder, &options, &scratch, &absent, &mut bytes).unwrap();
+    (plan, bytes, request_for(blob, report))
+}
+
+/// Makes a step in the laptop's roster, as a sync does.
+fn follow(mirror: &mut Roster, number: u64, bytes: &[u8], sha256: &str) -> Hash {
+    let revision = Revision { number, import: &number.to_string() };
+    let applied = mirror.apply(revision, |writer| {
+        read_blob(bytes, sha256, &Limits::default(), |entry| {
+            match entry {
+                Entry::Put(record) => writer.put(record.kind, record.id, record.values)?,
+                Entry::Remove { kind, id } => writer.remove(kind, id)?,
+            }
+            Ok::<(), Failed>(())
+        })
+        .map(drop)
+    });
+    applied.unwrap().digest
+}
+
+/// Either side's error, for a test that expects none.
+#[derive(Debug)]
+struct Failed(#[allow(dead_code, reason = "shown where the test fails")] String);
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<ImportError> for Failed {
+    fn from(error: ImportError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Whatever was imported and taken back before, with whatever dirt: a plan is what the service then does,
+/// and its roster and the laptop's stay the same.
+#[test]
+fn a_plan_and_then_a_run_is_the_plan_and_both_rosters_agree() {
+    let mut counted = [0, 0, 0];
+    for seed in 0..12 {
+        let mut random = StdRng::seed_from_u64(seed);
+        let data = tempfile::tempdir().unwrap();
+        let path = data.path().to_owned();
+        let open: Open =
+            Arc::new(move || Arc::new(cairn_service::storage::sqlite::Sqlite::open(&path).unwrap()));
+        let mut place = Place::open(&open);
+        let file = place.folder.path().join("mirror.db");
+        let mut mirror = Roster::cached(&file, &place.tenant, &DataKey::new([9; 32])).unwrap();
+        let mut standing: Vec<OpId> = Vec::new();
+        for number in 1..8 {
+            if !standing.is_empty() && random.random_bool(0.3) {
+                let id = standing.swap_remove(random.random_range(0..standing.len()));
+                assert!(matches!(place.roll_back(&id), Outcome::Accepted { .. }));
+                assert_eq!(place.settle(), [Done::RolledBack(id.clone(), number)]);
+                let back = place.seen(&id).rolled_back.unwrap();
+                let revision = Revision { number, import: &number.to_string() };
+                let mut left = 0;
+                let applied = mirror.roll_back(revision, back.takes_back, |_| left += 1).unwrap();
+                assert_eq!(
+                    (applied.digest, left),
+                    (back.digest, back.kept_count),
+                    "seed {seed}, revision {number}"
+                );
+                counted[0] += back.reversed();
+                counted[1] += back.kept_count;
+                continue;
+            }
+            let folder = generated(&mut random);
+            let (plan, bytes, mut request) = planned(&mirror, folder.path());
+            request.holds_confirmed = true;
+            place.upload(&request, &bytes);
+            let id = place.ask_for(&request);
+            assert_eq!(place.settle(), [Done::Committed(id.clone(), number)], "seed {seed}");
+            let import = place.seen(&id);
+            let committed = import.committed().unwrap();
+            for (kind, planned) in &plan.types {
+                let did = committed.counts.get(kind).copied().unwrap_or_default();
+                let wanted =
+                    (planned.create, planned.update, planned.unchanged + planned.kept, planned.remove);
+                let did = (did.create, did.update, did.unchanged, did.remove);
+                assert_eq!(did, wanted, "seed {seed}, revision {number}, {kind}");
+                counted[2] += planned.update + planned.remove;
+            }
+            assert_eq!(follow(&mut mirror, number, &bytes, &request.blob), committed.digest);
+            standing.push(id);
+        }
+        mirror.verify().unwrap();
+    }
+    assert!(counted.iter().all(|count| *count > 0), "nothing was put to the test: {counted:?}");
 }
