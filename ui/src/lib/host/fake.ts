@@ -899,7 +899,7 @@ export class FakeHost implements Host {
   }
 
   #look(request: ImportRequest): ImportLook {
-    const { path, format } = request;
+    const { path, format, mapping } = request;
     if (path.includes("gone"))
       throw fail(
         "import_unreadable",
@@ -910,7 +910,7 @@ export class FakeHost implements Host {
       throw fail("import_empty", "'empty' holds no table: no CSV, TSV or XLSX file lies in it", {
         file: "empty",
       });
-    return fakeLook(path, format);
+    return fakeLook(path, format, mapping);
   }
 
   #check(request: ImportRequest): ImportReport {
