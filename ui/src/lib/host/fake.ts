@@ -1029,6 +1029,12 @@ export function fakeFromAddress(search: string): FakeHost {
     host.hold("check_import");
     host.progress = { rows: 412_306, bytes: 700_000 };
   }
+  if (scene === "import-again") {
+    const said = { "users.csv": { columns: { phoneNo: "phone", "shoe size": "-" } } };
+    const at = new Date(host.now.getTime() - 9 * 86_400_000).toISOString();
+    const key = "t-river source of riverside-2026-03-11.zip";
+    host.mappings.set(key, { mapping: { files: said }, at });
+  }
   if (scene === "refused") host.refused = refusedOfEachKind(host.now);
   if (scene.startsWith("opened")) {
     const source = scene === "opened-bad" ? "fault" : "good";
