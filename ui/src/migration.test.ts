@@ -529,6 +529,7 @@ describe("what was said of such files before", () => {
     expect(asked(host, "look_at_import")).toHaveLength(2);
     expect(looked(host)).toEqual(SAID);
     await click("remembered-start-over");
+    await focused("migration-title");
     await waitFor(() => expect(looked(host)).toBeUndefined());
     expect(screen.queryByTestId("migration-remembered")).toBeNull();
     await click("toast-undo");
