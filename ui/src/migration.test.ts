@@ -289,11 +289,28 @@ describe("how files are written", () => {
     expect(screen.getByTestId("migration-why").textContent).toBe("The files are being read");
     expect(screen.queryByTestId("migration-job")).toBeNull();
     await focused("written-between-6");
+    await choose("written-encoding-6", "utf-8");
     press("Escape");
     expect((await screen.findByTestId("migration-note")).textContent).toMatch(/cancelled/);
     expect(step()).toBe("Rules");
-    expect(held("written-between-6")).toBe("");
-    await focused("written-between-6");
+    expect([held("written-between-6"), held("written-encoding-6")]).toEqual(["", ""]);
+    await focused("written-encoding-6");
+    expect(asked(host, "look_at_import")).toHaveLength(2);
+  });
+
+  it("is kept where the files cannot be read just now, and heard when they can", async () => {
+    const host = await mapped();
+    host.failNext.set("look_at_import", {
+      code: "import_unreadable",
+      message: "'users.csv' cannot be read: another program has it open",
+      details: null,
+    });
+    await choose("map-as-14", "sms");
+    await focused("migration-failed");
+    expect(held("map-as-14")).toBe("sms");
+    await click("migration-again");
+    await waitFor(() => expect(column(14)).toMatch(/You said so/));
+    expect(screen.queryByTestId("migration-failed")).toBeNull();
   });
 });
 

@@ -437,8 +437,8 @@ export class Migration {
 
   /** What no look can hear is not said; files that cannot be read now may be later. */
   #takeBack(failure: Failure): void {
-    const isLost = isOfSaid(failure) || failure.code === "import_cancelled";
-    if (this.#unheard || !isLost) return;
+    if (failure.code === "import_cancelled") this.#unheard = false;
+    else if (this.#unheard || !isOfSaid(failure)) return;
     this.#tell(this.#seen);
     this.#keep();
   }
