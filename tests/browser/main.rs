@@ -51,6 +51,7 @@ async fn inside(walk: &mut Walk) -> Result<()> {
         checklist::keys,
         checklist::panel,
         migration::files,
+        migration::map,
         migration::check,
         migration::preview,
         many::select,

@@ -4,8 +4,9 @@ use anyhow::{Context as _, Result};
 
 use crate::walk::Walk;
 
-/// One good row, one without the address that names it, and one that says what another says.
-const ROWS: &str = "email,first_name,last_name,organization,role\n\
+/// One good row, one without the address that names it, and one that says what another says; and a label
+/// with a slip in it.
+const ROWS: &str = "email,first_name,last_name,organistion,role\n\
     ann.lee@example.org,Ann,Lee,School,teacher\n\
     ,Bo,Ray,School,teacher\n\
     ann.lee@example.org,Ann,Lee,School,teacher\n";
@@ -28,11 +29,32 @@ pub async fn files(walk: &mut Walk) -> Result<()> {
     walk.look("migration-files").await
 }
 
-pub async fn check(walk: &mut Walk) -> Result<()> {
+/// What the slip means is said by hand, a mistake on the way is taken back.
+pub async fn map(walk: &mut Walk) -> Result<()> {
     walk.press("Control+Enter").await?;
     walk.reads("format-found", "accounts").await?;
     walk.has_focus("migration-title").await?;
     walk.look("migration-rules").await?;
+    walk.press("Control+Enter").await?;
+    walk.reads("migration-title", "1 required column is missing").await?;
+    walk.has_focus("migration-title").await?;
+    walk.reads("map-missing", "no column is read as organization").await?;
+    walk.press("F8").await?;
+    walk.has_focus("map-missing").await?;
+    walk.press("F8").await?;
+    walk.has_focus("map-use-3").await?;
+    walk.look("migration-map").await?;
+    walk.press("Enter").await?;
+    walk.has_focus("map-as-3").await?;
+    walk.reads("migration-title", "every column has its place").await?;
+    walk.choose("map-as-4", "-").await?;
+    walk.reads("map-missing", "no column is read as role").await?;
+    walk.choose("map-as-4", "").await?;
+    walk.reads("migration-title", "every column has its place").await?;
+    walk.look("migration-mapped").await
+}
+
+pub async fn check(walk: &mut Walk) -> Result<()> {
     walk.press("Control+Enter").await?;
     walk.reads("sum-rejected", "1").await?;
     walk.reads("sum-skipped", "1").await?;

@@ -219,6 +219,7 @@ fn key_of(name: &str) -> Result<char> {
         "ArrowUp" => Key::Up.into(),
         "ArrowLeft" => Key::Left.into(),
         "ArrowRight" => Key::Right.into(),
+        "F8" => Key::F8.into(),
         other => match other.chars().next() {
             Some(letter) if other.len() == letter.len_utf8() => letter,
             _ => bail!("nobody knows the key {other}"),

@@ -59,6 +59,7 @@ stops! {
     "passphrase" open_passphrase_dialog,
     "migration" open_migration,
     "migration-rules" take_a_roster,
+    "migration-map" map_the_roster,
     "migration-check" check_the_roster,
     "migration-preview" preview_the_import,
     "history-screen" open_history,
@@ -325,6 +326,11 @@ impl Tour {
         self.window.find("migration-found").await?;
         self.window.click("migration-next").await?;
         self.window.find("format-found").await.map(drop)
+    }
+
+    async fn map_the_roster(&mut self) -> Result<()> {
+        self.window.click("migration-next").await?;
+        self.window.find("migration-map").await.map(drop)
     }
 
     async fn check_the_roster(&mut self) -> Result<()> {

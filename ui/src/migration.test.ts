@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { asked, focused, open, press } from "../tests/window";
 import type { FakeHost } from "./lib/host/fake";
 import { fakeLook, fakeReport } from "./lib/host/fake-import";
+import type { ImportDraft, ImportRules } from "./lib/host/types";
 import { causesIn, causesOf } from "./lib/screens/migration/causes";
 import { jobAt } from "./lib/state/migration.svelte";
 
@@ -20,10 +21,10 @@ async function look(path: string): Promise<void> {
 const next = () => press("Enter", { ctrlKey: true });
 
 /** Goes on as far as a step. */
-async function walk(path: string, to: "Rules" | "Check" | "Preview"): Promise<void> {
+async function walk(path: string, to: "Rules" | "Map" | "Check" | "Preview"): Promise<void> {
   await look(path);
   await screen.findByTestId("migration-found");
-  for (const name of ["Rules", "Check", "Preview"]) {
+  for (const name of ["Rules", "Map", "Check", "Preview"]) {
     await waitFor(() => expect(screen.getByTestId("migration-why").textContent).toBe(""));
     next();
     await waitFor(() => expect(step()).toBe(name));
@@ -49,6 +50,7 @@ describe("migration", () => {
     expect(steps.map((one) => one.textContent?.trim())).toEqual([
       "Files",
       "Rules",
+      "Map",
       "Check",
       "Preview",
     ]);
@@ -103,12 +105,16 @@ describe("migration", () => {
     await focused("migration-title");
     expect(step()).toBe("Rules");
     next();
+    await waitFor(() => expect(title()).toBe("1 required column is missing"));
+    await focused("migration-title");
+    expect(step()).toBe("Map");
+    next();
     await waitFor(() => expect(title()).toBe("99 rows are rejected, for 2 causes"));
     await focused("migration-title");
     next();
     await waitFor(() => expect(title()).toMatch(/add 1,084, change 86 and remove 165 records/));
     expect(screen.queryByTestId("migration-next")).toBeNull();
-    for (const before of ["Check", "Rules", "Files"]) {
+    for (const before of ["Check", "Map", "Rules", "Files"]) {
       press("Escape");
       await waitFor(() => expect(step()).toBe(before));
     }
@@ -124,7 +130,7 @@ describe("migration", () => {
     await click("nav-migration");
     await waitFor(() => expect(title()).toBe("99 rows are rejected, for 2 causes"));
     press("Escape");
-    await waitFor(() => expect(step()).toBe("Rules"));
+    await waitFor(() => expect(step()).toBe("Map"));
     next();
     await waitFor(() => expect(step()).toBe("Check"));
     expect(asked(host, "check_import")).toHaveLength(1);
@@ -147,7 +153,7 @@ describe("what is wrong with the files as such", () => {
 
   it("is said when a file goes while it is checked, and can be tried again", async () => {
     const host = await open({}, RIVER);
-    await walk("river.zip", "Rules");
+    await walk("river.zip", "Map");
     host.failNext.set("check_import", {
       code: "import_unreadable",
       message: "'users.csv' cannot be read: another program has it open",
@@ -181,6 +187,8 @@ describe("what is wrong with the files as such", () => {
       "Accounts, chosen by hand",
     );
     next();
+    await waitFor(() => expect(step()).toBe("Map"));
+    next();
     await screen.findByTestId("migration-sum");
     expect(asked(host, "check_import")).toEqual([
       { tenant: "t-river", path: "menu.csv", rules: "tolerant", format: "accounts" },
@@ -192,16 +200,514 @@ describe("rules", () => {
   it("say how sure the format is and why, and a change of them makes a new check", async () => {
     const host = await checked();
     press("Escape");
+    await waitFor(() => expect(step()).toBe("Map"));
+    press("Escape");
     expect((await screen.findByTestId("format-found")).textContent).toMatch(/1\.1, 97 % sure/);
     expect(screen.getByTestId("format-reason").textContent).toMatch(/users\.csv has the labels/);
-    expect(screen.getByText("WINDOWS-1252")).toBeTruthy();
+    expect(screen.getByText("WINDOWS-1252, as found")).toBeTruthy();
     await fireEvent.click(screen.getByTestId("rules-strict"));
+    next();
+    await waitFor(() => expect(step()).toBe("Map"));
     next();
     await screen.findByTestId("migration-sum");
     expect(asked(host, "check_import").map((one) => (one as { rules: string }).rules)).toEqual([
       "tolerant",
       "strict",
     ]);
+  });
+});
+
+/** Chooses in a list of choices, which has the focus as when a person does. */
+async function choose(id: string, value: string): Promise<void> {
+  const control = await screen.findByTestId<HTMLSelectElement>(id);
+  control.focus();
+  await fireEvent.change(control, { target: { value } });
+}
+
+const held = (id: string) => screen.getByTestId<HTMLSelectElement>(id).value;
+const choices = (id: string) =>
+  within(screen.getByTestId(id))
+    .getAllByRole("option")
+    .map((one) => one.textContent?.trim());
+/** The columns of a table as they stand: label, what it is read as and how that is known. */
+const column = (index: number) => screen.getByTestId(`map-column-${index}`).textContent ?? "";
+/** The mapping of the newest look. */
+const looked = (host: FakeHost) =>
+  (asked(host, "look_at_import").at(-1) as { mapping?: ImportRules }).mapping;
+
+async function mapped(path = "river.zip", table = "users.csv"): Promise<FakeHost> {
+  const host = await open({}, RIVER);
+  await walk(path, "Map");
+  await click(`map-table-${table}`);
+  return host;
+}
+
+describe("how files are written", () => {
+  it("is changed by hand, and looked at again while the focus stays", async () => {
+    const host = await open({}, RIVER);
+    await walk("river.zip", "Rules");
+    await choose("written-encoding-6", "iso-8859-2");
+    await choose("written-between-6", "|");
+    await fireEvent.input(screen.getByTestId("written-above-6"), { target: { value: "2" } });
+    screen.getByTestId("written-above-6").focus();
+    press("Enter");
+    await focused("written-above-6");
+    const rules = { encoding: "iso-8859-2", delimiter: "|", skip_lines: 2 };
+    await waitFor(() => expect(looked(host)).toEqual({ files: { "users.csv": rules } }));
+    await choose("written-kind-5", "-");
+    await focused("written-kind-5");
+    await waitFor(() => expect(looked(host)?.files?.["orgs.csv"]).toEqual({ is: "-" }));
+    next();
+    await waitFor(() => expect(step()).toBe("Map"));
+    expect(screen.queryByTestId("map-table-orgs.csv")).toBeNull();
+    press("Escape");
+    for (const setting of ["encoding", "between", "above"])
+      await choose(`written-${setting}-6`, "");
+    await choose("written-kind-5", "");
+    await waitFor(() => expect(looked(host)).toBeUndefined());
+    expect(screen.queryByTestId("written-kind-4")).toBeNull();
+  });
+
+  it("outlives another format, and columns do not", async () => {
+    const host = await mapped();
+    await click("map-use-14");
+    press("Escape");
+    await choose("written-between-6", "|");
+    await choose("import-format", "sds-2.1");
+    await waitFor(() =>
+      expect(asked(host, "look_at_import").at(-1)).toMatchObject({ format: "sds-2.1" }),
+    );
+    expect(looked(host)).toEqual({ files: { "users.csv": { delimiter: "|" } } });
+  });
+
+  it("stays in sight while a look takes its time, which can be cancelled", async () => {
+    const host = await open({}, RIVER);
+    await walk("river.zip", "Rules");
+    host.hold("look_at_import");
+    await choose("written-between-6", "|");
+    expect((await screen.findByTestId("migration-cancel")).textContent).toMatch(/Cancel/);
+    expect(screen.getByTestId("migration-why").textContent).toBe("The files are being read");
+    expect(screen.queryByTestId("migration-job")).toBeNull();
+    await focused("written-between-6");
+    await choose("written-encoding-6", "utf-8");
+    press("Escape");
+    expect((await screen.findByTestId("migration-note")).textContent).toMatch(/cancelled/);
+    expect(step()).toBe("Rules");
+    expect([held("written-between-6"), held("written-encoding-6")]).toEqual(["", ""]);
+    await focused("written-encoding-6");
+    expect(asked(host, "look_at_import")).toHaveLength(2);
+  });
+
+  it("is kept where the files cannot be read just now, and heard when they can", async () => {
+    const host = await mapped();
+    host.failNext.set("look_at_import", {
+      code: "import_unreadable",
+      message: "'users.csv' cannot be read: another program has it open",
+      details: null,
+    });
+    await choose("map-as-14", "sms");
+    await focused("migration-failed");
+    expect(held("map-as-14")).toBe("sms");
+    await click("migration-again");
+    await waitFor(() => expect(column(14)).toMatch(/You said so/));
+    expect(screen.queryByTestId("migration-failed")).toBeNull();
+  });
+});
+
+describe("map", () => {
+  it("lists the tables with what is open, and moves through them with the arrows", async () => {
+    await open({}, RIVER);
+    await walk("river.zip", "Map");
+    const options = within(screen.getByTestId("map-tables")).getAllByRole("option");
+    expect(options.map((one) => one.textContent?.trim().replace(/\s+/g, " "))).toEqual([
+      "academicSessions.csv 1 open",
+      "classes.csv",
+      "courses.csv 1 open",
+      "enrollments.csv",
+      "orgs.csv",
+      "users.csv 2 open",
+    ]);
+    expect(options[2]?.getAttribute("aria-selected")).toBe("true");
+    expect(screen.getByTestId("map-missing").textContent).toMatch(
+      /No column is read as orgSourcedId: no row can be imported without it/,
+    );
+    options[2]?.focus();
+    press("End");
+    await focused("map-table-users.csv");
+    expect(screen.queryByTestId("map-missing")).toBeNull();
+    press("ArrowUp");
+    await focused("map-table-orgs.csv");
+    press("Home");
+    await focused("map-table-academicSessions.csv");
+    expect(column(5)).toMatch(/startDate/);
+  });
+
+  it("says what each column is read as, and how that is known", async () => {
+    await mapped();
+    expect(column(0)).toMatch(/sourcedId.*The same name/);
+    expect(held("map-as-8")).toBe("givenName");
+    expect(column(8)).toMatch(/Given name.*xxxxxx.*A known other name/);
+    expect(held("map-as-14")).toBe("");
+    expect(column(14)).toMatch(/phoneNo.*Looks like phone, 83 % alike.*Use phone/);
+    expect(column(17)).toMatch(/shoe size.*Nothing is like it/);
+    const labels = [...screen.getByTestId("map-as-14").querySelectorAll("optgroup")];
+    expect(labels.map((one) => one.label)).toEqual(["Required", "Optional"]);
+    expect(labels[0]?.textContent).toMatch(/sourcedId \(now: sourcedId\)/);
+    expect(choices("map-as-14").slice(0, 2)).toEqual(["Not read", "Leave out"]);
+    expect(choices("map-as-14")).toContain("phone");
+    expect(choices("map-as-0")[0]).toBe("Leave out");
+    expect(screen.getAllByText(/Values about people show in outline/)).toHaveLength(1);
+  });
+
+  it("takes a proposal, leaves a column out, and gives a field to another column", async () => {
+    const host = await mapped();
+    await click("map-use-14");
+    await focused("map-as-14");
+    await waitFor(() => expect(column(14)).toMatch(/You said so/));
+    expect(held("map-as-14")).toBe("phone");
+    await choose("map-as-17", "-");
+    await waitFor(() => expect(column(17)).toMatch(/You left it out/));
+    await choose("map-as-17", "phone");
+    await waitFor(() => expect(column(17)).toMatch(/You said so/));
+    expect(held("map-as-14")).toBe("");
+    expect(looked(host)).toEqual({ files: { "users.csv": { columns: { "shoe size": "phone" } } } });
+    await focused("map-as-17");
+    await choose("map-as-17", "");
+    await waitFor(() => expect(column(17)).toMatch(/Nothing is like it/));
+    expect(looked(host)).toBeUndefined();
+    expect(screen.getByTestId("map-use-14")).toBeTruthy();
+  });
+
+  it("asks what unknown words mean and how unclear dates are written", async () => {
+    const host = await mapped();
+    expect(column(5)).toMatch(/“Lehrkraft”.*212 times.*role knows no such word/);
+    await choose("map-word-5-0", "teacher");
+    await choose("map-word-5-1", "aide");
+    await focused("map-word-5-1");
+    await waitFor(() => expect(column(5)).not.toMatch(/no such word/));
+    await click("map-table-academicSessions.csv");
+    expect(column(6)).toMatch(/Its values prove it/);
+    expect(choices("map-dates-6")[0]).toBe("day.month.year, as found");
+    expect(column(5)).toMatch(/Nothing proves which comes first, day or month/);
+    await choose("map-dates-5", "dd.MM.yyyy");
+    await waitFor(() => expect(column(5)).toMatch(/You said so/));
+    expect(looked(host)).toEqual({
+      files: {
+        "users.csv": { values: { role: { Lehrkraft: "teacher", Aushilfe: "aide" } } },
+        "academicSessions.csv": { dates: { startDate: "dd.MM.yyyy" } },
+      },
+    });
+  });
+
+  it("answers in its heading, and what is open blocks nobody", async () => {
+    await mapped();
+    const lead = () => document.querySelector(".lead")?.textContent;
+    expect(title()).toBe("1 required column is missing");
+    expect(lead()).toMatch(/3 columns wait for a word from you.*You can go on all the same/);
+    expect(screen.getByTestId("map-open").textContent).toBe("4 open points");
+    await click("map-table-courses.csv");
+    await choose("map-as-7", "orgSourcedId");
+    await waitFor(() => expect(title()).toBe("3 columns wait for a word from you"));
+    expect(screen.queryByTestId("map-missing")).toBeNull();
+    await click("map-table-users.csv");
+    await click("map-use-14");
+    await choose("map-word-5-0", "teacher");
+    await choose("map-word-5-1", "aide");
+    await click("map-table-academicSessions.csv");
+    await choose("map-dates-5", "MM/dd/yyyy");
+    await waitFor(() => expect(title()).toBe("Every column has its place"));
+    expect(lead()).toBe("river.zip, OneRoster 1.1");
+    expect(screen.queryByTestId("map-next")).toBeNull();
+    next();
+    expect(await screen.findByTestId("migration-sum")).toBeTruthy();
+  });
+
+  it("leads from one open point to the next, across tables, and round", async () => {
+    await open({}, RIVER);
+    await walk("river.zip", "Map");
+    await focused("migration-title");
+    const stops = ["map-missing", "map-word-5-0", "map-word-5-1", "map-use-14", "map-dates-5"];
+    for (const stop of [...stops, "map-missing"]) {
+      press("F8");
+      await focused(stop);
+    }
+    press("F8");
+    await focused("map-word-5-0");
+    await choose("map-word-5-0", "teacher");
+    await waitFor(() => expect(column(5)).toMatch(/You said so/));
+    press("F8");
+    await focused("map-word-5-1");
+  });
+
+  it("shows one table without a list, and says where there is none", async () => {
+    await open({}, RIVER);
+    await walk("menu.csv", "Rules");
+    await choose("import-format", "accounts");
+    await screen.findByTestId("format-found");
+    next();
+    await waitFor(() => expect(title()).toBe("3 required columns are missing"));
+    expect(screen.queryByTestId("map-tables")).toBeNull();
+    press("Escape");
+    await choose("written-kind-0", "-");
+    next();
+    expect(await screen.findByText("None of these tables has columns to map")).toBeTruthy();
+  });
+});
+
+describe("mapping files", () => {
+  it("are used with their format, and Undo leads back", async () => {
+    const host = await mapped();
+    host.mappingFile = {
+      format: "sds-2.1",
+      files: { USERS: { columns: { phoneNo: "sms" }, values: { role: { Lehrkraft: "teacher" } } } },
+    };
+    await click("map-use");
+    await waitFor(() => expect(column(14)).toMatch(/You said so/));
+    expect(held("map-as-14")).toBe("sms");
+    expect(asked(host, "look_at_import").at(-1)).toMatchObject({
+      format: "sds-2.1",
+      mapping: { files: host.mappingFile.files },
+    });
+    expect((await screen.findByTestId("toast")).textContent).toMatch(/as the mapping file says/);
+    await click("toast-undo");
+    await waitFor(() => expect(column(14)).toMatch(/Use phone/));
+    expect(asked(host, "look_at_import").at(-1)).toEqual({
+      tenant: "t-river",
+      path: "river.zip",
+      rules: "tolerant",
+    });
+  });
+
+  it("that cannot be used say so, and nothing changes", async () => {
+    const host = await mapped();
+    await click("map-use-14");
+    await waitFor(() => expect(column(14)).toMatch(/You said so/));
+    host.mappingFile = { files: { "users.csv": { columns: { phoneNo: "fax" } } } };
+    await click("map-use");
+    expect(await screen.findByText(/there is no column 'fax'/)).toBeTruthy();
+    expect(held("map-as-14")).toBe("phone");
+    host.failNext.set("open_mapping", { code: "bad_mapping", message: "Line 2.", details: null });
+    await click("map-use");
+    expect(await screen.findByText("Line 2.")).toBeTruthy();
+    host.mappingFile = null;
+    const before = asked(host, "look_at_import").length;
+    await click("map-use");
+    expect(asked(host, "look_at_import")).toHaveLength(before);
+  });
+
+  it("are saved with the format, to a place that is asked for", async () => {
+    const host = await mapped();
+    await click("map-use-14");
+    host.chosen = "/home/mara/mapping.toml";
+    await click("map-save");
+    expect(await screen.findByText("Mapping written to /home/mara/mapping.toml")).toBeTruthy();
+    expect(host.mappingFile).toEqual({
+      format: "oneroster-1.1",
+      files: { "users.csv": { columns: { phoneNo: "phone" } } },
+    });
+    host.failNext.set("save_mapping", { code: "cannot_write", message: "Full.", details: null });
+    await click("map-save");
+    expect(await screen.findByText("Full.")).toBeTruthy();
+  });
+
+  it("and all that was said is taken back, once and for all or not", async () => {
+    const host = await mapped();
+    const over = () => screen.getByTestId("map-start-over");
+    expect(over().getAttribute("aria-disabled")).toBe("true");
+    await click("map-use-14");
+    await waitFor(() => expect(over().getAttribute("aria-disabled")).toBe("false"));
+    over().focus();
+    await click("map-start-over");
+    await waitFor(() => expect(column(14)).toMatch(/Use phone/));
+    await focused("map-start-over");
+    expect(looked(host)).toBeUndefined();
+    press("z", { ctrlKey: true });
+    await waitFor(() => expect(column(14)).toMatch(/You said so/));
+    expect(screen.getByTestId("toast").textContent).toMatch(/as before/);
+    const before = asked(host, "look_at_import").length;
+    press("z", { ctrlKey: true });
+    expect(asked(host, "look_at_import")).toHaveLength(before);
+    expect(asked(host, "undo")).toEqual([]);
+  });
+});
+
+describe("what was said of such files before", () => {
+  const SAID: ImportRules = { files: { "users.csv": { columns: { phoneNo: "phone" } } } };
+  const KEY = "t-river source of river.zip";
+  const at = new Date(Date.now() - 86_400_000).toISOString();
+
+  it("is said again, with the day, and can be taken back", async () => {
+    const host = await open({}, RIVER);
+    host.mappings.set(KEY, { mapping: SAID, at });
+    await look("river.zip");
+    expect((await screen.findByTestId("migration-remembered")).textContent).toMatch(
+      /Read as yesterday: you mapped files with these names and columns then\..*Start over/,
+    );
+    expect(asked(host, "look_at_import")).toHaveLength(2);
+    expect(looked(host)).toEqual(SAID);
+    await click("remembered-start-over");
+    await focused("migration-title");
+    await waitFor(() => expect(looked(host)).toBeUndefined());
+    expect(screen.queryByTestId("migration-remembered")).toBeNull();
+    await click("toast-undo");
+    await waitFor(() => expect(looked(host)).toEqual(SAID));
+    expect(await screen.findByTestId("migration-remembered")).toBeTruthy();
+  });
+
+  it("is passed over where it cannot be said any more", async () => {
+    const host = await open({}, RIVER);
+    const mapping = { files: { "users.csv": { columns: { phoneNo: "fax" } } } };
+    host.mappings.set(KEY, { mapping, at });
+    await walk("river.zip", "Map");
+    expect(screen.queryByTestId("migration-remembered")).toBeNull();
+    expect(screen.queryByTestId("migration-failed")).toBeNull();
+    expect(title()).toBe("1 required column is missing");
+  });
+
+  it("is remembered on going on, by what such files have in common as they are", async () => {
+    const host = await open({}, RIVER);
+    await walk("river.zip", "Rules");
+    await choose("written-above-6", "3");
+    next();
+    await waitFor(() => expect(step()).toBe("Map"));
+    expect(asked(host, "remember_mapping")).toEqual([]);
+    next();
+    await screen.findByTestId("migration-sum");
+    const mapping = { files: { "users.csv": { skip_lines: 3 } } };
+    expect(asked(host, "remember_mapping")).toEqual([
+      { tenant: "t-river", source: "source of river.zip", mapping },
+    ]);
+    press("Escape");
+    await click("map-start-over");
+    next();
+    await waitFor(() => expect(step()).toBe("Check"));
+    expect(asked(host, "remember_mapping").at(-1)).toEqual({
+      tenant: "t-river",
+      source: "source of river.zip",
+      mapping: {},
+    });
+    expect(host.mappings.size).toBe(0);
+  });
+
+  it("holds the format that was chosen by hand", async () => {
+    const host = await open({}, RIVER);
+    await walk("menu.csv", "Rules");
+    await choose("import-format", "accounts");
+    next();
+    await waitFor(() => expect(step()).toBe("Map"));
+    next();
+    await screen.findByTestId("migration-sum");
+    expect(host.mappings.get("t-river source of menu.csv")?.mapping).toEqual({
+      format: "accounts",
+    });
+    press("Escape");
+    await waitFor(() => expect(step()).toBe("Map"));
+    await click("map-start-over");
+    await waitFor(() => expect(step()).toBe("Rules"));
+    expect(await screen.findByTestId("format-unknown")).toBeTruthy();
+    press("Escape");
+    await look("menu.csv");
+    await screen.findByTestId("migration-remembered");
+    next();
+    expect(await screen.findByText("Accounts, chosen by hand")).toBeTruthy();
+  });
+});
+
+describe("how far a person is", () => {
+  const MAPPING: ImportRules = { files: { "users.csv": { columns: { phoneNo: "phone" } } } };
+  const draft = (step: string, path = "river.zip"): ImportDraft => ({
+    path,
+    step,
+    format: null,
+    rules: "strict",
+    mapping: MAPPING,
+  });
+
+  /** Opens the window after a restart. */
+  async function returned(kept: ImportDraft, before?: (host: FakeHost) => void): Promise<FakeHost> {
+    const host = await open({}, "#/checklist/t-river");
+    host.drafts.set("t-river", kept);
+    before?.(host);
+    await click("nav-migration");
+    return host;
+  }
+
+  it("is kept as it changes, and forgotten with other files", async () => {
+    const host = await mapped();
+    await click("map-use-14");
+    await waitFor(() =>
+      expect(host.drafts.get("t-river")).toEqual({ ...draft("map"), rules: "tolerant" }),
+    );
+    next();
+    await screen.findByTestId("migration-sum");
+    expect(host.drafts.get("t-river")?.step).toBe("check");
+    press("Escape");
+    await waitFor(() => expect(host.drafts.get("t-river")?.step).toBe("map"));
+    next();
+    await waitFor(() => expect(step()).toBe("Check"));
+    next();
+    await click("migration-restart");
+    await waitFor(() => expect(host.drafts.size).toBe(0));
+  });
+
+  it("fails nothing where it cannot be kept or read", async () => {
+    const locked = { code: "locked", message: "No.", details: null };
+    const host = await open({}, "#/checklist/t-river");
+    host.failNext.set("import_draft", locked);
+    await click("nav-migration");
+    await screen.findByTestId("migration-drop");
+    host.failNext.set("keep_import_draft", locked);
+    host.failNext.set("remembered_mapping", locked);
+    await walk("river.zip", "Map");
+    expect(screen.queryByText("No.")).toBeNull();
+    expect(host.drafts.get("t-river")?.step).toBe("map");
+  });
+
+  it("is where the person stands after a restart: what was said is heard again", async () => {
+    const host = await returned(draft("map"));
+    await waitFor(() => expect(step()).toBe("Map"));
+    await click("map-table-users.csv");
+    expect(held("map-as-14")).toBe("phone");
+    expect(asked(host, "remembered_mapping")).toEqual([]);
+    press("Escape");
+    await waitFor(() => expect(step()).toBe("Rules"));
+    expect(screen.getByTestId<HTMLInputElement>("rules-strict").checked).toBe(true);
+    await click("nav-checklist");
+    await click("nav-migration");
+    expect(asked(host, "import_draft")).toHaveLength(1);
+  });
+
+  it("checks and plans again, and what was not checked is checked on the way back", async () => {
+    const host = await returned(draft("preview"));
+    await screen.findByTestId("preview-types");
+    expect(step()).toBe("Preview");
+    expect(asked(host, "plan_import").at(-1)).toMatchObject({ rules: "strict", mapping: MAPPING });
+    expect(asked(host, "check_import")).toEqual([]);
+    press("Escape");
+    expect(await screen.findByTestId("migration-sum")).toBeTruthy();
+  });
+
+  it("can be cancelled while it is found out again", async () => {
+    const host = await returned(draft("check"), (one) => one.hold("check_import"));
+    await screen.findByTestId("migration-job");
+    press("Escape");
+    expect((await screen.findByTestId("migration-note")).textContent).toMatch(/cancelled/);
+    expect(step()).toBe("Map");
+    expect(host.drafts.get("t-river")?.step).toBe("map");
+  });
+
+  it("begins at the files where they are gone, with the path in its field", async () => {
+    await returned(draft("check", "gone.zip"));
+    await focused("migration-failed");
+    expect(step()).toBe("Files");
+    expect(screen.getByTestId("migration-failed").textContent).toMatch(/moved or deleted/);
+    expect(screen.getByTestId<HTMLInputElement>("import-path").value).toBe("gone.zip");
+  });
+
+  it("ends at the rules where the format is not known any more", async () => {
+    await returned({ ...draft("check", "menu.csv"), mapping: {} });
+    await screen.findByTestId("format-unknown");
+    expect(step()).toBe("Rules");
   });
 });
 
@@ -277,7 +783,7 @@ describe("check", () => {
 describe("a check that takes its time", () => {
   async function slow(): Promise<[FakeHost, () => void]> {
     const host = await open({}, RIVER);
-    await walk("river.zip", "Rules");
+    await walk("river.zip", "Map");
     const release = host.hold("check_import");
     host.progress = { rows: 6_000, bytes: 824_370 };
     next();
@@ -303,7 +809,7 @@ describe("a check that takes its time", () => {
     expect((await screen.findByTestId("migration-note")).textContent).toBe(
       "You cancelled this. Nothing was written.",
     );
-    expect(step()).toBe("Rules");
+    expect(step()).toBe("Map");
     expect(asked(host, "cancel_import")).toHaveLength(1);
     next();
     expect(await screen.findByTestId("migration-sum")).toBeTruthy();

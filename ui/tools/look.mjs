@@ -107,14 +107,24 @@ const SCREENS = [
   { name: "migration-failed", hash: migration, act: (page) => choosing(page, "gone.zip") },
   { name: "migration-rules", hash: migration, act: (page) => walking(page, 1) },
   { name: "migration-unknown", hash: migration, act: (page) => walking(page, 1, "menu.csv") },
-  { name: "migration-check", hash: migration, act: (page) => walking(page, 2) },
-  { name: "migration-clean", hash: migration, act: (page) => walking(page, 2, "clean.zip") },
+  { name: "migration-map", hash: migration, act: (page) => walking(page, 2) },
+  { name: "migration-map-people", hash: migration, act: mapPeople },
+  {
+    name: "migration-map-again",
+    scene: "import-again",
+    hash: migration,
+    act: (page) => walking(page, 2),
+  },
+  { name: "migration-map-clean", hash: migration, act: (page) => walking(page, 2, "clean.zip") },
+  { name: "migration-map-one", hash: migration, act: mapOne },
+  { name: "migration-check", hash: migration, act: (page) => walking(page, 3) },
+  { name: "migration-clean", hash: migration, act: (page) => walking(page, 3, "clean.zip") },
   { name: "migration-job", scene: "import-job", hash: migration, act: longJob },
-  { name: "migration-preview", hash: migration, act: (page) => walking(page, 3) },
+  { name: "migration-preview", hash: migration, act: (page) => walking(page, 4) },
   {
     name: "migration-first",
     hash: "#/migration/t-lake",
-    act: (page) => walking(page, 3, "clean.zip"),
+    act: (page) => walking(page, 4, "clean.zip"),
   },
   { name: "sync", hash: "#/sync", act: (page) => page.focus(id("conflict-1")) },
   { name: "sync-edit", hash: "#/sync", act: (page) => page.click(id("edit")) },
@@ -176,6 +186,21 @@ const SCREENS = [
     height: 400,
   },
   { name: "zoom-item", hash: item("configure-sso"), width: 640, height: 400 },
+  {
+    name: "zoom-migration-rules",
+    hash: migration,
+    act: (page) => walking(page, 1),
+    width: 640,
+    height: 400,
+  },
+  {
+    name: "zoom-migration-written",
+    hash: migration,
+    act: rulesOfFiles,
+    width: 640,
+    height: 400,
+  },
+  { name: "zoom-migration-map", hash: migration, act: mapPeople, width: 640, height: 400 },
   { name: "zoom-sync", hash: "#/sync", width: 640, height: 400 },
   {
     name: "zoom-sync-edit",
@@ -317,7 +342,7 @@ async function choosing(page, path = "riverside-2026-03-11.zip") {
 
 async function walking(page, steps, path) {
   await choosing(page, path);
-  const STEPS = ["rules", "check", "preview"];
+  const STEPS = ["rules", "map", "check", "preview"];
   for (const step of STEPS.slice(0, steps)) {
     await page.keyboard.press("Control+Enter");
     await page.locator(`${id(`migration-step-${step}`)}[aria-current]`).waitFor();
@@ -325,9 +350,30 @@ async function walking(page, steps, path) {
   await page.locator(id("migration-job")).waitFor({ state: "detached" });
 }
 
-async function longJob(page) {
-  await choosing(page);
+async function rulesOfFiles(page) {
+  await walking(page, 1);
+  await page.focus(id("written-encoding-6"));
+}
+
+/** The table with the most to say, one word of it said. */
+async function mapPeople(page) {
+  await walking(page, 2);
+  await page.click(id("map-table-users.csv"));
+  await page.selectOption(id("map-word-5-0"), "teacher");
+  await page.selectOption(id("map-as-17"), "-");
+  await page.focus(id("map-use-14"));
+}
+
+async function mapOne(page) {
+  await walking(page, 1, "menu.csv");
+  await page.selectOption(id("import-format"), "accounts");
+  await page.locator(id("format-found")).waitFor();
   await page.keyboard.press("Control+Enter");
+  await page.locator(id("map-missing")).waitFor();
+}
+
+async function longJob(page) {
+  await walking(page, 2);
   await page.keyboard.press("Control+Enter");
   await page.locator(id("job-pace")).waitFor();
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   age,
+  dayInside,
   dayName,
   deadline,
   distance,
@@ -41,6 +42,12 @@ describe("dates", () => {
     expect(moment(at(11, 17, 42), NOW)).toMatch(/^Yesterday /);
     expect(momentInside(at(11, 17, 42), NOW)).toMatch(/^yesterday /);
     expect(moment("not a date", NOW)).toBe("not a date");
+  });
+
+  it("says a day inside a sentence", () => {
+    expect(dayInside(at(11, 17, 42), NOW)).toBe("yesterday");
+    expect(dayInside(at(2, 9), NOW)).toMatch(/^on .*2/);
+    expect(dayInside("not a date", NOW)).toBe("not a date");
   });
 
   it("marks what is late in words", () => {

@@ -54,13 +54,20 @@ export function isoDay(at: Date): string {
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
 }
 
-/** "yesterday at 18:20" or "on Mon 9 Mar at 18:20", in the middle of a sentence. */
-export function momentAt(text: string, now: Date): string {
+/** "yesterday" or "on Mon 9 Mar", in the middle of a sentence. */
+export function dayInside(text: string, now: Date): string {
   const at = new Date(text);
   if (Number.isNaN(at.getTime())) return text;
   const near = Math.abs(daysUntil(at, now)) <= 1;
   const day = dayName(at, now);
-  return texts.dates.at(near ? day.toLowerCase() : texts.dates.on(day), clock(at));
+  return near ? day.toLowerCase() : texts.dates.on(day);
+}
+
+/** "yesterday at 18:20" or "on Mon 9 Mar at 18:20", in the middle of a sentence. */
+export function momentAt(text: string, now: Date): string {
+  const at = new Date(text);
+  if (Number.isNaN(at.getTime())) return text;
+  return texts.dates.at(dayInside(text, now), clock(at));
 }
 
 /** "9 Mar", the short form of a table column. */

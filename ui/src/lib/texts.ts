@@ -978,10 +978,15 @@ export const texts = {
   migration: {
     title: "Migration",
     hint: "Check a roster's files",
-    steps: { files: "Files", rules: "Rules", check: "Check", preview: "Preview" },
+    steps: { files: "Files", rules: "Rules", map: "Map", check: "Check", preview: "Preview" },
     stepsLabel: "Steps of the migration",
     stepDone: "done",
-    next: { rules: "Continue to rules", check: "Check every row", preview: "Preview the import" },
+    next: {
+      rules: "Continue to rules",
+      map: "Map the columns",
+      check: "Check every row",
+      preview: "Preview the import",
+    },
     back: "Back",
     other: "Choose other files",
     again: "Try again",
@@ -993,6 +998,9 @@ export const texts = {
     },
     cancelled: "You cancelled this. Nothing was written.",
     nothingWritten: "Nothing is written yet",
+    remembered: (day: string) =>
+      `Read as ${day}: you mapped files with these names and columns then.`,
+    startOver: "Start over",
 
     files: {
       lead: "Files that a school handed over: looked at where they lie, nothing is changed.",
@@ -1039,7 +1047,16 @@ export const texts = {
       text: "How each file is written",
       colEncoding: "Encoding",
       colBetween: "Between fields",
+      colAbove: "Lines above",
       colLines: "Line ends",
+      found: (what: string) => `${what}, as found`,
+      asFound: "As found",
+      leftOut: "Left out",
+      leaveOut: "Leave this file out",
+      kindOf: (file: string) => `What ${file} holds`,
+      encodingOf: (file: string) => `Encoding of ${file}`,
+      betweenOf: (file: string) => `Between fields of ${file}`,
+      aboveOf: (file: string) => `Lines above the labels of ${file}`,
       between: (sign: string | null): string =>
         sign === null
           ? "Workbook"
@@ -1047,6 +1064,80 @@ export const texts = {
               { ",": "Comma", ";": "Semicolon", "\t": "Tab", "|": "Bar" } as Record<string, string>
             )[sign] ?? sign),
       encoding: (name: string) => name.toUpperCase(),
+    },
+
+    map: {
+      answer: (missing: number, open: number) => {
+        if (missing > 0)
+          return `${plural(missing, "required column is", "required columns are")} missing`;
+        if (open > 0) return `${plural(open, "column waits", "columns wait")} for a word from you`;
+        return "Every column has its place";
+      },
+      lead: (name: string, format: string) => `${name}, ${format}`,
+      goOn: "You can go on all the same: Check says what it costs.",
+      waiting: (open: number) =>
+        `${plural(open, "column waits", "columns wait")} for a word from you.`,
+      use: "Use a mapping file…",
+      save: "Save as a mapping file…",
+      cleared: "What was said about these files is taken back",
+      back: "The files are read as before",
+      used: "The files are read as the mapping file says",
+      saved: (path: string) => `Mapping written to ${path}`,
+      tables: "Tables",
+      noTables: "None of these tables has columns to map",
+      noTablesLead: "Say under Rules what a table holds, or choose the format by hand.",
+      toRules: "Back to rules",
+      table: (kind: string, columns: number, read: number) =>
+        `${kind}, ${plural(columns, "column", "columns")}, ${n(read)} read`,
+      open: (open: number) => `${n(open)} open`,
+      openAll: (open: number) => plural(open, "open point", "open points"),
+      nextOpen: "Next open point",
+      missing: (field: string) =>
+        `No column is read as ${field}: no row can be imported without it.`,
+      colLabel: "In the file",
+      colValues: "First values",
+      colAs: "Read as",
+      colHow: "How that is known",
+      blank: (place: number) => `Column ${n(place)}, without a label`,
+      noValues: "no values",
+      as: (label: string) => `Read ${label} as`,
+      notRead: "Not read",
+      asFound: "As found",
+      leaveOut: "Leave out",
+      required: "Required",
+      optional: "Optional",
+      taken: (field: string, label: string) => `${field} (now: ${label})`,
+      how: {
+        exact: "The same name",
+        alias: "A known other name",
+        told: "You said so",
+        leftOut: "You left it out",
+        none: "Nothing is like it",
+        blank: "A column needs a label to be read",
+        twice: "The label stands before: only the first is read",
+      },
+      alike: (field: string, sure: number) =>
+        `Looks like ${field}, ${n(Math.round(sure * 100))} % alike`,
+      useField: (field: string) => `Use ${field}`,
+      word: (word: string) => `“${word}”`,
+      times: (count: number) => `${plural(count, "time", "times")} in the first rows`,
+      means: (word: string, label: string) => `“${word}” in ${label} means`,
+      meansNothing: "Say what it means",
+      unknownWord: (field: string) => `${field} knows no such word`,
+      dates: "Dates",
+      datesOf: (label: string) => `How the dates of ${label} are written`,
+      datesUnclear: "Say how they are written",
+      unclear: "Nothing proves which comes first, day or month",
+      proven: "Its values prove it",
+      noDates: "These are like no dates",
+      order: (order: string): string =>
+        (
+          ({
+            "dd.MM.yyyy": "day.month.year",
+            "MM/dd/yyyy": "month/day/year",
+            "yyyy-MM-dd": "year-month-day",
+          }) as Record<string, string>
+        )[order] ?? order,
     },
 
     job: {

@@ -1,12 +1,13 @@
 /** A roster for the host in memory: a district's folder with the faults that such folders have. */
+import { fakeMenu, fakeSource, fakeTable } from "./fake-columns";
 import type {
-  ColumnLook,
   ImportCounts,
   ImportFile,
   ImportLook,
   ImportPlan,
   ImportProblem,
   ImportReport,
+  ImportRules,
   TableLook,
 } from "./types";
 
@@ -21,15 +22,15 @@ const FORMATS = [
   { format: "ethics-cases", title: "Cases of an ethics line" },
 ];
 
-/** Name, type, bytes, columns, then accepted, fixed, rejected and skipped. */
-const TABLES: [string, string | null, number, number, number, number, number, number][] = [
-  ["academicSessions.csv", "academicSessions", 1_204, 9, 6, 0, 0, 0],
-  ["classes.csv", "classes", 41_870, 14, 324, 8, 5, 0],
-  ["courses.csv", "courses", 9_912, 10, 96, 0, 0, 0],
-  ["enrollments.csv", "enrollments", 1_204_116, 10, 9_683, 0, 88, 5],
-  ["manifest.csv", "manifest", 391, 2, 14, 0, 0, 0],
-  ["orgs.csv", "orgs", 2_044, 7, 14, 0, 0, 0],
-  ["users.csv", "users", 389_204, 18, 2_251, 50, 6, 0],
+/** Name, type, bytes, then accepted, fixed, rejected and skipped. */
+const TABLES: [string, string | null, number, number, number, number, number][] = [
+  ["academicSessions.csv", "academicSessions", 1_204, 6, 0, 0, 0],
+  ["classes.csv", "classes", 41_870, 324, 8, 5, 0],
+  ["courses.csv", "courses", 9_912, 96, 0, 0, 0],
+  ["enrollments.csv", "enrollments", 1_204_116, 9_683, 0, 88, 5],
+  ["manifest.csv", "manifest", 391, 14, 0, 0, 0],
+  ["orgs.csv", "orgs", 2_044, 14, 0, 0, 0],
+  ["users.csv", "users", 389_204, 2_251, 50, 6, 0],
 ];
 
 const counts = (
@@ -45,64 +46,31 @@ const counts = (
   skipped,
 });
 
-function columnLook(label: string): ColumnLook {
-  return {
-    label,
-    column: label,
-    how: "exact",
-    confidence: 1,
-    mapped: true,
-    left_out: false,
-    samples: [],
-    words: [],
-    dates: null,
-  };
-}
-
-function tables(): TableLook[] {
-  return TABLES.map(([name, kind, size, columns]) => ({
-    name,
-    kind,
-    size,
-    unpacked: size,
-    columns: Array.from({ length: columns }, (_, at) => columnLook(`column ${at + 1}`)),
-    fields: [],
-    encoding: name === "users.csv" ? "windows-1252" : "utf-8",
-    delimiter: name === "users.csv" ? ";" : ",",
-    line_ends: name === "users.csv" ? "CRLF" : "LF",
-  }));
-}
-
 /** What the look at a path says, as the real one would for files of that name. */
-export function fakeLook(path: string, format: string | undefined): ImportLook {
+export function fakeLook(
+  path: string,
+  format: string | undefined,
+  mapping: ImportRules = {},
+): ImportLook {
   const name = path.split(/[\\/]/).at(-1) ?? path;
-  const told = FORMATS.find((one) => one.format === format) ?? null;
+  const told = FORMATS.find((one) => one.format === (format ?? mapping.format)) ?? null;
   const base = {
     name,
-    tables: tables(),
+    tables: fakeTables(path.includes("clean"), mapping),
     left: [{ name: "read-me.pdf", reason: "not a table" }],
     formats: FORMATS,
-    kinds: ["orgs", "users", "classes", "enrollments"],
-    source: `source of ${name}`,
+    kinds: ["academicSessions", "classes", "courses", "enrollments", "orgs", "users"],
+    source: fakeSource(name, mapping),
     unknown: null,
+    format: told,
+    detected: told && { confidence: 1, reason: "the format was named", others: [] },
   };
-  if (told) {
-    const detected = { confidence: 1, reason: "the format was named", others: [] };
-    return { ...base, format: told, detected };
-  }
   if (path.includes("menu")) {
-    const [first] = tables();
-    return {
-      ...base,
-      tables: first
-        ? [{ ...first, name: "menu.csv", kind: null, columns: first.columns.slice(0, 3) }]
-        : [],
-      left: [],
-      format: null,
-      detected: null,
-      unknown: "the files are of no known format",
-    };
+    const unknown = told ? null : "the files are of no known format";
+    const tables = [fakeMenu(told !== null, mapping)];
+    return { ...base, tables, left: [], kinds: told ? ["accounts"] : [], unknown };
   }
+  if (told) return base;
   return {
     ...base,
     format: { format: "oneroster-1.1", title: "OneRoster 1.1" },
@@ -113,6 +81,18 @@ export function fakeLook(path: string, format: string | undefined): ImportLook {
       others: [{ format: "sds-2.1", confidence: 0.62 }],
     },
   };
+}
+
+function fakeTables(clean: boolean, mapping: ImportRules): TableLook[] {
+  return TABLES.map(([name, kind, size]) =>
+    fakeTable(name, kind, clean, mapping, {
+      size,
+      unpacked: size,
+      encoding: name === "users.csv" ? "windows-1252" : "utf-8",
+      delimiter: name === "users.csv" ? ";" : ",",
+      line_ends: name === "users.csv" ? "CRLF" : "LF",
+    }),
+  );
 }
 
 const problem = (given: Partial<ImportProblem> & Pick<ImportProblem, "cause">): ImportProblem => ({
@@ -178,7 +158,7 @@ const PROBLEMS: ImportProblem[] = [
 /** What a check says. `clean` stands for files without a fault. */
 export function fakeReport(look: ImportLook, rules: string, clean: boolean): ImportReport {
   const files = TABLES.map(
-    ([name, kind, , , ok, fixed, bad, skipped]): ImportFile => ({
+    ([name, kind, , ok, fixed, bad, skipped]): ImportFile => ({
       ...(clean ? counts(ok + fixed + bad + skipped, 0, 0, 0) : counts(ok, fixed, bad, skipped)),
       name,
       kind,

@@ -899,7 +899,7 @@ export class FakeHost implements Host {
   }
 
   #look(request: ImportRequest): ImportLook {
-    const { path, format } = request;
+    const { path, format, mapping } = request;
     if (path.includes("gone"))
       throw fail(
         "import_unreadable",
@@ -910,7 +910,7 @@ export class FakeHost implements Host {
       throw fail("import_empty", "'empty' holds no table: no CSV, TSV or XLSX file lies in it", {
         file: "empty",
       });
-    return fakeLook(path, format);
+    return fakeLook(path, format, mapping);
   }
 
   #check(request: ImportRequest): ImportReport {
@@ -1028,6 +1028,12 @@ export function fakeFromAddress(search: string): FakeHost {
   if (scene === "import-job") {
     host.hold("check_import");
     host.progress = { rows: 412_306, bytes: 700_000 };
+  }
+  if (scene === "import-again") {
+    const said = { "users.csv": { columns: { phoneNo: "phone", "shoe size": "-" } } };
+    const at = new Date(host.now.getTime() - 9 * 86_400_000).toISOString();
+    const key = "t-river source of riverside-2026-03-11.zip";
+    host.mappings.set(key, { mapping: { files: said }, at });
   }
   if (scene === "refused") host.refused = refusedOfEachKind(host.now);
   if (scene.startsWith("opened")) {

@@ -4,7 +4,7 @@ import type { Failure, Session, StatusLine, TenantRow, Written } from "../host/t
 import { texts } from "../texts";
 import { migrations } from "./migration.svelte";
 import { parseRoute, type Route, routeHash } from "./route";
-import { toasts } from "./toasts.svelte";
+import { toasts, type Undo } from "./toasts.svelte";
 
 const RECENT = "cairn.recent";
 const RECENT_LENGTH = 5;
@@ -261,6 +261,14 @@ class App {
       toasts.fail(readable(asFailure(error)));
       return false;
     }
+  }
+
+  /** Takes back what a toast says, once. */
+  takeBack(back: Undo): void {
+    toasts.dismiss();
+    if (typeof back !== "function") return void this.undo(back);
+    toasts.last = [];
+    back();
   }
 
   /** Undoes an op, or several that were written together; the undo itself can be undone. */

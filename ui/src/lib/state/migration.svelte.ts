@@ -1,10 +1,19 @@
 import { asFailure, call, type ImportRequest } from "../host/commands";
-import type { Failure, ImportLook, ImportPlan, ImportProgress, ImportReport } from "../host/types";
+import type {
+  Failure,
+  ImportDraft,
+  ImportLook,
+  ImportPlan,
+  ImportProgress,
+  ImportReport,
+  ImportRules,
+} from "../host/types";
 import { texts } from "../texts";
+import { saysNothing, textOnly } from "./mapping";
 import { toasts } from "./toasts.svelte";
 
 /** The steps that exist, in order. */
-export const STEPS = ["files", "rules", "check", "preview"] as const;
+export const STEPS = ["files", "rules", "map", "check", "preview"] as const;
 export type Step = (typeof STEPS)[number];
 export type Rules = "tolerant" | "strict";
 
@@ -12,6 +21,9 @@ export type Rules = "tolerant" | "strict";
 const POLL = 250;
 /** A rate that is younger than this jumps about, in milliseconds. */
 const STEADY = 1_000;
+
+/** What a person says about files. */
+type Said = { format: string | null; mapping: ImportRules };
 
 /** What a running job shows. */
 export type Job = {
@@ -38,6 +50,10 @@ export class Migration {
   rules = $state<Rules>("tolerant");
   /** The format that was chosen by hand. */
   format = $state<string | null>(null);
+  /** What was said about the files; the format stands apart. */
+  mapping = $state.raw<ImportRules>({});
+  /** When it was said of such files before, RFC 3339; none where it was said now. */
+  remembered = $state<string | null>(null);
   look = $state.raw<ImportLook | null>(null);
   report = $state.raw<ImportReport | null>(null);
   plan = $state.raw<ImportPlan | null>(null);
@@ -46,12 +62,32 @@ export class Migration {
   /** What happened last that is no failure, in words. */
   note = $state("");
   #turn = 0;
+  /** What such files have in common, whatever is said about them. */
+  #source = "";
+  /** What was said when the look that shows was made. */
+  #seen: Said = { format: null, mapping: {} };
+  /** Something was said that no look has heard yet. */
+  #unheard = false;
+  #looking: Promise<void> | null = null;
+  #resumed = false;
+  readonly #drafts: Drafts;
+
+  /** Whether something runs that has to be waited for; a look of a moment is not. */
+  get busy(): boolean {
+    return this.job !== null && (this.job.slow || this.job.what !== "look" || this.look === null);
+  }
+
+  /** Whether a look takes its time while the person says how to read the files: they stay in sight. */
+  get rereads(): boolean {
+    return this.job?.what === "look" && this.job.slow && this.look !== null;
+  }
 
   /** Why the next step is closed; empty where it is open. */
   get closed(): string {
-    if (this.job !== null) return texts.migration.closed.busy;
+    if (this.busy) return texts.migration.closed.busy;
     if (this.look === null) return texts.migration.closed.files;
-    if (this.look.format === null && this.step === "rules") return texts.migration.closed.format;
+    const needsFormat = this.step === "rules" || this.step === "map";
+    if (this.look.format === null && needsFormat) return texts.migration.closed.format;
     if (this.step === "check" && this.report === null) return texts.migration.closed.check;
     return "";
   }
@@ -61,18 +97,38 @@ export class Migration {
     return STEPS[STEPS.indexOf(this.step) + 1] ?? null;
   }
 
+  /** Whether anything was said by hand. */
+  get hasSaid(): boolean {
+    return this.format !== null || !saysNothing(this.mapping);
+  }
+
   constructor(tenant: string) {
     this.tenant = tenant;
+    this.#drafts = new Drafts(tenant);
+  }
+
+  /** Stands where the person was before a restart, once. */
+  async resume(): Promise<void> {
+    if (this.#resumed) return;
+    this.#resumed = true;
+    if (this.path !== "") return;
+    const draft = await call("import_draft", { tenant: this.tenant }).catch(() => null);
+    if (draft === null || draft.path === "" || this.path !== "" || this.job !== null) return;
+    this.path = draft.path;
+    this.rules = draft.rules === "strict" ? "strict" : "tolerant";
+    this.format = draft.format;
+    this.mapping = draft.mapping;
+    await this.#looks();
+    if (this.look !== null) await this.#standAgain(STEPS.find((step) => step === draft.step));
   }
 
   /** Looks at other files; what was known of the ones before goes. */
   async take(path: string): Promise<void> {
+    this.#drop();
     this.path = path.trim();
-    this.step = "files";
-    this.format = null;
-    this.#forget();
-    this.look = null;
+    this.#stand("files");
     await this.#looks();
+    this.#keep();
   }
 
   /** Asks in the desktop's dialog. */
@@ -85,38 +141,83 @@ export class Migration {
     }
   }
 
-  /** Names the format by hand; null lets it be found. */
+  /** Names the format by hand; null lets it be found. Columns belong to a format. */
   async setFormat(format: string | null): Promise<void> {
-    this.format = format;
-    this.#forget();
-    await this.#looks();
+    this.remembered = null;
+    await this.#say({ format, mapping: textOnly(this.mapping) });
+  }
+
+  /** Says something about the files, and looks again. */
+  async say(mapping: ImportRules): Promise<void> {
+    await this.#say({ format: this.format, mapping });
+  }
+
+  /** Takes back all that was said about the files. */
+  async startOver(): Promise<void> {
+    if (!this.hasSaid) return;
+    toasts.say(texts.migration.map.cleared, this.#back());
+    this.remembered = null;
+    await this.#say({ format: null, mapping: {} });
+    if (this.look?.format === null && this.step === "map") this.#stand("rules");
+  }
+
+  /** Reads the files as a mapping file says, which is asked for. */
+  async useMapping(): Promise<void> {
+    try {
+      const opened = await call("open_mapping", {});
+      if (opened === null) return;
+      const back = this.#back();
+      const { format = this.format, ...mapping } = opened;
+      this.remembered = null;
+      await this.#say({ format, mapping });
+      // What cannot be used is gone again, and was said so.
+      if (this.mapping === mapping) toasts.say(texts.migration.map.used, back);
+    } catch (error) {
+      toasts.fail(asFailure(error));
+    }
+  }
+
+  /** Writes what was said as a file that others can use. */
+  async saveMapping(): Promise<void> {
+    const format = this.format ?? this.look?.format?.format;
+    try {
+      const mapping = { ...(format === undefined ? {} : { format }), ...this.mapping };
+      const path = await call("save_mapping", { mapping });
+      if (path !== null) toasts.say(texts.migration.map.saved(path));
+    } catch (error) {
+      toasts.fail(asFailure(error));
+    }
   }
 
   setRules(rules: Rules): void {
     if (rules !== this.rules) this.#forget();
     this.rules = rules;
+    this.#keep();
   }
 
   /** Goes on; a check or plan that is known already is not made again. */
   async forward(): Promise<void> {
+    // What was said a moment ago is heard first.
+    if (!this.busy) await this.#looking;
     if (this.next !== null && this.closed === "") await this.go(this.next);
   }
 
   /** One step back, or the end of what runs. */
   async back(): Promise<void> {
-    if (this.job !== null) return this.cancel();
+    if (this.busy) return this.cancel();
     const before = STEPS[STEPS.indexOf(this.step) - 1];
-    if (before) this.#stand(before);
+    if (before) await this.go(before);
   }
 
   /** Whether a step can be gone to straight away. */
   reaches(step: Step): boolean {
-    if (this.job !== null) return false;
+    if (this.busy) return false;
     return STEPS.indexOf(step) <= STEPS.indexOf(this.step);
   }
 
   async go(step: Step): Promise<void> {
     const from = this.step;
+    if (from === "map" && STEPS.indexOf(step) > STEPS.indexOf(from)) this.#remember();
     this.#stand(step);
     if (step === "check" && this.report === null) {
       await this.#run("check", from, async () => {
@@ -133,7 +234,8 @@ export class Migration {
   /** Does again what went wrong. */
   async again(): Promise<void> {
     this.failure = null;
-    if (this.step === "files" || this.step === "rules") await this.#looks();
+    if (this.look === null) await this.#looks();
+    else if (STEPS.indexOf(this.step) < STEPS.indexOf("check")) await this.#looksAgain();
     else await this.go(this.step);
   }
 
@@ -153,12 +255,10 @@ export class Migration {
     }
   }
 
-  /** Starts over. */
+  /** Begins anew, with other files. */
   clear(): void {
+    this.#drop();
     this.path = "";
-    this.format = null;
-    this.#forget();
-    this.look = null;
     this.#stand("files");
   }
 
@@ -172,6 +272,16 @@ export class Migration {
     this.step = step;
     this.failure = null;
     this.note = "";
+    this.#keep();
+  }
+
+  /** Stands at a step as far as it can be reached; what was found out there is found out again. */
+  async #standAgain(step: Step | undefined): Promise<void> {
+    const last = this.look?.format === null ? "rules" : "preview";
+    const to = STEPS[Math.min(STEPS.indexOf(step ?? "files"), STEPS.indexOf(last))] ?? "files";
+    // Whoever cancels stands before what ran.
+    if (to === "check" || to === "preview") this.step = "map";
+    await this.go(to);
   }
 
   #forget(): void {
@@ -181,15 +291,119 @@ export class Migration {
     this.note = "";
   }
 
-  #request(): ImportRequest {
-    const { tenant, path, rules, format } = this;
-    return { tenant, path, rules, ...(format === null ? {} : { format }) };
+  /** Forgets the files, and what was said about them. */
+  #drop(): void {
+    this.#resumed = true;
+    this.format = null;
+    this.mapping = {};
+    this.remembered = null;
+    this.#forget();
+    this.look = null;
   }
 
+  /** What leads back to what is said now, as long as it is about the same files. */
+  #back(): () => void {
+    const { path, format, mapping, remembered } = this;
+    return () => {
+      if (this.path !== path || this.look === null) return;
+      this.remembered = remembered;
+      void this.#say({ format, mapping });
+      toasts.say(texts.migration.map.back);
+    };
+  }
+
+  /** Keeps how far the person is, for after a restart. */
+  #keep(): void {
+    const { path, step, format, rules, mapping } = this;
+    this.#drafts.keep(path === "" ? null : { path, step, format, rules, mapping });
+  }
+
+  /** Remembers what was said, for the next files of the kind. */
+  #remember(): void {
+    const said = { ...(this.format === null ? {} : { format: this.format }), ...this.mapping };
+    const request = { tenant: this.tenant, source: this.#source, mapping: said };
+    // Without it, it is said again the next time.
+    void call("remember_mapping", request).catch(() => undefined);
+  }
+
+  /** What was said about such files before; nothing where nothing was. */
+  async #recall(): Promise<Said> {
+    const asked = { tenant: this.tenant, source: this.#source };
+    const kept = await call("remembered_mapping", asked).catch(() => null);
+    if (kept === null) return { format: null, mapping: {} };
+    const { format = null, ...mapping } = kept.mapping;
+    this.remembered = kept.at;
+    return { format, mapping };
+  }
+
+  #request(said: Said = this): ImportRequest {
+    const { tenant, path, rules } = this;
+    const { format, mapping } = said;
+    return {
+      tenant,
+      path,
+      rules,
+      ...(format === null ? {} : { format }),
+      ...(saysNothing(mapping) ? {} : { mapping }),
+    };
+  }
+
+  async #say(said: Said): Promise<void> {
+    this.#tell(said);
+    this.#forget();
+    this.#keep();
+    await this.#looksAgain();
+  }
+
+  #tell({ format, mapping }: Said): void {
+    this.format = format;
+    this.mapping = mapping;
+  }
+
+  /** The first look at files: as they are, then as was said about them, now or before. */
   async #looks(): Promise<void> {
     await this.#run("look", this.step, async () => {
-      this.look = await call("look_at_import", this.#request());
+      const nothing: Said = { format: null, mapping: {} };
+      const asTheyAre = await call("look_at_import", this.#request(nothing));
+      this.#source = asTheyAre.source;
+      if (!this.hasSaid) this.#tell(await this.#recall());
+      if (this.hasSaid) await this.#hears().catch((error: unknown) => this.#unsaid(error));
+      if (this.hasSaid) return;
+      this.look = asTheyAre;
+      this.#seen = nothing;
     });
+  }
+
+  /** What was said of files before cannot be said any more: they are read as they are. */
+  #unsaid(error: unknown): void {
+    if (!isOfSaid(asFailure(error))) throw error;
+    this.#tell({ format: null, mapping: {} });
+    this.remembered = null;
+  }
+
+  /** Looks until a look has heard all that was said; what is said meanwhile waits for the next. */
+  async #looksAgain(): Promise<void> {
+    this.#unheard = true;
+    this.#looking ??= this.#looksOn().finally(() => {
+      this.#looking = null;
+    });
+    await this.#looking;
+  }
+
+  async #looksOn(): Promise<void> {
+    while (this.#unheard) {
+      this.#unheard = false;
+      await this.#run("look", this.step, () => this.#hears());
+    }
+  }
+
+  async #hears(): Promise<void> {
+    const { path, format, mapping } = this;
+    const look = await call("look_at_import", this.#request());
+    // Other files were chosen meanwhile, or something else was said: its look comes.
+    if (path !== this.path || format !== this.format || mapping !== this.mapping) return;
+    this.look = look;
+    this.#seen = { format, mapping };
   }
 
   /** Runs a job and shows how far it is; what is cancelled leads back to `from`. */
@@ -212,11 +426,21 @@ export class Migration {
   }
 
   #failed(what: Job["what"], from: Step, failure: Failure): void {
+    if (what === "look" && this.look !== null) this.#takeBack(failure);
     if (failure.code === "import_cancelled") {
       this.step = from;
       this.note = texts.migration.cancelled;
-    } else if (what === "export") toasts.fail(failure);
+      this.#keep();
+    } else if (what === "export" || (what === "look" && isOfSaid(failure))) toasts.fail(failure);
     else this.failure = failure;
+  }
+
+  /** What no look can hear is not said; files that cannot be read now may be later. */
+  #takeBack(failure: Failure): void {
+    if (failure.code === "import_cancelled") this.#unheard = false;
+    else if (this.#unheard || !isOfSaid(failure)) return;
+    this.#tell(this.#seen);
+    this.#keep();
   }
 
   async #ask(mine: number, started: number): Promise<void> {
@@ -230,6 +454,42 @@ export class Migration {
   #bytes(): number | null {
     const sizes = this.look?.tables.map((table) => table.unpacked) ?? [null];
     return sizes.reduce((sum, size) => (sum === null || size === null ? null : sum + size), 0);
+  }
+}
+
+/** Whether what was said is the matter, and not the files. */
+function isOfSaid({ code }: Failure): boolean {
+  return code === "bad_mapping" || code === "import_format_unknown";
+}
+
+/** Keeps the newest of what a tenant's screen is told to keep, one write after the other. */
+class Drafts {
+  readonly #tenant: string;
+  #kept = "null";
+  #next: ImportDraft | null | undefined;
+  #writing = false;
+
+  constructor(tenant: string) {
+    this.#tenant = tenant;
+  }
+
+  /** Nobody waits for it, and it fails nobody: without it, a restart begins anew. */
+  keep(draft: ImportDraft | null): void {
+    this.#next = draft;
+    if (!this.#writing) void this.#write();
+  }
+
+  async #write(): Promise<void> {
+    this.#writing = true;
+    while (this.#next !== undefined) {
+      const draft = this.#next;
+      this.#next = undefined;
+      const text = JSON.stringify(draft);
+      if (text === this.#kept) continue;
+      this.#kept = text;
+      await call("keep_import_draft", { tenant: this.#tenant, draft }).catch(() => undefined);
+    }
+    this.#writing = false;
   }
 }
 

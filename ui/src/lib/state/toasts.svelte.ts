@@ -1,11 +1,14 @@
 import type { Failure } from "../host/types";
 
+/** What takes back what was done: the ops it wrote, or what to do where it wrote none. */
+export type Undo = readonly string[] | (() => void);
+
 /** What the person just did, or why it did not work. */
 export type Toast = {
   id: number;
   text: string;
-  /** The ops that Undo would undo; empty where there is nothing to undo. */
-  undo: readonly string[];
+  /** What Undo would undo; empty where there is nothing to undo. */
+  undo: Undo;
   /** Errors stay until dismissed and are announced at once. */
   error: boolean;
 };
@@ -15,15 +18,15 @@ export const TOAST_STAYS = 10_000;
 
 class Toasts {
   current = $state.raw<Toast | null>(null);
-  /** The ops of the newest write, for Ctrl+Z after the toast is gone. */
-  lastOps: readonly string[] = [];
+  /** What the newest change is taken back by, for Ctrl+Z after the toast is gone. */
+  last: Undo = [];
   #next = 1;
 
   /** Says what was done. */
-  say(text: string, undo: string | readonly string[] = []): void {
-    const ops = typeof undo === "string" ? [undo] : undo;
-    if (ops.length > 0) this.lastOps = ops;
-    this.current = { id: this.#next++, text, undo: ops, error: false };
+  say(text: string, undo: string | Undo = []): void {
+    const back = typeof undo === "string" ? [undo] : undo;
+    if (canUndo(back)) this.last = back;
+    this.current = { id: this.#next++, text, undo: back, error: false };
   }
 
   /** Says why something did not work. */
@@ -37,8 +40,13 @@ class Toasts {
 
   reset(): void {
     this.current = null;
-    this.lastOps = [];
+    this.last = [];
   }
+}
+
+/** Whether there is anything to take back. */
+export function canUndo(undo: Undo): boolean {
+  return typeof undo === "function" || undo.length > 0;
 }
 
 /** The one toast of the window. */
