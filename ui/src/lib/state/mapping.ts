@@ -70,6 +70,16 @@ export function readAs(mapping: ImportRules, table: TableLook, column: ColumnLoo
   return saidOf(mapping, table, column.label) ?? (column.how === "told" ? "" : fieldOf(column));
 }
 
+/** The label that each field is read from. */
+export function ownersOf(mapping: ImportRules, table: TableLook): Map<string, string> {
+  const owners = new Map<string, string>();
+  for (const column of table.columns) {
+    const field = readAs(mapping, table, column);
+    if (!owners.has(field)) owners.set(field, column.label);
+  }
+  return owners;
+}
+
 /** Says what a label is; null leaves it as it is found. A field is taken from the label that had it. */
 export function setColumn(
   mapping: ImportRules,
@@ -213,9 +223,12 @@ function labelKey(
 ): string | null {
   const keys = Object.keys(columns ?? {});
   if (keys.includes(label)) return label;
+  const wanted = plain(label);
+  const alike = keys.filter((key) => plain(key) === wanted);
+  if (alike.length === 0) return null;
   const labels = table.columns.map((column) => column.label);
-  const first = (key: string) => labels.find((one) => plain(one) === plain(key));
-  return keys.find((key) => !labels.includes(key) && first(key) === label) ?? null;
+  const isFirst = labels.find((one) => plain(one) === wanted) === label;
+  return (isFirst ? alike.find((key) => !labels.includes(key)) : null) ?? null;
 }
 
 function plain(label: string): string {
