@@ -8,9 +8,10 @@ use std::sync::Arc;
 use cairn_app::api::{
     About, BackupList, BackupRow, ChecklistView, Choice, ComputerView, Edit, Exported, ExportedRows, Failure,
     HistoryFilter, HistoryPage, HistoryRow, ImportDraft, ImportLook, ImportPlan, ImportProgress,
-    ImportReport, ImportRules, InboxView, ItemDetail, ManyWritten, OpenedPlaybook, PlaybookCheck,
-    RememberedMapping, Restored, RevertView, Session, SettingsEdit, SettingsView, StatusLine, SyncReport,
-    SyncView, TenantRow, TodayView, UpdateView, UpgradePlan, Written,
+    ImportReport, ImportRollback, ImportRow, ImportRules, ImportRun, ImportVerified, InboxView, ItemDetail,
+    ManyWritten, OpenedPlaybook, PlaybookCheck, RememberedMapping, Restored, RevertView, RunChoices, Session,
+    SettingsEdit, SettingsView, StatusLine, SyncReport, SyncView, TenantRow, TodayView, UpdateView,
+    UpgradePlan, Written,
 };
 use cairn_app::backup::RestoreRequest;
 use cairn_app::error::fault;
@@ -208,6 +209,24 @@ pub struct OfImport {
     /// What was said about the files by hand.
     #[serde(default)]
     mapping: ImportRules,
+}
+
+#[derive(Deserialize)]
+pub struct RunImport {
+    #[serde(flatten)]
+    import: OfImport,
+    choices: RunChoices,
+}
+
+/// An import by its name.
+#[derive(Deserialize)]
+pub struct OneImport {
+    import: String,
+}
+
+#[derive(Serialize)]
+pub struct Imports {
+    imports: Vec<ImportRow>,
 }
 
 #[derive(Deserialize)]
@@ -722,6 +741,33 @@ async fn save_mapping<R: Runtime>(
         cairn_app::drafts::save_mapping(&request.mapping, &into).map(|()| into.display().to_string())
     };
     shell.blocking(save).await.map(Some).map_err(failure)
+}
+
+/// Asks for an import: with the service in reach it may be answered at once, otherwise it is queued.
+#[tauri::command]
+async fn run_import(shell: Host<'_>, request: RunImport) -> Answer<ImportRun> {
+    let RunImport { import, choices } = request;
+    let (tenant, request) = import.split();
+    shell.run_import(tenant, request, choices).await.map_err(failure)
+}
+
+/// The tenant's imports, newest first.
+#[tauri::command]
+async fn imports(shell: Host<'_>, request: OfTenant) -> Answer<Imports> {
+    let imports = shell.read(move |desk, now| desk.imports(&request.tenant, now)).await.map_err(failure)?;
+    Ok(Imports { imports })
+}
+
+/// Holds an import against the roster on this computer; reads all of it.
+#[tauri::command]
+async fn verify_import(shell: Host<'_>, request: OneImport) -> Answer<ImportVerified> {
+    shell.read(move |desk, _| desk.verify_import(&request.import)).await.map_err(failure)
+}
+
+/// Takes an import back; without the service in reach that is queued.
+#[tauri::command]
+async fn roll_back_import(shell: Host<'_>, request: OneImport) -> Answer<ImportRollback> {
+    shell.roll_import_back(request.import).await.map_err(failure)
 }
 
 /// How far the check or plan is that runs now; null where none does.

@@ -6,10 +6,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cairn_app::api::{self, Exported, OpenedPlaybook, StatusLine, SyncReport};
+use cairn_app::api::{
+    self, Exported, ImportRollback, ImportRun, OpenedPlaybook, RunChoices, StatusLine, SyncReport,
+};
 use cairn_app::error::{Result, fault, store};
 use cairn_app::hints::Hints;
-use cairn_app::imports::Watch;
+use cairn_app::imports::{ImportRequest, Watch};
 use cairn_app::settings::SettingsFile;
 use cairn_app::{Desk, Session};
 use cairn_domain::{Entity, TenantId, Time};
@@ -257,6 +259,42 @@ impl Shell {
             self.blocking(move |_| work(prepared)).await
         };
         self.jobs.run(run).await
+    }
+
+    /// Asks for an import of files, and syncs at once. Until the file is made [`Jobs::cancel`] ends it and
+    /// nothing is asked for.
+    ///
+    /// # Errors
+    /// As [`Desk::import_run`], [`cairn_app::runs::Run::prepare`], [`Desk::queue_import`] and
+    /// [`Desk::import_answer`]. A sync that fails is no error: the import is queued then.
+    pub async fn run_import(
+        self: &Arc<Self>,
+        tenant: String,
+        request: ImportRequest,
+        choices: RunChoices,
+    ) -> Result<ImportRun> {
+        let prepare = move |desk: &Desk, watch| desk.import_run(&tenant, &request, choices, watch);
+        let ready = self.long(prepare, |run| run.prepare()).await?;
+        let queued = self.write(move |desk, now| desk.queue_import(ready, now)).await?;
+        self.sync_now_or_later().await;
+        self.read(move |desk, _| desk.import_answer(&queued)).await
+    }
+
+    /// Takes an import back, and syncs at once.
+    ///
+    /// # Errors
+    /// As [`Desk::queue_rollback`] and [`Desk::rollback_answer`]; a sync that fails is none.
+    pub async fn roll_import_back(self: &Arc<Self>, import: String) -> Result<ImportRollback> {
+        let (import, op) = self.write(move |desk, now| desk.queue_rollback(&import, now)).await?;
+        self.sync_now_or_later().await;
+        self.read(move |desk, _| desk.rollback_answer(&import, &op)).await
+    }
+
+    /// A sync whose failure the sync line tells, and which is tried again by itself.
+    async fn sync_now_or_later(self: &Arc<Self>) {
+        if let Err(error) = self.sync().await {
+            tracing::info!(code = error.code, "what was asked for is queued");
+        }
     }
 
     /// As [`Shell::read`], then has the change sent soon.

@@ -21,10 +21,13 @@ async function look(path: string): Promise<void> {
 const next = () => press("Enter", { ctrlKey: true });
 
 /** Goes on as far as a step. */
-async function walk(path: string, to: "Rules" | "Map" | "Check" | "Preview"): Promise<void> {
+async function walk(
+  path: string,
+  to: "Rules" | "Map" | "Check" | "Preview" | "Import",
+): Promise<void> {
   await look(path);
   await screen.findByTestId("migration-found");
-  for (const name of ["Rules", "Map", "Check", "Preview"]) {
+  for (const name of ["Rules", "Map", "Check", "Preview", "Import"]) {
     await waitFor(() => expect(screen.getByTestId("migration-why").textContent).toBe(""));
     next();
     await waitFor(() => expect(step()).toBe(name));
@@ -53,6 +56,7 @@ describe("migration", () => {
       "Map",
       "Check",
       "Preview",
+      "Import",
     ]);
     expect(screen.getByTestId("migration-why").textContent).toBe("Choose the files first");
     await fireEvent.click(screen.getByTestId("nav-today"));
@@ -113,7 +117,12 @@ describe("migration", () => {
     await focused("migration-title");
     next();
     await waitFor(() => expect(title()).toMatch(/add 1,084, change 86 and remove 165 records/));
+    next();
+    await waitFor(() => expect(title()).toBe("Import into Riverside Unified"));
+    await focused("migration-title");
     expect(screen.queryByTestId("migration-next")).toBeNull();
+    press("Escape");
+    await waitFor(() => expect(step()).toBe("Preview"));
     for (const before of ["Check", "Map", "Rules", "Files"]) {
       press("Escape");
       await waitFor(() => expect(step()).toBe(before));
@@ -646,6 +655,7 @@ describe("how far a person is", () => {
     next();
     await waitFor(() => expect(step()).toBe("Check"));
     next();
+    await waitFor(() => expect(step()).toBe("Preview"));
     await click("migration-restart");
     await waitFor(() => expect(host.drafts.size).toBe(0));
   });
@@ -849,7 +859,6 @@ describe("preview", () => {
       /Classes: 12 % of the records there would be removed\. Above 10 %/,
     );
     expect(screen.getByTestId("preview-revision").textContent).toMatch(/revision 12/);
-    expect(screen.getByTestId("migration-end").textContent).toMatch(/Nothing was written/);
     await click("preview-check");
     await waitFor(() => expect(step()).toBe("Check"));
   });
@@ -876,5 +885,104 @@ describe("causes", () => {
     expect(causesIn(causes, "error", "classes.csv").map((one) => one.id)).toEqual(["problem-0"]);
     expect(causesIn(causes, null, null)).toHaveLength(6);
     expect(causesIn(causes, "error", "orgs.csv")).toEqual([]);
+  });
+});
+
+describe("import", () => {
+  const state = () => screen.getByTestId("import-outcome").querySelector("[data-state]");
+
+  it("is run where nothing has to be agreed to, and says what became of it and until when", async () => {
+    const host = await open({ network: "online" }, "#/migration/t-lake");
+    await walk("clean.zip", "Import");
+    expect(screen.queryByTestId("ask-offline")).toBeNull();
+    expect(screen.getByTestId("migration-why").textContent).toBe("");
+    next();
+    await waitFor(() => expect(title()).toBe("clean.zip is imported"));
+    expect(asked(host, "run_import")).toEqual([
+      {
+        tenant: "t-lake",
+        path: "clean.zip",
+        rules: "tolerant",
+        choices: { confirm_holds: false, remove_absent: false, leave_rejected: false },
+      },
+    ]);
+    expect(screen.getByTestId("rollback-until").textContent).toMatch(/\d{4}.*\d{2}:\d{2}/);
+    expect(host.drafts.get("t-lake")).toBeUndefined();
+    await click("import-verify");
+    const found = await screen.findByTestId("import-verified");
+    expect(found.getAttribute("data-ok")).toBe("true");
+    expect(found.textContent).toMatch(/The digest is right/);
+    press("Escape");
+    await waitFor(() => expect(step()).toBe("Files"));
+    expect(screen.getAllByTestId("import-row")).toHaveLength(1);
+  });
+
+  it("waits for what the person has to agree to, and for the tenant's name where much would go", async () => {
+    const host = await open({ network: "online" }, RIVER);
+    await walk("river.zip", "Import");
+    const why = () => screen.getByTestId("migration-why").textContent;
+    expect(why()).toMatch(/rejected rows/);
+    next();
+    expect(asked(host, "run_import")).toEqual([]);
+    await click("leave-rejected");
+    expect(why()).toBe("");
+    expect(screen.queryByTestId("ask-hold")).toBeNull();
+    await click("remove-absent");
+    expect((await screen.findByTestId("ask-hold")).textContent).toMatch(/Classes: 12 %/);
+    expect(why()).toMatch(/Type the tenant/);
+    const name = screen.getByTestId("confirm-hold");
+    await fireEvent.input(name, { target: { value: "Lake" } });
+    expect(why()).toMatch(/Type the tenant/);
+    await fireEvent.input(name, { target: { value: " riverside unified" } });
+    expect(why()).toBe("");
+    await click("migration-run");
+    await waitFor(() => expect(title()).toBe("river.zip is imported"));
+    expect(asked(host, "run_import").at(-1)).toMatchObject({
+      choices: { confirm_holds: true, remove_absent: true, leave_rejected: true },
+    });
+  });
+
+  it("waits on this computer without a network, and says so when the service has answered", async () => {
+    const host = await open({ network: "offline" }, "#/migration/t-lake");
+    await walk("clean.zip", "Import");
+    expect(screen.getByTestId("ask-offline").textContent).toMatch(/leaves with the next sync/);
+    next();
+    await waitFor(() => expect(title()).toBe("clean.zip waits to be imported"));
+    expect(state()?.getAttribute("data-state")).toBe("queued");
+    expect(screen.queryByTestId("rollback-ask")).toBeNull();
+    const [row] = host.runs.of("t-lake");
+    host.runs.answer(row?.id ?? "", { state: "refused", reason: "The pilot takes 500 records." });
+    host.emitChanged();
+    await waitFor(() => expect(title()).toBe("clean.zip was not imported"));
+    expect(screen.getByTestId("import-reason").textContent).toMatch(/500 records/);
+  });
+
+  it("that is refused at once says why, and the files stay", async () => {
+    await open({ network: "online" }, "#/migration/t-lake");
+    await walk("clean-pilot.zip", "Import");
+    next();
+    await focused("migration-failed");
+    expect(screen.getByTestId("migration-failed").textContent).toMatch(/at most 500 records/);
+    expect(step()).toBe("Import");
+  });
+
+  it("of the tenant are listed, and one is taken back after a question", async () => {
+    const host = await open({ network: "online" }, RIVER);
+    const list = await screen.findByTestId("import-list");
+    expect(list.textContent).toMatch(/riverside-2026-02\.zip.*Imported.*11,562.*Ben Adeyemi/);
+    await fireEvent.click(within(list).getByRole("button", { name: "riverside-2026-02.zip" }));
+    await focused("migration-title");
+    await click("rollback-ask");
+    const dialog = await screen.findByRole("dialog");
+    expect(dialog.textContent).toMatch(/2,301 records become again what they were/);
+    await fireEvent.click(within(dialog).getByRole("button", { name: "Cancel" }));
+    expect(asked(host, "roll_back_import")).toEqual([]);
+    await click("rollback-ask");
+    await click("rollback-confirm");
+    await waitFor(() => expect(state()?.getAttribute("data-state")).toBe("rolled_back"));
+    expect(screen.getByTestId("rollback-done").textContent).toMatch(
+      /2,300 records taken back, 1 kept/,
+    );
+    expect(screen.getByTestId("import-outcome").textContent).toMatch(/u-204.*changed it since/);
   });
 });

@@ -977,8 +977,15 @@ export const texts = {
 
   migration: {
     title: "Migration",
-    hint: "Check a roster's files",
-    steps: { files: "Files", rules: "Rules", map: "Map", check: "Check", preview: "Preview" },
+    hint: "Check and import a roster's files",
+    steps: {
+      files: "Files",
+      rules: "Rules",
+      map: "Map",
+      check: "Check",
+      preview: "Preview",
+      import: "Import",
+    },
     stepsLabel: "Steps of the migration",
     stepDone: "done",
     next: {
@@ -986,6 +993,7 @@ export const texts = {
       map: "Map the columns",
       check: "Check every row",
       preview: "Preview the import",
+      import: "Go on to the import",
     },
     back: "Back",
     other: "Choose other files",
@@ -995,6 +1003,8 @@ export const texts = {
       files: "Choose the files first",
       format: "Choose the format first",
       check: "Check the files first",
+      rejected: "Say that the rejected rows may be left out, or have them mended",
+      hold: "Type the tenant's name to confirm",
     },
     cancelled: "You cancelled this. Nothing was written.",
     nothingWritten: "Nothing is written yet",
@@ -1146,6 +1156,8 @@ export const texts = {
         check: "Checking every row",
         plan: "Comparing with the roster",
         export: "Writing the rejected rows",
+        import: "Making the file to import",
+        verify: "Reading the roster",
       },
       rows: (rows: number) => (rows === 1 ? "row read" : "rows read"),
       rate: (rate: number) => `${n(rate)} rows/s`,
@@ -1263,7 +1275,120 @@ export const texts = {
       toCheck: "Show the problems",
       ready: "Nothing stands in the way",
       readyLead: "No row is rejected and no limit is passed.",
-      end: "Nothing was written. The files and the roster are as they were.",
+    },
+
+    ask: {
+      answer: (tenant: string) => `Import into ${tenant}`,
+      what: "What happens",
+      lead: "The records leave this computer as one encrypted file. The service takes all of them or none, and everybody assigned receives them. For seven days the import can be taken back.",
+      offline:
+        "There is no network: the import waits on this computer and leaves with the next sync.",
+      choices: "What you agree to",
+      leaveRejected: (rows: number) => `Leave out ${plural(rows, "rejected row", "rejected rows")}`,
+      leaveRejectedLead:
+        "The other rows are imported without them. Records they speak of stay as they are.",
+      removeAbsent: (records: number) =>
+        `Remove ${plural(records, "record", "records")} that the files no longer hold`,
+      removeAbsentLead: "Otherwise they stay as they are.",
+      confirm: (tenant: string) => `Type "${tenant}" to confirm that this is meant`,
+      run: "Import",
+    },
+
+    imports: {
+      title: "Imports of this tenant",
+      colSource: "Files",
+      colState: "State",
+      colRecords: "Records",
+      colBy: "By",
+      colAt: "When",
+      colUntil: "Can be taken back until",
+      noUntil: (state: string) =>
+        state === "committed"
+          ? "The seven days are over"
+          : state === "rolled_back"
+            ? "Taken back"
+            : "",
+      state: (state: string): string =>
+        (
+          ({
+            queued: "Waits for a network",
+            requested: "The service imports it",
+            committed: "Imported",
+            refused: "Refused",
+            rollback_queued: "Taking back waits for a network",
+            rollback_requested: "The service takes it back",
+            rolled_back: "Taken back",
+          }) as Record<string, string>
+        )[state] ?? state,
+    },
+
+    outcome: {
+      answer: (state: string, source: string) =>
+        (
+          ({
+            queued: `${source} waits to be imported`,
+            requested: `${source} is being imported`,
+            committed: `${source} is imported`,
+            refused: `${source} was not imported`,
+            rollback_queued: `${source} waits to be taken back`,
+            rollback_requested: `${source} is being taken back`,
+            rolled_back: `${source} was taken back`,
+          }) as Record<string, string>
+        )[state] ?? source,
+      lead: (by: string, when: string) => `Asked for by ${by}, ${when}`,
+      state: "What became of it",
+      next: (state: string): string =>
+        (
+          ({
+            queued:
+              "It is kept on this computer and leaves with the next sync. Nothing has changed yet.",
+            requested: "It was sent. This page says so as soon as the service has answered.",
+            committed: "Everybody assigned receives these records with their next sync.",
+            refused: "Nothing was changed. Mend what is said below and import the files again.",
+            rollback_queued:
+              "Taking it back leaves this computer with the next sync. Until then the records stay.",
+            rollback_requested: "This page says so as soon as the service has answered.",
+            rolled_back:
+              "The records are again what they were before it, but for those named here.",
+          }) as Record<string, string>
+        )[state] ?? "",
+      verify: "Verify",
+      verifyLead:
+        "Reads the whole roster on this computer and holds it against what the service committed.",
+      notHere: "The roster on this computer does not have this import yet. Sync first.",
+      verifyNow: "Verify now",
+      verifyAgain: "Verify again",
+      check: (check: string, ok: boolean): string => {
+        const [good, bad] = (
+          {
+            here: ["The import is here.", "The import is not here."],
+            digest: ["The digest is right.", "The digest differs."],
+            counts: ["The counts are right.", "The counts differ."],
+            file: ["The file is whole.", "The file is damaged."],
+          } as Record<string, [string, string]>
+        )[check] ?? [check, check];
+        return ok ? good : bad;
+      },
+      back: "Take it back",
+      until: (when: string) => `Until ${when} by this computer's clock; the service's counts.`,
+      takeBack: "Take the import back",
+      backTitle: (source: string) => `Take back ${source}?`,
+      backLead: (records: string) =>
+        `${records} records become again what they were before the import. What somebody changed since stays and is named. The rollback stands in History.`,
+      reversed: (reversed: number, kept: number, failed: number) =>
+        [
+          `${plural(reversed, "record", "records")} taken back`,
+          kept > 0 ? `${n(kept)} kept` : "",
+          failed > 0 ? `${n(failed)} failed` : "",
+        ]
+          .filter((part) => part !== "")
+          .join(", "),
+      kept: (count: number) => `Kept, because somebody changed them since (${n(count)})`,
+      failed: (count: number) => `Not taken back (${n(count)})`,
+      noBack: (state: string) =>
+        state === "committed"
+          ? "The seven days are over, or your role may not do it."
+          : "It is being taken back.",
     },
 
     /** What a type of records is called. */

@@ -281,8 +281,10 @@ pub(crate) fn match_labels(
 
 fn tell(found: &mut [Matched], taken: &mut [bool], file: &FileSchema, rules: &FileRules) -> Result<()> {
     for (label, column) in &rules.columns {
-        let matching = found.iter_mut().find(|m| m.label == *label || plain(&m.label) == plain(label));
-        let Some(matched) = matching else { continue };
+        // The very label before one that only reads like it.
+        let exact = found.iter().position(|m| m.label == *label);
+        let at = exact.or_else(|| found.iter().position(|m| plain(&m.label) == plain(label)));
+        let Some(matched) = at.and_then(|at| found.get_mut(at)) else { continue };
         if column == "-" {
             matched.is_left_out = true;
             continue;
@@ -413,6 +415,15 @@ mod tests {
         let found = matched("accounts", &["email", "Anrede", "first_name"], mapping.file("PEOPLE.csv"));
         assert_eq!(found[1], (Some("first_name"), How::Told));
         assert_eq!([found[0].0, found[2].0], [None, None]);
+    }
+
+    #[test]
+    fn what_is_said_of_a_label_is_not_heard_of_one_that_only_reads_like_it() {
+        let mapping = Mapping::parse("[files.a.columns]\n\"Email\" = \"-\"").unwrap();
+        let file = &schema("accounts").unwrap().files[0];
+        let labels = ["E-mail".to_owned(), "Email".to_owned()];
+        let found = match_labels(&labels, file, mapping.file("a.csv")).unwrap();
+        assert_eq!([found[0].is_left_out, found[1].is_left_out], [false, true]);
     }
 
     #[test]

@@ -54,6 +54,9 @@ pub struct Changes {
     /// There, and in the files only as rejected rows: left as they are.
     #[cfg_attr(feature = "types", ts(type = "number"))]
     pub kept: u64,
+    /// Of those removed: no row speaks of them, so they go only where somebody asks for it.
+    #[cfg_attr(feature = "types", ts(type = "number"))]
+    pub absent: u64,
 }
 
 /// A reason to ask before an import goes on.
@@ -228,6 +231,7 @@ impl Comparison {
             None if fate.is_delta => fate.changes.unchanged += 1,
             None => {
                 fate.changes.remove += 1;
+                fate.changes.absent += 1;
                 return true;
             }
             Some(known) => {
@@ -445,7 +449,10 @@ mod tests {
                 .to_vec(),
         };
         let plan = planned(&dir, ["a", "b", "d"].map(|key| org(key, &key.to_uppercase())).to_vec());
-        assert_eq!(plan.types["orgs"], Changes { create: 1, update: 1, unchanged: 1, remove: 1, kept: 0 });
+        assert_eq!(
+            plan.types["orgs"],
+            Changes { create: 1, update: 1, unchanged: 1, remove: 1, kept: 0, absent: 1 }
+        );
     }
 
     #[test]

@@ -21,7 +21,11 @@ import type {
   ImportPlan,
   ImportProgress,
   ImportReport,
+  ImportRollback,
+  ImportRow,
   ImportRules,
+  ImportRun,
+  ImportVerified,
   InboxView,
   ItemDetail,
   ManyWritten,
@@ -30,6 +34,7 @@ import type {
   RememberedMapping,
   Restored,
   RevertView,
+  RunChoices,
   Session,
   SettingsEdit,
   SettingsView,
@@ -182,6 +187,14 @@ export type Commands = {
   open_mapping: [None, ImportRules | null];
   /** To a place that the desktop's dialog asks for: the file's path, null for none. */
   save_mapping: [{ mapping: ImportRules }, string | null];
+  /** Asks for an import: answered at once where the service is in reach, otherwise queued. */
+  run_import: [ImportRequest & { choices: RunChoices }, ImportRun];
+  /** The tenant's imports, newest first. */
+  imports: [{ tenant: string }, { imports: ImportRow[] }];
+  /** Holds an import against the roster on this computer. */
+  verify_import: [{ import: string }, ImportVerified];
+  /** Takes an import back; queued where the service is out of reach. */
+  roll_back_import: [{ import: string }, ImportRollback];
   /** How far the check or plan is that runs now; null where none does. */
   import_progress: [None, ImportProgress | null];
   cancel_import: [None, None];

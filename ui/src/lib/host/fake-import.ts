@@ -216,6 +216,7 @@ export function fakePlan(report: ImportReport, hasRoster: boolean): ImportPlan {
     unchanged: hasRoster ? unchanged : 0,
     remove: hasRoster ? remove : 0,
     kept: hasRoster ? kept : 0,
+    absent: hasRoster ? remove : 0,
   });
   const holds = [{ type: "classes", kind: "remove", share: 0.124, limit: 0.1 }];
   return {

@@ -34,6 +34,7 @@ import {
   workshopPhases,
 } from "./fake-data";
 import { fakeLook, fakePlan, fakeReport } from "./fake-import";
+import { FakeRuns } from "./fake-runs";
 import { fakeChanges, fakePage, fakeRevert, fakeToday, longHistory, trailOf } from "./fake-today";
 import type {
   BackupRow,
@@ -154,6 +155,8 @@ export class FakeHost implements Host {
   backups: BackupRow[] = [];
   /** What the desktop's dialogs answer. */
   chosen: string | null = "/home/mara/riverside-2026-03-11.zip";
+  /** Imports that were asked for. */
+  readonly runs: FakeRuns;
   /** The mapping file that its dialog answers, or that was saved. */
   mappingFile: ImportRules | null = null;
   /** How far the person is with each tenant's import. */
@@ -180,6 +183,7 @@ export class FakeHost implements Host {
     this.now = options.now ?? new Date();
     this.session = options.session ?? SIGNED_IN;
     this.network = options.network ?? "offline";
+    this.runs = new FakeRuns(this.now);
     this.settings = mySettings();
     this.computer = myComputer(this.now);
     if (options.data !== "empty") this.backups = backups(this.now);
@@ -457,6 +461,19 @@ export class FakeHost implements Host {
       if (this.chosen !== null) this.mappingFile = mapping;
       return this.chosen;
     },
+    run_import: (request) => {
+      const report = this.#check(request);
+      const plan = fakePlan(report, request.tenant !== "t-lake" && !request.path.includes("first"));
+      if (request.path.includes("pilot"))
+        throw fail(
+          "pilot_limit",
+          "This tenant is in its pilot: an import holds at most 500 records.",
+        );
+      return this.runs.run(request, plan, this.network === "online");
+    },
+    imports: ({ tenant }) => ({ imports: this.runs.of(tenant) }),
+    verify_import: (request) => this.runs.verify(request.import),
+    roll_back_import: (request) => this.runs.rollBack(request.import, this.network === "online"),
     import_progress: () => this.progress,
     cancel_import: () => {
       for (const end of this.#held.values())

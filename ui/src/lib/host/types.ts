@@ -2620,7 +2620,11 @@ remove: number,
 /**
  * There, and in the files only as rejected rows: left as they are.
  */
-kept: number, };
+kept: number,
+/**
+ * Of those removed: no row speaks of them, so they go only where somebody asks for it.
+ */
+absent: number, };
 
 /**
  * A reason to ask before an import goes on.
@@ -2709,6 +2713,247 @@ file: string,
  * How many.
  */
 rows: number, };
+
+/**
+ * What somebody agrees to by hand.
+ */
+export type RunChoices = {
+/**
+ * That much is updated or removed: what holds the plan.
+ */
+confirm_holds: boolean,
+/**
+ * To remove the records that bulk files no longer hold. Never done unasked.
+ */
+remove_absent: boolean,
+/**
+ * To import the other rows where some are rejected.
+ */
+leave_rejected: boolean, };
+
+/**
+ * What an import did to the records of a type.
+ */
+export type ImportDid = {
+/**
+ * New.
+ */
+create: number,
+/**
+ * There before, now with other values.
+ */
+update: number,
+/**
+ * There before and after with the same values.
+ */
+unchanged: number,
+/**
+ * There before and now no more.
+ */
+remove: number, };
+
+/**
+ * An import that was asked for, in the shape of SPEC. Fields that SPEC does not name come last.
+ */
+export type ImportRun = {
+/**
+ * Its name.
+ */
+import: string,
+/**
+ * What it did, by type; none while it is queued.
+ */
+committed: { [key in string]?: ImportDid } | null,
+/**
+ * Whether the service has not answered yet.
+ */
+queued: boolean,
+/**
+ * Until when it can be taken back, RFC 3339; none while it is queued.
+ */
+rollback_until: string | null,
+/**
+ * Milliseconds it took; filled in by who holds the clock.
+ */
+took_ms: number,
+/**
+ * Records that the files no longer hold and that were left, because nobody asked to remove them.
+ */
+left_absent: number,
+/**
+ * Rows that were rejected and not imported.
+ */
+left_rejected: number,
+/**
+ * Bytes of the file with its records.
+ */
+bytes: number, };
+
+/**
+ * A record that a rollback left as it is.
+ */
+export type LeftRecord = {
+/**
+ * Its type.
+ */
+type: string,
+/**
+ * Its id.
+ */
+id: string,
+/**
+ * Why, in plain words.
+ */
+why: string, };
+
+/**
+ * An import that was taken back, in the shape of SPEC. Fields that SPEC does not name come last.
+ */
+export type ImportRollback = {
+/**
+ * The import.
+ */
+import: string,
+/**
+ * Records that are again what they were before it; none while it is queued.
+ */
+reversed: number | null,
+/**
+ * Records that somebody changed since, the first ones.
+ */
+kept: Array<LeftRecord>,
+/**
+ * Records whose state before it is gone, the first ones.
+ */
+failed: Array<LeftRecord>,
+/**
+ * Whether the service has not answered yet.
+ */
+queued: boolean,
+/**
+ * How many were kept.
+ */
+kept_count: number,
+/**
+ * How many failed.
+ */
+failed_count: number,
+/**
+ * What was done to the records, by type.
+ */
+types: { [key in string]?: ImportDid },
+/**
+ * Milliseconds it took; filled in by who holds the clock.
+ */
+took_ms: number, };
+
+/**
+ * An import in a list.
+ */
+export type ImportRow = {
+/**
+ * Its name.
+ */
+id: string,
+/**
+ * What the files were called.
+ */
+source: string,
+/**
+ * Their format.
+ */
+format: string,
+/**
+ * `strict` or `tolerant`.
+ */
+rules: string,
+/**
+ * Who asked for it.
+ */
+by: string,
+/**
+ * When, by their clock.
+ */
+at: string,
+/**
+ * `queued` (not sent), `requested` (the service has not answered), `committed`, `refused`,
+ * `rollback_queued`, `rollback_requested`, `rolled_back`.
+ */
+state: string,
+/**
+ * Records of its file.
+ */
+records: number,
+/**
+ * What it did, by type; none where it was not committed.
+ */
+committed: { [key in string]?: ImportDid } | null,
+/**
+ * The revision of the roster that it made.
+ */
+revision: number | null,
+/**
+ * Until when it can be taken back, RFC 3339.
+ */
+rollback_until: string | null,
+/**
+ * Whether it can be taken back now, as far as this computer knows.
+ */
+can_roll_back: boolean,
+/**
+ * Why it was refused, or the rollback that was asked for.
+ */
+reason: string | null,
+/**
+ * How the rollback ended.
+ */
+rolled_back: ImportRollback | null,
+/**
+ * Whether the roster on this computer has it.
+ */
+here: boolean, };
+
+/**
+ * One thing that was looked at.
+ */
+export type VerifyCheck = {
+/**
+ * `here`, `digest`, `counts` or `file`.
+ */
+check: string,
+/**
+ * Whether it holds.
+ */
+ok: boolean,
+/**
+ * What was found, in plain words.
+ */
+found: string, };
+
+/**
+ * What verifying an import found.
+ */
+export type ImportVerified = {
+/**
+ * The import.
+ */
+import: string,
+/**
+ * Whether all of `checks` hold.
+ */
+ok: boolean,
+/**
+ * What was looked at.
+ */
+checks: Array<VerifyCheck>,
+/**
+ * The digest of the roster after the import, as the service committed it.
+ */
+digest: string,
+/**
+ * Records by type as they stand on this computer now.
+ */
+records: Record<string, number>, };
 
 /**
  * An error as the window gets it.

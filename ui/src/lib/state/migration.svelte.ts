@@ -9,11 +9,12 @@ import type {
   ImportRules,
 } from "../host/types";
 import { texts } from "../texts";
+import { askedBy, Imports, isTyped } from "./imports.svelte";
 import { saysNothing, textOnly } from "./mapping";
 import { toasts } from "./toasts.svelte";
 
 /** The steps that exist, in order. */
-export const STEPS = ["files", "rules", "map", "check", "preview"] as const;
+export const STEPS = ["files", "rules", "map", "check", "preview", "import"] as const;
 export type Step = (typeof STEPS)[number];
 export type Rules = "tolerant" | "strict";
 
@@ -27,7 +28,7 @@ type Said = { format: string | null; mapping: ImportRules };
 
 /** What a running job shows. */
 export type Job = {
-  what: "look" | "check" | "plan" | "export";
+  what: "look" | "check" | "plan" | "export" | "import" | "verify";
   /** False until it has lasted a moment: a small file needs no words. */
   slow: boolean;
   rows: number;
@@ -61,6 +62,8 @@ export class Migration {
   job = $state.raw<Job | null>(null);
   /** What happened last that is no failure, in words. */
   note = $state("");
+  /** The tenant's imports, and what the person agrees to of the next one. */
+  readonly imports: Imports;
   #turn = 0;
   /** What such files have in common, whatever is said about them. */
   #source = "";
@@ -92,6 +95,17 @@ export class Migration {
     return "";
   }
 
+  /** Why the import cannot be run yet; empty where it can. `name` is the tenant's. */
+  unready(name: string): string {
+    if (this.busy) return texts.migration.closed.busy;
+    if (this.plan === null) return texts.migration.closed.check;
+    const { choices, typed } = this.imports;
+    const { rejected, holds } = askedBy(this.plan, choices);
+    if (rejected > 0 && !choices.leave_rejected) return texts.migration.closed.rejected;
+    if (holds.length > 0 && !isTyped(typed, name)) return texts.migration.closed.hold;
+    return "";
+  }
+
   /** The step that Ctrl+Enter leads to; none after the last. */
   get next(): Step | null {
     return STEPS[STEPS.indexOf(this.step) + 1] ?? null;
@@ -104,6 +118,7 @@ export class Migration {
 
   constructor(tenant: string) {
     this.tenant = tenant;
+    this.imports = new Imports(tenant);
     this.#drafts = new Drafts(tenant);
   }
 
@@ -125,6 +140,7 @@ export class Migration {
   /** Looks at other files; what was known of the ones before goes. */
   async take(path: string): Promise<void> {
     this.#drop();
+    this.imports.shown = null;
     this.path = path.trim();
     this.#stand("files");
     await this.#looks();
@@ -195,6 +211,36 @@ export class Migration {
     this.#keep();
   }
 
+  /** Imports what was planned. The files are not needed any more then. */
+  async runImport(name: string): Promise<void> {
+    if (this.step !== "import" || this.imports.shown !== null || this.unready(name) !== "") return;
+    await this.#run("import", "import", async () => {
+      await this.imports.run(this.#request(), isTyped(this.imports.typed, name));
+      this.#drop();
+      this.path = "";
+      this.#keep();
+    });
+  }
+
+  /** Shows what became of an import. */
+  open(id: string): void {
+    this.imports.shown = id;
+    this.#stand("import");
+  }
+
+  async verify(id: string): Promise<void> {
+    if (this.job !== null) return;
+    await this.#run("verify", this.step, () => this.imports.verify(id));
+  }
+
+  async takeBack(id: string): Promise<void> {
+    try {
+      await this.imports.takeBack(id);
+    } catch (error) {
+      toasts.fail(asFailure(error));
+    }
+  }
+
   /** Goes on; a check or plan that is known already is not made again. */
   async forward(): Promise<void> {
     // What was said a moment ago is heard first.
@@ -205,6 +251,10 @@ export class Migration {
   /** One step back, or the end of what runs. */
   async back(): Promise<void> {
     if (this.busy) return this.cancel();
+    if (this.imports.shown !== null) {
+      this.imports.shown = null;
+      return this.#stand("files");
+    }
     const before = STEPS[STEPS.indexOf(this.step) - 1];
     if (before) await this.go(before);
   }
@@ -212,11 +262,14 @@ export class Migration {
   /** Whether a step can be gone to straight away. */
   reaches(step: Step): boolean {
     if (this.busy) return false;
+    // What became of an import stands alone: its files are done with.
+    if (this.imports.shown !== null) return step === "files";
     return STEPS.indexOf(step) <= STEPS.indexOf(this.step);
   }
 
   async go(step: Step): Promise<void> {
     const from = this.step;
+    this.imports.shown = null;
     if (from === "map" && STEPS.indexOf(step) > STEPS.indexOf(from)) this.#remember();
     this.#stand(step);
     if (step === "check" && this.report === null) {
@@ -258,6 +311,7 @@ export class Migration {
   /** Begins anew, with other files. */
   clear(): void {
     this.#drop();
+    this.imports.shown = null;
     this.path = "";
     this.#stand("files");
   }
@@ -280,13 +334,14 @@ export class Migration {
     const last = this.look?.format === null ? "rules" : "preview";
     const to = STEPS[Math.min(STEPS.indexOf(step ?? "files"), STEPS.indexOf(last))] ?? "files";
     // Whoever cancels stands before what ran.
-    if (to === "check" || to === "preview") this.step = "map";
+    if (STEPS.indexOf(to) >= STEPS.indexOf("check")) this.step = "map";
     await this.go(to);
   }
 
   #forget(): void {
     this.report = null;
     this.plan = null;
+    this.imports.forget();
     this.failure = null;
     this.note = "";
   }
@@ -431,7 +486,7 @@ export class Migration {
       this.step = from;
       this.note = texts.migration.cancelled;
       this.#keep();
-    } else if (what === "export" || (what === "look" && isOfSaid(failure))) toasts.fail(failure);
+    } else if (isAside(what) || (what === "look" && isOfSaid(failure))) toasts.fail(failure);
     else this.failure = failure;
   }
 
@@ -455,6 +510,11 @@ export class Migration {
     const sizes = this.look?.tables.map((table) => table.unpacked) ?? [null];
     return sizes.reduce((sum, size) => (sum === null || size === null ? null : sum + size), 0);
   }
+}
+
+/** Whether a job stands beside what is shown, which goes on without it. */
+export function isAside(what: Job["what"]): boolean {
+  return what === "export" || what === "verify";
 }
 
 /** Whether what was said is the matter, and not the files. */

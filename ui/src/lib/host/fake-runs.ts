@@ -1,0 +1,171 @@
+/** Imports that were asked for, for the host in memory: what the service would answer. */
+import type { ImportRequest } from "./commands";
+import type {
+  ImportDid,
+  ImportPlan,
+  ImportRollback,
+  ImportRow,
+  ImportRun,
+  ImportVerified,
+  RunChoices,
+} from "./types";
+
+const DAY = 86_400_000;
+
+type Counts = { [key in string]?: ImportDid };
+
+/** What a plan would have done, where nothing that is only absent is removed. */
+function didOf(plan: ImportPlan, removes: boolean): Counts {
+  return Object.fromEntries(
+    Object.entries(plan.types).flatMap(([kind, one]) => {
+      if (!one) return [];
+      const { create, update, unchanged, remove, kept } = one;
+      const stays = unchanged + kept + (removes ? 0 : remove);
+      return [[kind, { create, update, unchanged: stays, remove: removes ? remove : 0 }]];
+    }),
+  );
+}
+
+/** The imports of all tenants. */
+export class FakeRuns {
+  readonly #rows = new Map<string, ImportRow[]>();
+  #next = 1;
+  readonly #now: Date;
+
+  constructor(now: Date) {
+    this.#now = now;
+    this.#rows.set("t-river", [
+      this.#row("t-river", {
+        source: "riverside-2026-02.zip",
+        by: "Ben Adeyemi",
+        at: new Date(now.getTime() - 2 * DAY).toISOString(),
+        records: 11_562,
+        committed: { users: { create: 2_301, update: 0, unchanged: 0, remove: 0 } },
+        revision: 12,
+        state: "committed",
+        rollback_until: new Date(now.getTime() + 5 * DAY).toISOString(),
+        can_roll_back: true,
+        here: true,
+      }),
+    ]);
+  }
+
+  of(tenant: string): ImportRow[] {
+    return this.#rows.get(tenant) ?? [];
+  }
+
+  run(
+    request: ImportRequest & { choices: RunChoices },
+    plan: ImportPlan,
+    isOnline: boolean,
+  ): ImportRun {
+    const { tenant, choices } = request;
+    const committed = didOf(plan, choices.remove_absent);
+    const until = new Date(this.#now.getTime() + 7 * DAY).toISOString();
+    const row = this.#row(tenant, {
+      source: request.path.split(/[\\/]/).at(-1) ?? request.path,
+      format: plan.format,
+      rules: plan.profile,
+      state: isOnline ? "committed" : "queued",
+      records: plan.totals.accepted + plan.totals.fixed,
+      ...(isOnline
+        ? { committed, revision: 13, rollback_until: until, can_roll_back: true, here: true }
+        : {}),
+    });
+    this.#rows.set(tenant, [row, ...this.of(tenant)]);
+    const removed = Object.values(plan.types).reduce((sum, one) => sum + (one?.remove ?? 0), 0);
+    return {
+      import: row.id,
+      committed: row.committed,
+      queued: !isOnline,
+      rollback_until: row.rollback_until,
+      took_ms: 0,
+      left_absent: choices.remove_absent ? 0 : removed,
+      left_rejected: plan.totals.rejected,
+      bytes: 48_211,
+    };
+  }
+
+  /** What the service answers to an import that waits for it. */
+  answer(id: string, change: Partial<ImportRow>): void {
+    this.#change(id, change);
+  }
+
+  verify(id: string): ImportVerified {
+    const row = this.#find(id);
+    return {
+      import: id,
+      ok: true,
+      checks: [
+        { check: "here", ok: true, found: `Revision ${row?.revision ?? 0} of 13.` },
+        {
+          check: "digest",
+          ok: true,
+          found: "The records after it have the digest that the service committed.",
+        },
+        { check: "counts", ok: true, found: "What it did here is what the service committed." },
+        { check: "file", ok: true, found: "Every record was read." },
+      ],
+      digest: "9f2c4d1ab07e55c8",
+      records: { users: 2_301, enrollments: 9_047 },
+    };
+  }
+
+  rollBack(id: string, isOnline: boolean): ImportRollback {
+    const types = this.#find(id)?.committed ?? {};
+    const done = Object.values(types).reduce(
+      (sum, one) => sum + (one ? one.create + one.update + one.remove : 0),
+      0,
+    );
+    const back: ImportRollback = {
+      import: id,
+      reversed: isOnline ? done - 1 : null,
+      kept: isOnline ? [{ type: "users", id: "u-204", why: "Somebody changed it since." }] : [],
+      failed: [],
+      queued: !isOnline,
+      kept_count: isOnline ? 1 : 0,
+      failed_count: 0,
+      types,
+      took_ms: 0,
+    };
+    this.#change(id, {
+      state: isOnline ? "rolled_back" : "rollback_queued",
+      can_roll_back: false,
+      rolled_back: isOnline ? back : null,
+    });
+    return back;
+  }
+
+  #find(id: string): ImportRow | undefined {
+    return [...this.#rows.values()].flat().find((row) => row.id === id);
+  }
+
+  #change(id: string, change: Partial<ImportRow>): void {
+    for (const [tenant, rows] of this.#rows)
+      this.#rows.set(
+        tenant,
+        rows.map((row) => (row.id === id ? { ...row, ...change } : row)),
+      );
+  }
+
+  #row(tenant: string, given: Partial<ImportRow>): ImportRow {
+    return {
+      id: `${tenant}/d1/${900 + this.#next++}`,
+      source: "",
+      format: "oneroster-1.1",
+      rules: "tolerant",
+      by: "Mara Okafor",
+      at: this.#now.toISOString(),
+      state: "queued",
+      records: 0,
+      committed: null,
+      revision: null,
+      rollback_until: null,
+      can_roll_back: false,
+      reason: null,
+      rolled_back: null,
+      here: false,
+      ...given,
+    };
+  }
+}

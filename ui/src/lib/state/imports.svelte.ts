@@ -1,0 +1,97 @@
+import { call, type ImportRequest } from "../host/commands";
+import type {
+  ImportHold,
+  ImportPlan,
+  ImportRow,
+  ImportRun,
+  ImportVerified,
+  RunChoices,
+} from "../host/types";
+import { Resource } from "./resource.svelte";
+
+/** What an import asks the person about before it is run. */
+export type Asked = {
+  /** Rows that are rejected. */
+  rejected: number;
+  /** Records that are there and that no row speaks of. */
+  absent: number;
+  /** What has to be confirmed, as far as it would be done. */
+  holds: ImportHold[];
+};
+
+const NOTHING: RunChoices = { confirm_holds: false, remove_absent: false, leave_rejected: false };
+
+/** The imports of one tenant: what the person agrees to, what was asked for, and what became of it. */
+export class Imports {
+  readonly tenant: string;
+  readonly list: Resource<ImportRow[]>;
+  choices = $state.raw<RunChoices>(NOTHING);
+  /** What was typed to confirm a hold. */
+  typed = $state("");
+  /** The import that is looked at. */
+  shown = $state<string | null>(null);
+  /** What verifying found, by import. */
+  verified = $state.raw<ReadonlyMap<string, ImportVerified>>(new Map());
+
+  constructor(tenant: string) {
+    this.tenant = tenant;
+    this.list = new Resource(async () => (await call("imports", { tenant })).imports);
+  }
+
+  get rows(): ImportRow[] {
+    return this.list.value ?? [];
+  }
+
+  /** The import that is looked at, once it is read. */
+  get row(): ImportRow | null {
+    return this.rows.find((row) => row.id === this.shown) ?? null;
+  }
+
+  choose(change: Partial<RunChoices>): void {
+    this.choices = { ...this.choices, ...change };
+  }
+
+  /** What was agreed to is about one plan. */
+  forget(): void {
+    this.choices = NOTHING;
+    this.typed = "";
+  }
+
+  async run(request: ImportRequest, isConfirmed: boolean): Promise<ImportRun> {
+    const choices = { ...this.choices, confirm_holds: isConfirmed };
+    const run = await call("run_import", { ...request, choices });
+    this.forget();
+    this.shown = run.import;
+    await this.list.reload();
+    return run;
+  }
+
+  /** Holds an import against the roster on this computer. */
+  async verify(id: string): Promise<void> {
+    const found = await call("verify_import", { import: id });
+    this.verified = new Map(this.verified).set(id, found);
+  }
+
+  async takeBack(id: string): Promise<void> {
+    await call("roll_back_import", { import: id });
+    await this.list.reload();
+  }
+}
+
+/** What a plan asks the person about, given what was chosen. */
+export function askedBy(plan: ImportPlan, choices: RunChoices): Asked {
+  const absentOf = (kind: string) => plan.types[kind]?.absent ?? 0;
+  return {
+    rejected: plan.files_can_proceed ? 0 : plan.totals.rejected,
+    absent: Object.keys(plan.types).reduce((sum, kind) => sum + absentOf(kind), 0),
+    // What is only absent stays, unless somebody asks for its removal.
+    holds: plan.holds.filter(
+      (hold) => hold.kind !== "remove" || choices.remove_absent || absentOf(hold.type) === 0,
+    ),
+  };
+}
+
+/** Whether the name that was typed is the one that confirms; case and spaces around it do not count. */
+export function isTyped(typed: string, name: string): boolean {
+  return typed.trim().toLowerCase() === name.trim().toLowerCase() && name.trim() !== "";
+}
