@@ -269,6 +269,41 @@ impl Store {
         Ok(done)
     }
 
+    /// Takes own ops out of the outbox that were accepted at or before where this laptop stands: their
+    /// entries come no more, because a snapshot holds what they did. To be called once the pages of a
+    /// reply are applied, with the receipts of journals that go on from where this laptop stands.
+    ///
+    /// # Errors
+    /// Whatever the database reports.
+    pub fn confirm_covered(&mut self, receipts: &[&Receipt]) -> Result<(), StoreError> {
+        let stands: BTreeMap<TenantId, u64> =
+            self.positions()?.into_iter().map(|at| (at.tenant, at.seen.seq)).collect();
+        let mut by_tenant: BTreeMap<&TenantId, Vec<&OpId>> = BTreeMap::new();
+        for receipt in receipts {
+            let Outcome::Accepted { seq } = receipt.outcome else { continue };
+            let is_behind = stands.get(&receipt.op.tenant).is_some_and(|stands| seq <= *stands);
+            if is_behind && state_of(&self.db, &receipt.op)?.is_some_and(|own| own.hash == receipt.hash) {
+                by_tenant.entry(&receipt.op.tenant).or_default().push(&receipt.op);
+            }
+        }
+        if by_tenant.is_empty() || planted(Bug::OwnOpKept) {
+            return Ok(());
+        }
+        let judge = self.judge()?;
+        let tx = self.begin()?;
+        for (tenant, covered) in by_tenant {
+            let mut work = Work::new(&tx, tenant);
+            undo_pending(&tx, &mut work, tenant)?;
+            for op in covered {
+                crate::pull::remove_own(&tx, op)?;
+            }
+            redo_pending(&judge, &mut work, tenant)?;
+            work.flush()?;
+            bump(&tx, tenant)?;
+        }
+        tx.commit()
+    }
+
     /// The outbox in its order, of one tenant or of all; settled ops are left out.
     ///
     /// # Errors

@@ -197,13 +197,18 @@ impl<'a> Pull<'a> {
             self.journal.complete_from = snapshot.seen.seq + 1;
             self.journal.snapshot_seq = Some(snapshot.seen.seq);
             keep_restored(self.db, self.tenant, snapshot.restored_from)?;
-            self.forget_confirmed_by(snapshot.seen)?;
+            self.forget_confirmed_by(snapshot.seen.seq.min(snapshot.restored_from.unwrap_or(u64::MAX)))?;
+            if let Some(from) = snapshot.restored_from {
+                self.send_all_again(from)?;
+            }
         }
         Ok(())
     }
 
-    /// A snapshot may hold own ops whose entries were never pulled: those accepted at or before it.
-    fn forget_confirmed_by(&mut self, seen: Seen) -> Result<(), StoreError> {
+    /// A snapshot may hold own ops whose entries were never pulled: those accepted at or before `last`.
+    /// Beyond the backup that the service once came back from, a place says nothing: what stood there
+    /// then may be lost, so it is sent again.
+    fn forget_confirmed_by(&mut self, last: u64) -> Result<(), StoreError> {
         let mut statement = self.db.prepare_cached(
             "SELECT device, device_seq, outcome FROM outbox WHERE tenant = ?1 AND state = 'receipted'",
         )?;
@@ -212,7 +217,7 @@ impl<'a> Pull<'a> {
         })?;
         for row in rows {
             let (device, number, outcome) = row?;
-            let accepted = matches!(from_json(&outcome)?, Outcome::Accepted { seq } if seq <= seen.seq);
+            let accepted = matches!(from_json(&outcome)?, Outcome::Accepted { seq } if seq <= last);
             if accepted {
                 let op = OpId {
                     tenant: self.tenant.clone(),
@@ -383,6 +388,14 @@ impl<'a> Pull<'a> {
                  WHERE tenant = ?1 AND state <> 'pending'",
             )?
             .execute([self.tenant.as_str(), device])?;
+        // An offer that was answered may have been lost with the answer's op, before a page brought it back.
+        self.db
+            .prepare_cached(
+                "UPDATE beyond SET outcome = NULL
+                 WHERE tenant = ?1 AND NOT (json_extract(outcome, '$.outcome') = 'accepted'
+                                            AND json_extract(outcome, '$.seq') <= ?2)",
+            )?
+            .execute(params![self.tenant.as_str(), int(from)])?;
         // Places beyond the backup are given to other ops now.
         self.db
             .prepare_cached(
@@ -760,7 +773,7 @@ pub(crate) fn replaced_values<'a>(before: Option<&'a Cell>, replaces: &[OpId]) -
     replaces.iter().filter_map(|op| cell.values.get(op)).map(|kept| &kept.value).collect()
 }
 
-fn remove_own(db: &Connection, op: &OpId) -> Result<(), StoreError> {
+pub(crate) fn remove_own(db: &Connection, op: &OpId) -> Result<(), StoreError> {
     db.prepare_cached("DELETE FROM outbox WHERE tenant = ?1 AND device = ?2 AND device_seq = ?3")?
         .execute(params![op.tenant.as_str(), op.device.as_str(), int(op.device_seq)])?;
     Ok(())

@@ -235,6 +235,8 @@ impl Engine {
                 Err(error) => self.page_failed(&page.tenant, error)?,
             }
         }
+        let receipts: Vec<_> = reply.receipts.iter().filter(|r| goes_on(&reply, &r.op.tenant)).collect();
+        store.confirm_covered(&receipts)?;
         for tenant in reply.closed {
             self.closed(tenant);
         }
@@ -373,6 +375,14 @@ impl Engine {
         self.more = true;
         Ok(())
     }
+}
+
+/// Whether the service has held a journal's history against ours for this reply, and goes on from it: only
+/// then does a place in a receipt say which op stands there.
+fn goes_on(reply: &SyncReply, tenant: &TenantId) -> bool {
+    let has_page = reply.pages.iter().any(|page| page.tenant == *tenant);
+    let was_looked_at = has_page || !(reply.send_list || reply.more);
+    was_looked_at && reply.differs.iter().all(|differs| differs.tenant != *tenant)
 }
 
 /// How much of a reply there is to save. What goes away or differs is much, whatever it holds.

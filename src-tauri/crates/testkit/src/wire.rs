@@ -184,9 +184,16 @@ impl World<'_> {
                 }
                 let gone = reply.gone.clone();
                 let pushed = reply.receipts.len();
+                let differs: Vec<_> =
+                    reply.differs.iter().map(|d| (d.tenant.clone(), d.service.seq, d.closed)).collect();
+                let told = ("told", at, gone.clone(), differs, reply.closed.clone());
+                let is_told = !told.2.is_empty() || !told.3.is_empty() || !told.4.is_empty();
                 engine
                     .replied(&mut device.store, *reply, now)
                     .map_err(|e| Failure::of("taking a reply", &e))?;
+                if is_told {
+                    self.trace(&told);
+                }
                 let gone: Vec<_> = gone.into_iter().filter(|t| !self.holds(at, t)).collect();
                 self.note_gone(at, &gone)?;
                 self.trace(&("heard", at, pushed));

@@ -205,6 +205,53 @@ fn after_the_service_came_back_everything_beyond_is_offered_again() {
     assert_eq!(b.store.sync_log(9).unwrap()[0].code, "history_differs");
 }
 
+/// The answer to an offer is no promise until a page has brought the op back: the service may come back
+/// from a backup once more before that.
+#[test]
+fn what_a_second_restore_lost_is_offered_once_more() {
+    let mut fake = Fake::new();
+    let mut a = Laptop::new(&mut fake, "a", 1);
+    let common = fake.t1().seen();
+    a.write(note("name-contacts", "a1"));
+    a.sync(&mut fake);
+    fake.roll_back(&tenant(), common.seq);
+    a.store.rewind(&tenant(), common, at(1)).unwrap();
+    let offers = a.store.offers(&tenant(), 0, 99).unwrap();
+    let receipts: Vec<_> = offers.iter().map(|o| fake.take_offer(&o.entry)).collect();
+    a.store.apply_receipts(&receipts).unwrap();
+    assert!(a.store.offering().unwrap().is_empty());
+
+    // To where it stood right after the first time.
+    fake.roll_back(&tenant(), common.seq + 1);
+    a.sync(&mut fake);
+    let again = a.store.offers(&tenant(), 0, 99).unwrap();
+    assert_eq!(again, offers);
+    let receipts: Vec<_> = again.iter().map(|o| fake.take_offer(&o.entry)).collect();
+    a.store.apply_receipts(&receipts).unwrap();
+    a.sync(&mut fake);
+    a.assert_settled(&fake);
+    assert!(a.store.offering().unwrap().is_empty());
+    assert!(a.store.audit_verify(&tenant()).unwrap().not_returned.is_empty());
+}
+
+/// Adopted below a snapshot, the op's own entry never comes by a page.
+#[test]
+fn held_work_that_a_snapshot_covers_leaves_the_outbox() {
+    let mut fake = Fake::new();
+    let mut a = Laptop::new(&mut fake, "a", 1);
+    let held = a.write(note("name-contacts", "held")).op;
+    a.push(&mut fake, Take::Hold);
+    assert_eq!(a.store.counts(None).unwrap().held, 1);
+    fake.adopt(&held);
+    a.store.rebuild(&tenant()).unwrap();
+    a.store.apply_page(&fake.snapshot(&tenant(), &a.device()), at(1)).unwrap();
+    assert_eq!(a.store.counts(None).unwrap().held, 1, "a snapshot does not say who wrote what");
+    let answer = fake.t1().receipts[&held].0.clone();
+    a.store.confirm_covered(&[&answer]).unwrap();
+    assert_eq!(a.store.counts(None).unwrap().held, 0);
+    a.assert_settled(&fake);
+}
+
 #[test]
 fn a_service_without_the_last_receipts_gets_the_ops_again() {
     let mut fake = Fake::new();
