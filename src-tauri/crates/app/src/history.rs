@@ -80,7 +80,8 @@ pub(crate) fn sentence(change: &Change, loaded: &Loaded) -> String {
             format!("Import of {} asked for: {} records", request.source, request.rows())
         }
         Change::ImportCommitted { committed, .. } => {
-            let changed: u64 = committed.counts.values().map(|counts| counts.changed()).sum();
+            let changed =
+                committed.counts.values().fold(0, |sum: u64, one| sum.saturating_add(one.changed()));
             format!("Imported: {changed} records changed, revision {} of the roster", committed.revision)
         }
         Change::ImportRefused { refused, .. } => format!("Import refused: {}", refused.message),

@@ -38,7 +38,7 @@ impl Parts {
 }
 
 /// Whether an error is of the line or the moment, so that going on makes no sense now.
-fn is_of_the_line(error: &ApiError) -> bool {
+pub(crate) fn is_of_the_line(error: &ApiError) -> bool {
     matches!(error.code.as_str(), code::UNREACHABLE | code::RATE_LIMITED | code::INTERNAL | code::BAD_NONCE)
 }
 
@@ -89,14 +89,13 @@ impl Session {
         let UnsentBlob { tenant, sha256, total } = file;
         let imports = self.with(|desk| desk.store.imports(tenant).map_err(store))?;
         let rows = imports.iter().find(|one| one.request.blob == *sha256).map_or(0, |one| one.request.rows());
-        let mut at = client.blob_received(tenant, sha256).await?.unwrap_or(0);
+        let mut at = 0;
         let mut parts = Parts(FIRST_PART);
         while at < *total {
             let part = self.with(|desk| desk.store.blob_bytes(tenant, sha256, at, parts.0).map_err(store))?;
             let began = Instant::now();
-            client.put_blob_part(tenant, sha256, (at, *total), rows, &part).await?;
+            at = client.put_blob_part(tenant, sha256, (at, *total), rows, &part).await?;
             parts.took(began.elapsed());
-            at += part.len() as u64;
         }
         self.with(|desk| desk.store.note_blob_sent(tenant, sha256).map_err(store))
     }
@@ -120,22 +119,15 @@ impl Session {
     }
 
     async fn follow_roster(&self, client: &mut Client, tenant: &TenantId, now: Time) -> Result<()> {
-        let (imports, version) = self.with(|desk| {
+        let (imports, version, state) = self.with(|desk| {
             let imports = desk.store.imports(tenant).map_err(store)?;
-            Ok((imports, desk.store.cells_version(tenant).map_err(store)?))
+            let version = desk.store.cells_version(tenant).map_err(store)?;
+            Ok((imports, version, desk.store.roster_state(tenant).map_err(store)?))
         })?;
         let revisions = import::revisions(&imports);
-        let state = match self.follow(client, tenant, &revisions).await {
-            Err(error) if starts_over(&error) => {
-                self.with(|desk| {
-                    desk.store
-                        .log_sync(now, Some(tenant), "roster_loaded_again", &json!({ "why": error.code }))
-                        .map_err(store)?;
-                    desk.store.rebuild_roster(tenant).map(drop).map_err(store)
-                })?;
-                self.follow(client, tenant, &revisions).await?
-            }
-            other => other?,
+        let state = match state.filter(|state| is_at_the_end(&revisions, *state)) {
+            Some(state) => state,
+            None => self.followed(client, tenant, &revisions, now).await?,
         };
         self.with(|desk| {
             desk.store.note_roster(tenant, state, version).map_err(store)?;
@@ -147,6 +139,27 @@ impl Session {
             let mut done = done.map(|one| &one.request.blob);
             done.try_for_each(|blob| desk.store.forget_blob(tenant, blob)).map_err(store)
         })
+    }
+
+    /// Goes the steps that the roster has not gone; from the first one, once, where it cannot be used.
+    async fn followed(
+        &self,
+        client: &mut Client,
+        tenant: &TenantId,
+        revisions: &[RosterRevision],
+        now: Time,
+    ) -> Result<RosterState> {
+        match self.follow(client, tenant, revisions).await {
+            Err(error) if starts_over(&error) => {
+                self.with(|desk| {
+                    let why = json!({ "why": error.code });
+                    desk.store.log_sync(now, Some(tenant), "roster_loaded_again", &why).map_err(store)?;
+                    desk.store.rebuild_roster(tenant).map(drop).map_err(store)
+                })?;
+                self.follow(client, tenant, revisions).await
+            }
+            other => other,
+        }
     }
 
     /// Goes the steps that the roster has not gone.
@@ -238,6 +251,11 @@ impl Session {
             }
         }
     }
+}
+
+/// Whether a roster is all that the journal speaks of.
+fn is_at_the_end(revisions: &[RosterRevision], state: RosterState) -> bool {
+    revisions.last().is_some_and(|last| (last.number, last.digest) == (state.revision, state.digest))
 }
 
 /// Whether the last revision of a roster is one of the journal's.

@@ -22,6 +22,7 @@ use crate::desk::Desk;
 use crate::error::{Result, fault, store};
 use crate::files;
 use crate::keyring::SystemKeyring;
+use crate::rosters::is_of_the_line;
 
 /// How long one `sync` may take (SPEC command line).
 pub const SYNC_LIMIT: Duration = Duration::from_secs(10);
@@ -419,7 +420,7 @@ impl Session {
             match files {
                 Ok(Ok(())) => {}
                 // What came through of them stays, and the next attempt goes on from there.
-                Ok(Err(error)) if error.code == code::UNREACHABLE => complete = false,
+                Ok(Err(error)) if is_of_the_line(&error) => complete = false,
                 Ok(Err(error)) => result = Err(error),
                 Err(_) => complete = false,
             }

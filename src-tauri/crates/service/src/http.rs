@@ -30,6 +30,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 use zstd::stream::raw::CParameter;
 
+use crate::access_log;
 use crate::error::{Error, Result};
 use crate::handlers::{auth, blobs, heads, sign_in, sync};
 use crate::org::Caller;
@@ -335,7 +336,7 @@ async fn signed(
                 let caller = request.caller(service, ask.now)?;
                 let done = work(service, &caller, &request.headers, &request.body, ask);
                 if let Err(error) = &done {
-                    crate::access_log::denied(service, &caller, request.uri.path(), error, ask.now)?;
+                    access_log::denied(service, &caller, request.uri.path(), error, ask.now)?;
                 }
                 done
             })
@@ -482,7 +483,7 @@ fn wanted_range(range: &str) -> (u64, usize) {
         return (0, usize::MAX);
     };
     let start: u64 = start.parse().unwrap_or(0);
-    let length = end.parse::<u64>().ok().and_then(|end| (end + 1).checked_sub(start));
+    let length = end.parse::<u64>().ok().and_then(|end| end.checked_add(1)?.checked_sub(start));
     (start, length.and_then(|length| usize::try_from(length).ok()).unwrap_or(usize::MAX))
 }
 
@@ -510,12 +511,16 @@ async fn blob_get(
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    signed(&app, method, uri, headers, Body::empty(), move |service, caller, headers, _, _| {
+    signed(&app, method, uri, headers, Body::empty(), move |service, caller, headers, _, ask| {
         let tenant = named_tenant(&tenant)?;
         let range = headers.get(header::RANGE).and_then(|v| v.to_str().ok());
         let (start, most) = wanted_range(range.unwrap_or_default());
         let name = blobs::Name { tenant: &tenant, sha256: &sha256 };
         let (state, bytes) = blobs::get(service, caller, name, start, most)?;
+        if start == 0 {
+            // A file that is taken is a copy that the service knows nothing more of.
+            access_log::note(service, caller, &tenant, "file", access_log::OK, ask.now)?;
+        }
         let end = (start + bytes.len() as u64).saturating_sub(1);
         let range = format!("bytes {start}-{end}/{}", state.total);
         let whole = bytes.len() as u64 == state.total;

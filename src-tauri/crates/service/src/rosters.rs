@@ -195,7 +195,8 @@ pub fn settle(
     ask: &mut Ask<'_>,
 ) -> Result<Vec<Done>> {
     let work = Work { service, rosters, tenant };
-    if tenant.is_org() || work.view()?.tasks.is_empty() {
+    let is_idle = || Ok::<bool, Error>(work.view()?.tasks.is_empty() && !work.mark().exists());
+    if tenant.is_org() || is_idle()? {
         return Ok(Vec::new());
     }
     let _alone = rosters.lock(tenant)?;

@@ -958,8 +958,33 @@ fn an_upload_that_was_cut_goes_on_where_the_service_stands() {
     assert!(read == bytes);
     let middle = client.signed("GET", &path, &[("range", &format!("bytes={}-", half + 7))], b"");
     assert!(middle.body == bytes[half + 7..]);
+    let some = client.signed("GET", &path, &[("range", "bytes=5-14")], b"");
+    assert!(some.status == 206 && some.body == bytes[5..15], "a slow line asks for no more than it carries");
+    for odd in ["bytes=9-5", &format!("bytes=0-{}", u64::MAX), "bytes=a-b", "5"] {
+        let reply = client.signed("GET", &path, &[("range", odd)], b"");
+        assert!(reply.status == 206 || reply.status == 200, "{odd}: {}", reply.head);
+    }
     let behind = client.signed("GET", &path, &[("range", &format!("bytes={}-", total + 1))], b"");
     assert_eq!((behind.status, behind.code().as_str()), (400, "bad_request"));
+}
+
+#[test]
+fn an_import_that_a_pilot_may_not_have_is_413_at_the_door() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = data(dir.path());
+    let seeded = output(&place, &["seed-demo", "--tenants", "1"]);
+    let new = ["tenant", "create", "pilots", "--name", "Pilots", "--playbook", "school-district"];
+    let made = output(&place, &[&new[..], &["--mode", "pilot"]].concat());
+    let (name, password) = person(&seeded, "IMPL_SPEC");
+    output(&place, &["user", "assign", &name, "--tenant", "pilots"]);
+    let running = serve(&place, &["--pilot-rows", "2"]);
+    let mut client = Client::sign_in(&running.address, &name, &password, 13).map_err(|r| r.code()).unwrap();
+    let tenant = made["id"].as_str().unwrap();
+    let path = format!("/v1/blobs/{tenant}/{}", hex::encode(sha2::Sha256::digest(b"x")));
+    let mut put = |rows: &str| client.signed("PUT", &path, &[("cairn-import-rows", rows)], b"x");
+    let many = put("3");
+    assert_eq!((many.status, many.code().as_str()), (413, "pilot_limit"));
+    assert_eq!((put("many").status, put("2").status), (400, 200));
 }
 
 #[test]
@@ -1023,4 +1048,34 @@ fn releases_come_from_their_folder_and_from_nowhere_else() {
     let without = serve(&place, &[]);
     let reply = send(&without.address, "GET", "/v1/releases/cairn_0.2.0_amd64.deb", &[], b"");
     assert_eq!((reply.status, reply.code().as_str()), (404, "not_found"));
+}
+
+#[test]
+fn an_import_that_was_asked_for_is_answered_on_either_storage() {
+    let dir = tempfile::tempdir().unwrap();
+    let (url, here) = (common::cluster::database(), data(dir.path()));
+    for place in [&["--database-url", url.as_str()], &here] {
+        let race = race(place);
+        let running = serve(place, &[]);
+        let mut writer = Writer::sign_in(&running.address, &race, 30);
+        let file = b"no import at all";
+        let blob = hex::encode(sha2::Sha256::digest(file));
+        let path = format!("/v1/blobs/{}/{blob}", writer.tenant);
+        assert_eq!(writer.client.signed("PUT", &path, &[("cairn-import-rows", "1")], file).status, 200);
+        let request = cairn_domain::import::ImportRequest {
+            blob,
+            bytes: file.len() as u64,
+            source: "people.csv".into(),
+            format: "accounts".into(),
+            rules: "tolerant".into(),
+            records: BTreeMap::new(),
+            holds_confirmed: false,
+        };
+        let op = writer.laptop.op(&writer.tenant, Change::ImportRequested(request), BTreeMap::new());
+        let run = writer.laptop.run(&writer.tenant, vec![op]);
+        let receipts = writer.client.push(&run).unwrap();
+        let Outcome::Accepted { seq } = receipts[0].outcome else { panic!("{receipts:?}") };
+        let mut answered = || writer.client.journal(&race.2).0.len() as u64 > seq;
+        assert!((0..300).any(|_| answered()), "nobody answers");
+    }
 }

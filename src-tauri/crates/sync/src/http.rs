@@ -181,29 +181,8 @@ impl Client {
         self.signed(Method::GET, &format!("/v1/heads/{tenant}?at={}", list.join(",")), Vec::new()).await
     }
 
-    /// How far the service has come with a tenant's blob: bytes from the start. None where it has
-    /// nothing of it.
-    ///
-    /// # Errors
-    /// `unreachable`, or what the service answers.
-    pub async fn blob_received(&mut self, tenant: &TenantId, sha256: &str) -> Result<Option<u64>, ApiError> {
-        let path = format!("/v1/blobs/{tenant}/{sha256}");
-        let reply = self.again_if_stale(&Method::HEAD, &path, &[], &[]).await?;
-        if reply.status() == reqwest::StatusCode::NOT_FOUND {
-            return Ok(None);
-        }
-        let received = reply.headers().get("cairn-received").and_then(|v| v.to_str().ok()?.parse().ok());
-        match (reply.status().is_success(), received) {
-            (true, Some(received)) => Ok(Some(received)),
-            // Nothing but a status comes back to this question.
-            _ => Err(ApiError::new(
-                code::UNREACHABLE,
-                format!("The service does not say how far a file is (HTTP {}).", reply.status().as_u16()),
-            )),
-        }
-    }
-
-    /// Sends the part of a blob that begins at `start`. `rows`: how many records the import has.
+    /// Sends the part of a blob that begins at `start`. `rows`: how many records the import has. Answers
+    /// how far the service has come, from where the next part has to begin: it may have had more before.
     ///
     /// # Errors
     /// `unreachable`, `pilot_limit`, or what else the service answers.
@@ -214,7 +193,11 @@ impl Client {
         (start, total): (u64, u64),
         rows: u64,
         part: &[u8],
-    ) -> Result<(), ApiError> {
+    ) -> Result<u64, ApiError> {
+        #[derive(serde::Deserialize)]
+        struct State {
+            received: u64,
+        }
         let path = format!("/v1/blobs/{tenant}/{sha256}");
         let end = (start + part.len() as u64).saturating_sub(1);
         let headers = [
@@ -222,7 +205,14 @@ impl Client {
             (IMPORT_ROWS_HEADER, rows.to_string()),
         ];
         let reply = self.again_if_stale(&Method::PUT, &path, part, &headers).await?;
-        receive(reply).await.map(drop)
+        match receive(reply).await {
+            Ok(received) => Ok(decode::<State>(&received.body()?)?.received),
+            Err(error) if error.code == "wrong_offset" => {
+                let there = error.details["received"].as_u64().filter(|there| *there != start);
+                there.ok_or(error)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Bytes of a blob from `start`, at most `most`, and its size.
