@@ -3,6 +3,7 @@
 
 mod demo;
 mod desk;
+mod imports;
 mod keyring;
 mod locks;
 mod notices;

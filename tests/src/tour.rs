@@ -62,6 +62,8 @@ stops! {
     "migration-map" map_the_roster,
     "migration-check" check_the_roster,
     "migration-preview" preview_the_import,
+    "migration-import" come_to_the_import,
+    "migration-imported" import_the_roster,
     "history-screen" open_history,
     "revert" try_to_revert,
     "sync" open_sync,
@@ -341,6 +343,17 @@ impl Tour {
     async fn preview_the_import(&mut self) -> Result<()> {
         self.window.click("migration-next").await?;
         self.window.find("preview-types").await.map(drop)
+    }
+
+    async fn come_to_the_import(&mut self) -> Result<()> {
+        self.window.click("migration-next").await?;
+        self.window.find("import-ask").await.map(drop)
+    }
+
+    async fn import_the_roster(&mut self) -> Result<()> {
+        self.window.click("leave-rejected").await?;
+        self.window.click("migration-run").await?;
+        self.window.find("import-outcome").await.map(drop)
     }
 
     async fn open_history(&mut self) -> Result<()> {

@@ -1,0 +1,66 @@
+//! A roster in the real window: imported by the real service, verified here, on a colleague's laptop too,
+//! and taken back.
+
+use cairn_tests::ctl::Laptop;
+use cairn_tests::desk::Desk;
+use cairn_tests::service::Service;
+use cairn_tests::window::Window;
+
+const ROWS: &str = "email,first_name,last_name,organization,role\n\
+    ann.lee@example.org,Ann,Lee,School,teacher\n\
+    bo.ray@example.org,Bo,Ray,School,teacher\n";
+
+/// What each step shows, behind the files.
+const STEPS: [&str; 5] = ["format-found", "migration-map", "migration-sum", "preview-types", "import-ask"];
+
+async fn stands(window: &Window, state: &str) {
+    let is = format!("document.querySelector('[data-testid=import-state]')?.dataset.state === '{state}'");
+    window.until(state, &is).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_roster_is_imported_verified_and_taken_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = Service::at(&folder.path().join("service")).unwrap();
+    let demo = service.seed(3).unwrap();
+    let tenant = &demo.tenants[0];
+    service.start().unwrap();
+    let roster = folder.path().join("accounts.csv");
+    std::fs::write(&roster, ROWS).unwrap();
+    let desk = Desk::start().unwrap();
+    let window = Window::open(&desk, &desk.home().join("profile")).await.unwrap();
+    window.sign_in_to_tenants(&service.url(), &demo.person("IMPL_SPEC", 0).unwrap()).await.unwrap();
+    window.open_tenant(tenant).await.unwrap();
+    window.click("nav-migration").await.unwrap();
+    window.fill("import-path", roster.to_str().unwrap()).await.unwrap();
+    window.click("import-path-use").await.unwrap();
+    window.find("migration-found").await.unwrap();
+    for shown in STEPS {
+        window.click("migration-next").await.unwrap();
+        window.find(shown).await.unwrap();
+    }
+
+    window.click("migration-run").await.unwrap();
+    stands(&window, "committed").await;
+    window.click("import-verify").await.unwrap();
+    let is_ok = "document.querySelector('[data-testid=import-verified]')?.dataset.ok === 'true'";
+    window.until("verified", is_ok).await.unwrap();
+
+    let ben = Laptop::new(folder.path(), "ben");
+    ben.login(&service.url(), &demo.person("IMPL_SPEC", 1).unwrap()).unwrap();
+    let his = || {
+        ben.ok(&["sync"]).unwrap();
+        ben.ok(&["import", "list", "--tenant", tenant]).unwrap()["imports"][0].clone()
+    };
+    let row = his();
+    assert_eq!((&row["state"], &row["here"]), (&"committed".into(), &true.into()), "{row}");
+    assert_eq!(row["committed"]["accounts"]["create"], 2);
+
+    window.click("rollback-ask").await.unwrap();
+    window.click("rollback-confirm").await.unwrap();
+    stands(&window, "rolled_back").await;
+    let done = window.text("rollback-done").await.unwrap();
+    assert!(done.contains("2 records taken back"), "{done}");
+    assert_eq!(his()["state"], "rolled_back");
+    window.close().await.unwrap();
+}
