@@ -927,7 +927,14 @@ describe("import", () => {
     await click("leave-rejected");
     expect(why()).toBe("");
     expect(screen.queryByTestId("ask-hold")).toBeNull();
+    const classes = () => {
+      const table = within(screen.getByTestId("import-counts"));
+      const cells = within(table.getByRole("row", { name: /^Classes/ })).getAllByRole("cell");
+      return cells.map((one) => one.textContent);
+    };
+    expect(classes()).toEqual(["31", "12", "341", "0"]);
     await click("remove-absent");
+    expect(classes()).toEqual(["31", "12", "294", "47"]);
     expect((await screen.findByTestId("ask-hold")).textContent).toMatch(/Classes: 12 %/);
     expect(why()).toMatch(/Type the tenant/);
     const name = screen.getByTestId("confirm-hold");

@@ -1280,13 +1280,14 @@ export const texts = {
     ask: {
       answer: (tenant: string) => `Import into ${tenant}`,
       what: "What happens",
-      lead: "The records leave this computer as one encrypted file. The service takes all of them or none, and everybody assigned receives them. For seven days the import can be taken back.",
+      lead: "The service takes all of the records or none, and everybody assigned receives them. For seven days the import can be taken back.",
       offline:
         "There is no network: the import waits on this computer and leaves with the next sync.",
+      would: "What the import does",
       choices: "What you agree to",
       leaveRejected: (rows: number) => `Leave out ${plural(rows, "rejected row", "rejected rows")}`,
       leaveRejectedLead:
-        "The other rows are imported without them. Records they speak of stay as they are.",
+        "All other rows are imported. Records that a rejected row speaks of stay as they are.",
       removeAbsent: (records: number) =>
         `Remove ${plural(records, "record", "records")} that the files no longer hold`,
       removeAbsentLead: "Otherwise they stay as they are.",
@@ -1337,6 +1338,8 @@ export const texts = {
         )[state] ?? source,
       lead: (by: string, when: string) => `Asked for by ${by}, ${when}`,
       state: "What became of it",
+      holds: (records: number, format: string) =>
+        `${plural(records, "record", "records")}, ${format}`,
       next: (state: string): string =>
         (
           ({

@@ -1,5 +1,6 @@
 import { call, type ImportRequest } from "../host/commands";
 import type {
+  ImportDid,
   ImportHold,
   ImportPlan,
   ImportRow,
@@ -89,6 +90,17 @@ export function askedBy(plan: ImportPlan, choices: RunChoices): Asked {
       (hold) => hold.kind !== "remove" || choices.remove_absent || absentOf(hold.type) === 0,
     ),
   };
+}
+
+/** What an import would do to the records of each type, given what was chosen. */
+export function wouldDo(plan: ImportPlan, choices: RunChoices): { kind: string; did: ImportDid }[] {
+  return Object.entries(plan.types).flatMap(([kind, changes]) => {
+    if (!changes) return [];
+    const { create, update, unchanged, remove, kept, absent } = changes;
+    const stays = choices.remove_absent ? 0 : absent;
+    const did = { create, update, unchanged: unchanged + kept + stays, remove: remove - stays };
+    return [{ kind, did }];
+  });
 }
 
 /** Whether the name that was typed is the one that confirms; case and spaces around it do not count. */
