@@ -9,6 +9,7 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
 use super::Office;
+use super::runs::{grown, roster, set};
 
 /// What the line carries at once, in bytes with all headers.
 const WIDTH: u64 = 64 << 10;
@@ -71,4 +72,30 @@ fn much_work_goes_over_a_line_that_carries_little() {
     let there = stands(&office.laptop).unwrap();
     sync_at_last(&other, &door, || stands(&other).as_ref() == Some(&there));
     assert_eq!(other.ok(&["audit", "verify", &tenant]).unwrap()["ok"], true);
+}
+
+#[test]
+fn an_import_goes_over_a_line_that_carries_little_both_ways() {
+    let mut office = Office::open();
+    let tenant = grown(&office, &[("IMPL_SPEC", 1)]);
+    let address: SocketAddr = office.service.url().trim_start_matches("http://").parse().unwrap();
+    let door = Door::of_width(address, WIDTH).unwrap();
+    office.laptop = Laptop::new(office.folder.path(), "on the line");
+    office.laptop.login(&door.url(), &office.demo.person("IMPL_SPEC", 0).unwrap()).unwrap();
+    office.laptop.ok(&["sync"]).unwrap();
+    // Many times what the line carries at once.
+    let path = set(office.folder.path(), 1, 6_000);
+    let ran = office.laptop.ok(&["import", "run", &path, "--tenant", &tenant]).unwrap();
+    assert!(ran["bytes"].as_u64().unwrap() > 3 * WIDTH, "{ran}");
+    let is_here = |laptop: &Laptop| {
+        let list = laptop.ok(&["import", "list", "--tenant", &tenant]).unwrap();
+        list["imports"][0]["here"] == true
+    };
+    if !is_here(&office.laptop) {
+        sync_at_last(&office.laptop, &door, || is_here(&office.laptop));
+    }
+    let other = Laptop::new(office.folder.path(), "another on the line");
+    other.login(&door.url(), &office.demo.person("IMPL_SPEC", 1).unwrap()).unwrap();
+    sync_at_last(&other, &door, || is_here(&other));
+    assert_eq!(roster(&other, &tenant), roster(&office.laptop, &tenant));
 }

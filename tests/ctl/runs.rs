@@ -19,10 +19,10 @@ use super::killed::moment;
 
 /// What a laptop has of a tenant's roster: its revision, its digest, and all records as lines.
 #[derive(PartialEq)]
-struct Has {
-    revision: u64,
-    digest: String,
-    lines: String,
+pub(super) struct Has {
+    pub revision: u64,
+    pub digest: String,
+    pub lines: String,
 }
 
 impl std::fmt::Debug for Has {
@@ -32,7 +32,7 @@ impl std::fmt::Debug for Has {
     }
 }
 
-fn roster(laptop: &Laptop, slug: &str) -> Option<Has> {
+pub(super) fn roster(laptop: &Laptop, slug: &str) -> Option<Has> {
     let store = store_of(laptop);
     let tenant = store.tenants().unwrap().into_iter().find(|one| one.slug == slug).unwrap().id;
     let roster = store.roster(&tenant).unwrap()?;
@@ -49,7 +49,7 @@ fn roster(laptop: &Laptop, slug: &str) -> Option<Has> {
 }
 
 /// A tenant that is no pilot, with both specialists and whoever else is named.
-fn grown(office: &Office, people: &[(&str, usize)]) -> String {
+pub(super) fn grown(office: &Office, people: &[(&str, usize)]) -> String {
     let ana = office.demo.person("IMPL_SPEC", 0).unwrap();
     office.service.add_tenant("grown", "Grown", &ana).unwrap();
     for (role, n) in people {
@@ -254,7 +254,7 @@ fn a_pilot_takes_no_more_than_its_rows_and_others_may_not_import() {
     assert_eq!((answer.code, &answer.error["code"]), (4, &json!("not_allowed")), "{answer:?}");
 }
 
-fn set(folder: &Path, seed: u64, enrollments: u32) -> String {
+pub(super) fn set(folder: &Path, seed: u64, enrollments: u32) -> String {
     let path = folder.join(format!("set-{seed}"));
     fs::create_dir_all(&path).unwrap();
     let set = Set { seed, schools: 3, courses: 5, classes: 20, users: 300, enrollments, dirt: vec![] };

@@ -7,33 +7,75 @@
 use std::io::Read;
 use std::time::{Duration, Instant};
 
-use cairn_domain::import::{self, ImportRequest, RosterRevision, Step};
+use cairn_domain::import::{self, Import, ImportRequest, RosterRevision, Step};
 use cairn_domain::{TenantId, Time};
 use cairn_imports::{Entry, Limits, read_blob};
 use cairn_protocol::{ApiError, code};
 use cairn_store::roster::{Applied, Revision, Roster};
 use cairn_store::{RosterState, UnsentBlob};
+use cairn_sync::Batch;
 use cairn_sync::http::Client;
 use serde_json::json;
 
 use crate::Session;
 use crate::error::{Result, fault, store};
 
-/// The first part of a file that goes over a line nobody knows yet; it grows with each that came through.
-const FIRST_PART: usize = 64 << 10;
+/// Bytes of a part for each op that the line would carry.
+const PER_OP: usize = 128;
 /// The largest part.
 const LARGEST_PART: usize = 1 << 20;
-/// What a part may take before the next is no larger than it was.
+/// What a part may take before the next one is not to be larger, and before it is to be smaller.
 const SLOW: Duration = Duration::from_secs(1);
+const TOO_SLOW: Duration = Duration::from_secs(4);
+/// Parts that may break off one after the other before a sync leaves the rest to the next one.
+const MOST_BREAKS: u32 = 4;
 /// What is read of a file at once, with the desk held.
 const CHUNK: usize = 64 << 10;
 
-/// The size of the next part.
-struct Parts(usize);
+/// How much of a file goes at once over the line: less where it breaks off or is slow.
+pub(crate) struct Parts {
+    batch: Batch,
+    grows: bool,
+    breaks: u32,
+}
 
 impl Parts {
-    fn took(&mut self, time: Duration) {
-        self.0 = if time < SLOW { (self.0 * 2).min(LARGEST_PART) } else { (self.0 / 2).max(FIRST_PART / 4) };
+    pub fn new(batch: Batch) -> Self {
+        Self { batch, grows: true, breaks: 0 }
+    }
+
+    /// For the next sync to begin with.
+    pub fn batch(&self) -> Batch {
+        self.batch
+    }
+
+    fn bytes(&self) -> usize {
+        self.batch.ops().saturating_mul(PER_OP).min(LARGEST_PART)
+    }
+
+    fn came(&mut self, took: Duration) {
+        self.breaks = 0;
+        if took > TOO_SLOW {
+            self.shrink();
+        } else if self.grows && took < SLOW {
+            self.batch = self.batch.larger();
+        }
+    }
+
+    /// A part did not come through, or the time ran out with it.
+    pub fn shrink(&mut self) {
+        self.batch = self.batch.smaller();
+        self.grows = false;
+    }
+
+    /// Whether to try again with less: the line was there and broke off.
+    fn goes_on_after(&mut self, error: &ApiError) -> bool {
+        let broke = error.code == code::UNREACHABLE && error.details["connected"] == true;
+        if broke {
+            self.shrink();
+            self.breaks += 1;
+        }
+        broke && self.breaks < MOST_BREAKS
     }
 }
 
@@ -66,10 +108,15 @@ impl Session {
     ///
     /// # Errors
     /// Those of the line. What the service does not want of one file is logged and keeps no other back.
-    pub(crate) async fn send_files(&self, client: &mut Client, now: Time) -> Result<usize> {
+    pub(crate) async fn send_files(
+        &self,
+        client: &mut Client,
+        parts: &mut Parts,
+        now: Time,
+    ) -> Result<usize> {
         let mut sent = 0;
         for file in self.with(|desk| desk.store.unsent_blobs().map_err(store))? {
-            match self.send_file(client, &file).await {
+            match self.send_file(client, parts, &file).await {
                 Ok(()) => sent += 1,
                 Err(error) if is_of_the_line(&error) => return Err(error),
                 Err(error) => self.with(|desk| {
@@ -85,17 +132,23 @@ impl Session {
         Ok(sent)
     }
 
-    async fn send_file(&self, client: &mut Client, file: &UnsentBlob) -> Result<()> {
+    async fn send_file(&self, client: &mut Client, parts: &mut Parts, file: &UnsentBlob) -> Result<()> {
         let UnsentBlob { tenant, sha256, total } = file;
         let imports = self.with(|desk| desk.store.imports(tenant).map_err(store))?;
         let rows = imports.iter().find(|one| one.request.blob == *sha256).map_or(0, |one| one.request.rows());
         let mut at = 0;
-        let mut parts = Parts(FIRST_PART);
         while at < *total {
-            let part = self.with(|desk| desk.store.blob_bytes(tenant, sha256, at, parts.0).map_err(store))?;
+            let part =
+                self.with(|desk| desk.store.blob_bytes(tenant, sha256, at, parts.bytes()).map_err(store))?;
             let began = Instant::now();
-            at = client.put_blob_part(tenant, sha256, (at, *total), rows, &part).await?;
-            parts.took(began.elapsed());
+            match client.put_blob_part(tenant, sha256, (at, *total), rows, &part).await {
+                Ok(received) => {
+                    at = received;
+                    parts.came(began.elapsed());
+                }
+                Err(error) if parts.goes_on_after(&error) => {}
+                Err(error) => return Err(error),
+            }
         }
         self.with(|desk| desk.store.note_blob_sent(tenant, sha256).map_err(store))
     }
@@ -104,9 +157,14 @@ impl Session {
     ///
     /// # Errors
     /// Those of the line. What is wrong with one roster is logged and keeps no other back.
-    pub(crate) async fn follow_rosters(&self, client: &mut Client, now: Time) -> Result<()> {
+    pub(crate) async fn follow_rosters(
+        &self,
+        client: &mut Client,
+        parts: &mut Parts,
+        now: Time,
+    ) -> Result<()> {
         for tenant in self.with(|desk| desk.store.rosters_behind().map_err(store))? {
-            match self.follow_roster(client, &tenant, now).await {
+            match self.follow_roster(client, parts, &tenant, now).await {
                 Err(error) if is_of_the_line(&error) => return Err(error),
                 Err(error) => self.with(|desk| {
                     let details = json!({ "message": error.message });
@@ -118,7 +176,13 @@ impl Session {
         Ok(())
     }
 
-    async fn follow_roster(&self, client: &mut Client, tenant: &TenantId, now: Time) -> Result<()> {
+    async fn follow_roster(
+        &self,
+        client: &mut Client,
+        parts: &mut Parts,
+        tenant: &TenantId,
+        now: Time,
+    ) -> Result<()> {
         let (imports, version, state) = self.with(|desk| {
             let imports = desk.store.imports(tenant).map_err(store)?;
             let version = desk.store.cells_version(tenant).map_err(store)?;
@@ -127,17 +191,18 @@ impl Session {
         let revisions = import::revisions(&imports);
         let state = match state.filter(|state| is_at_the_end(&revisions, *state)) {
             Some(state) => state,
-            None => self.followed(client, tenant, &revisions, now).await?,
+            None => self.followed(client, parts, (tenant, &revisions), now).await?,
         };
         self.with(|desk| {
             desk.store.note_roster(tenant, state, version).map_err(store)?;
             // A file is kept as long as the import may be asked for once more.
-            let done = imports.iter().filter(|one| match &one.outcome {
-                None => false,
-                Some(_) => one.committed().is_none_or(|committed| committed.rollback_until < now),
-            });
-            let mut done = done.map(|one| &one.request.blob);
-            done.try_for_each(|blob| desk.store.forget_blob(tenant, blob)).map_err(store)
+            let needed = |one: &&Import| match one.committed() {
+                Some(committed) => committed.rollback_until >= now,
+                None => one.is_open(),
+            };
+            let needed: Vec<&str> =
+                imports.iter().filter(needed).map(|one| one.request.blob.as_str()).collect();
+            desk.store.forget_blobs_but(tenant, &needed).map_err(store)
         })
     }
 
@@ -145,18 +210,18 @@ impl Session {
     async fn followed(
         &self,
         client: &mut Client,
-        tenant: &TenantId,
-        revisions: &[RosterRevision],
+        parts: &mut Parts,
+        (tenant, revisions): (&TenantId, &[RosterRevision]),
         now: Time,
     ) -> Result<RosterState> {
-        match self.follow(client, tenant, revisions).await {
+        match self.follow(client, parts, tenant, revisions).await {
             Err(error) if starts_over(&error) => {
                 self.with(|desk| {
                     let why = json!({ "why": error.code });
                     desk.store.log_sync(now, Some(tenant), "roster_loaded_again", &why).map_err(store)?;
                     desk.store.rebuild_roster(tenant).map(drop).map_err(store)
                 })?;
-                self.follow(client, tenant, revisions).await
+                self.follow(client, parts, tenant, revisions).await
             }
             other => other,
         }
@@ -166,6 +231,7 @@ impl Session {
     async fn follow(
         &self,
         client: &mut Client,
+        parts: &mut Parts,
         tenant: &TenantId,
         revisions: &[RosterRevision],
     ) -> Result<RosterState> {
@@ -183,7 +249,7 @@ impl Session {
         }
         for revision in revisions.iter().filter(|revision| revision.number > number) {
             let fetched = match &revision.step {
-                Step::Import(request) => self.fetch_file(client, tenant, &request.blob).await?,
+                Step::Import(request) => self.fetch_file(client, parts, tenant, &request.blob).await?,
                 Step::RollBack { .. } => false,
             };
             let Some(roster) = &mut roster else { return Err(another_roster(revision.number)) };
@@ -230,17 +296,25 @@ impl Session {
     }
 
     /// Gets what is missing of a file; says whether it came from the service.
-    async fn fetch_file(&self, client: &mut Client, tenant: &TenantId, sha256: &str) -> Result<bool> {
+    async fn fetch_file(
+        &self,
+        client: &mut Client,
+        parts: &mut Parts,
+        tenant: &TenantId,
+        sha256: &str,
+    ) -> Result<bool> {
         let here = self.with(|desk| desk.store.blob(tenant, sha256).map_err(store))?;
         if let Some(here) = here.filter(|here| here.is_whole()) {
             return Ok(here.fetched);
         }
         let mut at = here.map_or(0, |here| here.received);
-        let mut parts = Parts(FIRST_PART);
         loop {
             let began = Instant::now();
-            let (part, total) = client.blob_part(tenant, sha256, at, parts.0 as u64).await?;
-            parts.took(began.elapsed());
+            let (part, total) = match client.blob_part(tenant, sha256, at, parts.bytes() as u64).await {
+                Err(error) if parts.goes_on_after(&error) => continue,
+                other => other?,
+            };
+            parts.came(began.elapsed());
             if part.is_empty() && at < total {
                 return Err(fault(code::UNREACHABLE, "The service sent a file without its end. Sync again."));
             }

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use cairn_domain::access::Action;
 use cairn_domain::change::Change;
 use cairn_domain::import::{
-    Import as Asked, ImportCounts, ImportLeft, ImportOutcome, ImportRecords, ImportRequest as Request,
-    ImportRolledBack,
+    Import as Asked, ImportCommitted, ImportCounts, ImportLeft, ImportOutcome, ImportRecords,
+    ImportRequest as Request, ImportRolledBack,
 };
 use cairn_domain::{OpId, TenantId, Time};
 use cairn_imports::{Blob, Hold, SCRATCH_BUDGET, Scratch};
 use cairn_protocol::{ApiError, code};
-use cairn_store::roster::Roster;
+use cairn_store::roster::{Applied, Roster};
 use cairn_store::{Draft, OutboxState};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -387,38 +387,47 @@ impl Desk {
         let committed = asked.committed().ok_or_else(|| {
             fault("import_not_committed", "The service has not imported this, so there is nothing to verify.")
         })?;
+        let digest = committed.digest.to_string();
+        let not_here =
+            |found| Ok(verified(&import, digest.clone(), vec![check("here", false, found)], BTreeMap::new()));
         let Some(roster) = self.import_roster(&tenant.id)? else {
-            let here =
-                check("here", false, "This computer has no roster of the tenant yet. Sync first.".into());
-            return Ok(verified(&import, committed.digest.to_string(), vec![here], BTreeMap::new()));
+            return not_here("This computer has no roster of the tenant yet. Sync first.".to_owned());
         };
         let applied = roster.revisions().map_err(store)?;
         let last = applied.last().map_or(0, |last| last.number);
-        let Some(one) = applied.into_iter().find(|one| one.number == committed.revision) else {
-            let found = format!("The roster on this computer is at revision {last}. Sync first.");
-            let here = check("here", false, found);
-            return Ok(verified(&import, committed.digest.to_string(), vec![here], BTreeMap::new()));
-        };
-        let changed = |counts: &ImportCounts| (counts.create, counts.update, counts.remove);
-        let counts = committed.counts.iter().all(|(kind, counts)| {
-            let here = one.counts.get(kind).copied().unwrap_or_default();
-            changed(counts) == (here.create, here.update, here.remove)
-        });
-        let mut checks = vec![
-            check("here", true, format!("Revision {} of {last}.", one.number)),
-            check(
-                "digest",
-                one.digest == committed.digest,
-                "The records after it have the digest that the service committed.".into(),
-            ),
-            check("counts", counts, "What it did here is what the service committed.".into()),
-        ];
-        let whole = roster.verify();
-        let found =
-            whole.as_ref().err().map_or_else(|| "Every record was read.".to_owned(), ToString::to_string);
-        checks.push(check("file", whole.is_ok(), found));
-        let records = roster.counts().map_err(store)?;
-        Ok(verified(&import, committed.digest.to_string(), checks, records))
+        match applied.iter().find(|one| one.number == committed.revision) {
+            None => not_here(format!("The roster on this computer is at revision {last}. Sync first.")),
+            Some(one) => {
+                let mut checks = vec![check("here", true, format!("Revision {} of {last}.", one.number))];
+                checks.extend(held_against(committed, one));
+                checks.push(file_check(&roster));
+                Ok(verified(&import, digest, checks, roster.counts().map_err(store)?))
+            }
+        }
+    }
+}
+
+/// A revision here beside what the service committed.
+fn held_against(committed: &ImportCommitted, one: &Applied) -> [VerifyCheck; 2] {
+    let counts = committed.counts.iter().all(|(kind, counts)| {
+        let here = one.counts.get(kind).copied().unwrap_or_default();
+        (counts.create, counts.update, counts.remove) == (here.create, here.update, here.remove)
+    });
+    let words = |holds, what: &str| {
+        let not = if holds { "" } else { "not " };
+        format!("{what} {not}what the service committed.")
+    };
+    let digest = one.digest == committed.digest;
+    [
+        check("digest", digest, words(digest, "The digest of the records after it is")),
+        check("counts", counts, words(counts, "What it did here is")),
+    ]
+}
+
+fn file_check(roster: &Roster) -> VerifyCheck {
+    match roster.verify() {
+        Ok(_) => check("file", true, "Every record was read.".to_owned()),
+        Err(error) => check("file", false, error.to_string()),
     }
 }
 

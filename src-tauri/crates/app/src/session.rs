@@ -22,7 +22,7 @@ use crate::desk::Desk;
 use crate::error::{Result, fault, store};
 use crate::files;
 use crate::keyring::SystemKeyring;
-use crate::rosters::is_of_the_line;
+use crate::rosters::{Parts, is_of_the_line};
 
 /// How long one `sync` may take (SPEC command line).
 pub const SYNC_LIMIT: Duration = Duration::from_secs(10);
@@ -31,6 +31,10 @@ pub const SYNC_LIMIT: Duration = Duration::from_secs(10);
 const ANSWER_LIMIT: Duration = Duration::from_secs(3);
 /// How long it waits for a hint before it asks again.
 const ANSWER_LOOK: Duration = Duration::from_millis(300);
+
+/// Files of a profile that keep how much the line carried the last time, of ops and of imports' files.
+const OPS: &str = "batch";
+const FILES: &str = "batch-files";
 
 /// Where a profile's key is kept.
 #[derive(Debug, Clone)]
@@ -363,23 +367,19 @@ impl Session {
         }
     }
 
-    /// How much the next request should carry: what the line carried the last time.
-    fn batch(&self) -> Batch {
-        let kept = std::fs::read_to_string(self.batch_file()).ok();
+    /// How much the next request should carry: what the line carried the last time, of ops or of files.
+    fn kept_batch(&self, what: &str) -> Batch {
+        let kept = std::fs::read_to_string(self.profile.dir().join(what)).ok();
         kept.and_then(|text| text.parse().ok()).unwrap_or_default()
     }
 
     /// Keeps it for the next attempt, whichever program makes it: `cairnctl sync` is one of its own.
-    fn keep_batch(&self, batch: Batch) {
-        if batch != self.batch()
-            && let Err(error) = std::fs::write(self.batch_file(), batch.to_string())
+    fn keep_batch(&self, what: &str, batch: Batch) {
+        if batch != self.kept_batch(what)
+            && let Err(error) = std::fs::write(self.profile.dir().join(what), batch.to_string())
         {
             tracing::info!(%error, "what the line carries is not kept");
         }
-    }
-
-    fn batch_file(&self) -> PathBuf {
-        self.profile.dir().join("batch")
     }
 
     fn nonce_file(&self) -> PathBuf {
@@ -407,16 +407,22 @@ impl Session {
         let started = Instant::now();
         let mut client = self.client()?;
         let lock = SyncLock::take(self.profile.dir())?;
-        let mut engine = Engine::with_batch(self.batch());
+        let mut engine = Engine::with_batch(self.kept_batch(OPS));
         let attempt = tokio::time::timeout(SYNC_LIMIT, self.exchange(&mut engine, &mut client, clock)).await;
         self.keep_nonce(&client);
-        self.keep_batch(if came_through(&attempt) { engine.batch() } else { engine.batch().smaller() });
+        self.keep_batch(OPS, if came_through(&attempt) { engine.batch() } else { engine.batch().smaller() });
         let mut complete = attempt.is_ok();
         let mut result = attempt.unwrap_or_else(|_| out_of_time(&engine));
         if let Ok(report) = &mut result {
             let rest = SYNC_LIMIT.saturating_sub(started.elapsed());
-            let files = tokio::time::timeout(rest, self.exchange_files(&mut client, report, clock)).await;
+            let mut parts = Parts::new(self.kept_batch(FILES));
+            let work = self.exchange_files(&mut client, &mut parts, report, clock);
+            let files = tokio::time::timeout(rest, work).await;
             self.keep_nonce(&client);
+            if files.is_err() && !rest.is_zero() {
+                parts.shrink();
+            }
+            self.keep_batch(FILES, parts.batch());
             match files {
                 Ok(Ok(())) => {}
                 // What came through of them stays, and the next attempt goes on from there.
@@ -475,21 +481,22 @@ impl Session {
     async fn exchange_files(
         &self,
         client: &mut Client,
+        parts: &mut Parts,
         report: &mut Report,
         clock: &(dyn Fn() -> Time + Sync),
     ) -> Result<()> {
-        let left = self.send_files(client, clock()).await? > 0 || report.pushed > 0;
+        let left = self.send_files(client, parts, clock()).await? > 0 || report.pushed > 0;
         let open = if left { self.open_imports()? } else { Vec::new() };
         let started = Instant::now();
         while started.elapsed() < ANSWER_LIMIT && self.open_imports()?.iter().any(|one| open.contains(one)) {
             // A hint that nobody gives, or that was given before, costs this moment.
             let _ = tokio::time::timeout(ANSWER_LOOK, self.hint()).await;
-            let mut engine = Engine::with_batch(self.batch());
+            let mut engine = Engine::with_batch(self.kept_batch(OPS));
             let more = self.exchange(&mut engine, client, clock).await?;
             report.pulled += more.pulled;
             report.requests += more.requests;
         }
-        self.follow_rosters(client, clock()).await
+        self.follow_rosters(client, parts, clock()).await
     }
 
     /// Own imports and rollbacks that have left this computer and wait for the service.

@@ -98,14 +98,20 @@ const LOOK_FOR_IMPORTS: Duration = Duration::from_secs(60);
 pub async fn carry_out_imports(app: App, rosters: Rosters) {
     let mut changes = app.changes.subscribe();
     let mut which = None;
+    let mut looked = rosters::Looked::new();
     while !app.closing.load(Ordering::SeqCst) {
-        let (rosters, tenant) = (rosters.clone(), which.take());
-        let done = blocking(&app, move |service, ask| match tenant {
-            Some(tenant) => rosters::settle(service, &rosters, &tenant, ask).map(drop),
-            None => rosters::settle_all(service, &rosters, ask),
+        let (rosters, tenant, mut known) = (rosters.clone(), which.take(), std::mem::take(&mut looked));
+        let done = blocking(&app, move |service, ask| {
+            match tenant {
+                Some(tenant) => rosters::settle(service, &rosters, &tenant, ask).map(drop)?,
+                None => rosters::settle_all(service, &rosters, &mut known, ask)?,
+            }
+            Ok(known)
         });
-        if let Err(error) = done.await {
-            tracing::warn!(code = error.code, "imports wait");
+        match done.await {
+            Ok(known) => looked = known,
+            // All of them are looked at again.
+            Err(error) => tracing::warn!(code = error.code, "imports wait"),
         }
         which = match tokio::time::timeout(LOOK_FOR_IMPORTS, changes.recv()).await {
             Ok(Ok(tenant)) => Some(tenant),

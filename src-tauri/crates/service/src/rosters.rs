@@ -29,7 +29,7 @@ use crate::error::{Error, Result};
 use crate::journal::Journal;
 use crate::org;
 use crate::service::{Ask, Service};
-use crate::storage::{Mode, TenantTx, with};
+use crate::storage::{Mode, Standing, TenantTx, with};
 
 /// Records of one import while a tenant is in its pilot, unless the service was started otherwise.
 pub const PILOT_ROWS: u64 = 500;
@@ -223,14 +223,31 @@ pub fn settle(
     }
 }
 
-/// Settles every tenant that there is; a fault of one is logged and leaves the others alone.
+/// The places of journals up to which nothing is left to do.
+pub type Looked = BTreeMap<TenantId, u64>;
+
+/// Settles every tenant whose journal moved since it was looked at; a fault of one is logged and leaves
+/// the others alone.
 ///
 /// # Errors
 /// Faults of the storage.
-pub fn settle_all(service: &Service, rosters: &Rosters, ask: &mut Ask<'_>) -> Result<()> {
-    for (_, tenant) in service.read_org(org::tenants)? {
-        if let Err(error) = settle(service, rosters, &tenant, ask) {
-            tracing::error!(%tenant, fault = %error, "imports wait");
+pub fn settle_all(
+    service: &Service,
+    rosters: &Rosters,
+    looked: &mut Looked,
+    ask: &mut Ask<'_>,
+) -> Result<()> {
+    let tenants: Vec<TenantId> = service.read_org(org::tenants)?.into_iter().map(|(_, id)| id).collect();
+    for Standing { tenant, seen, .. } in service.storage.standings(&tenants)? {
+        if looked.get(&tenant) == Some(&seen.seq) {
+            continue;
+        }
+        match settle(service, rosters, &tenant, ask) {
+            Ok(_) => drop(looked.insert(tenant, seen.seq)),
+            Err(error) => {
+                tracing::error!(%tenant, fault = %error, "imports wait");
+                looked.remove(&tenant);
+            }
         }
     }
     Ok(())

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::cells::load_cells_between;
 use crate::journals::Journal;
+use crate::outbox::OutboxOp;
 use crate::sql::{Blob, int, uint};
 use crate::write::{Draft, Written};
 use crate::{Store, StoreError};
@@ -220,6 +221,26 @@ impl Store {
             )?;
         }
         unit.commit()
+    }
+
+    /// Forgets the files of a tenant, but those named and those that an own op asks for that is not
+    /// settled, refused ones too: it may be sent again.
+    ///
+    /// # Errors
+    /// Whatever the database reports.
+    pub fn forget_blobs_but(&mut self, tenant: &TenantId, needed: &[&str]) -> Result<(), StoreError> {
+        let names = |op: OutboxOp| match op.body.change {
+            Change::ImportRequested(request) => Some(request.blob),
+            _ => None,
+        };
+        let own: Vec<String> = self.outbox(Some(tenant))?.into_iter().filter_map(names).collect();
+        let there: Vec<String> = {
+            let mut statement = self.db.prepare_cached("SELECT sha256 FROM blobs WHERE tenant = ?1")?;
+            let rows = statement.query_map([tenant.as_str()], |row| row.get(0))?;
+            rows.collect::<Result<_, _>>()?
+        };
+        let is_idle = |name: &&String| !needed.contains(&name.as_str()) && !own.contains(*name);
+        there.iter().filter(is_idle).try_for_each(|name| self.forget_blob(tenant, name))
     }
 
     /// The imports of a tenant, own pending ones too, in the order of their names.
