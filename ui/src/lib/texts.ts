@@ -315,6 +315,7 @@ export const texts = {
       comment: "Comments",
       blocker: "Blockers",
       project: "Project and tenant",
+      import: "Imports",
       other: "Everything else",
     } as Record<string, string>,
     from: "From",
