@@ -124,6 +124,7 @@ export const texts = {
     what: (kind: string, by: string | null, text: string) => {
       if (kind === "due") return "Due today";
       if (kind === "overdue") return `Was due ${text}`;
+      if (kind === "import") return `The service did not import it: ${text}`;
       if (kind === "conflict") return `Two values for ${text}; one of them is yours`;
       const who = by ?? "Somebody";
       return kind === "blocker" ? `${who} blocked it: ${text}` : `${who}: ${text}`;

@@ -141,5 +141,6 @@ fn kind_word(kind: Kind) -> &'static str {
         Kind::Overdue => "overdue",
         Kind::Due => "due",
         Kind::Reply => "reply",
+        Kind::Import => "import",
     }
 }

@@ -115,6 +115,7 @@ fn one(news: &News) -> Toast {
         Kind::Overdue => format!("Overdue: {title}"),
         Kind::Due => format!("Due today: {title}"),
         Kind::Reply => format!("New comment: {title}"),
+        Kind::Import => format!("Import refused: {title}"),
     };
     Toast {
         title: words,
@@ -134,6 +135,7 @@ fn all(news: &[&News]) -> Toast {
             Kind::Overdue => format!("{count} overdue"),
             Kind::Due => format!("{count} due today"),
             Kind::Reply => format!("{count} with new comments"),
+            Kind::Import => format!("{count} refused"),
         }
     };
     let tenants: BTreeSet<&str> = news.iter().map(|n| n.name.as_str()).collect();
@@ -235,7 +237,7 @@ mod tests {
 
     #[test]
     fn no_toast_says_who_or_what_was_written() {
-        for kind in [Kind::Blocker, Kind::Conflict, Kind::Overdue, Kind::Due, Kind::Reply] {
+        for kind in [Kind::Blocker, Kind::Conflict, Kind::Overdue, Kind::Due, Kind::Reply, Kind::Import] {
             for batch in [vec![news(0, kind)], (0..9).map(|n| news(n, kind)).collect()] {
                 let plan = plan(&batch, &moment(0), &mut Budget::default());
                 let said: String = plan.toasts.iter().map(|t| format!("{} {}", t.title, t.body)).collect();

@@ -12,6 +12,7 @@ use crate::cell::{Cell, Cells};
 use crate::change::{CommentValue, Owner, Status};
 use crate::checklist::{self, ItemView, ProjectView};
 use crate::id::{AccountId, Entity, OpId};
+use crate::import::{self, Import, ImportOutcome};
 use crate::playbook::Playbook;
 use crate::{CellKey, Hash, Time};
 
@@ -29,6 +30,8 @@ pub enum Kind {
     Due,
     /// Somebody commented where one had commented, or on one's item.
     Reply,
+    /// The service refused an import that one had asked for.
+    Import,
 }
 
 /// One thing to hear of.
@@ -82,6 +85,7 @@ pub fn notices(cells: &Cells, project: Option<(&ProjectView, &Playbook)>, reader
     let mut out = blockers(cells, &place, reader);
     out.extend(conflicts(cells, &place, reader));
     out.extend(replies(cells, &place, reader));
+    out.extend(refused_imports(cells, reader));
     out.extend(items.iter().filter_map(|item| dated(item, reader)));
     out
 }
@@ -164,6 +168,23 @@ fn replies(cells: &Cells, place: &Place<'_>, reader: Reader<'_>) -> Vec<Notice> 
                 || reader.owns(place.owner(&comment.on)))
     };
     comments.iter().filter(concerns).map(|comment| comment.notice(place)).collect()
+}
+
+/// An import may be asked for without a network, and refused days later.
+fn refused_imports(cells: &Cells, reader: Reader<'_>) -> Vec<Notice> {
+    let one = |import: Import| {
+        let Some(ImportOutcome::Refused(refused)) = import.outcome else { return None };
+        (import.by == *reader.account).then(|| Notice {
+            key: format!("import {}", import.id),
+            kind: Kind::Import,
+            on: Entity::Import(import.id),
+            title: import.request.source,
+            by: None,
+            at: None,
+            text: refused.message,
+        })
+    };
+    import::imports(cells).into_iter().filter_map(one).collect()
 }
 
 struct Comment {
@@ -310,6 +331,31 @@ mod tests {
         assert_eq!((heard[0].kind, &heard[0].on, heard[0].text.as_str()), (Kind::Blocker, &item, "snow"));
         desk.cells.remove(&CellKey::new(item, field::STATUS));
         assert_eq!(desk.kinds(), []);
+    }
+
+    #[test]
+    fn a_refused_import_is_heard_of_by_who_asked_for_it() {
+        let mut desk = Desk::new();
+        let (ben, me) = (desk.ben.clone(), desk.me.clone());
+        let asked = json!({
+            "blob": "0".repeat(64), "bytes": 9, "source": "roster.zip", "format": "accounts",
+            "rules": "tolerant", "records": {},
+        });
+        let answers = [
+            ("d1", &me, json!({ "refused": { "code": "pilot_limit", "message": "Too many." } })),
+            ("d3", &me, json!({ "committed": {} })),
+            ("d2", &ben, json!({ "refused": { "code": "pilot_limit", "message": "Too many." } })),
+        ];
+        for (device, by, answer) in answers {
+            let id = op(device, 1);
+            desk.put(Entity::Import(id.clone()), field::REQUESTED, id.clone(), by, 1, asked.clone());
+            assert_eq!(desk.kinds(), if device == "d1" { vec![] } else { vec![Kind::Import] });
+            desk.put(Entity::Import(id), field::OUTCOME, op("service", 1), by, 2, answer);
+        }
+        let heard = desk.hear();
+        assert_eq!((heard.len(), heard[0].kind), (1, Kind::Import));
+        assert_eq!((heard[0].title.as_str(), heard[0].text.as_str()), ("roster.zip", "Too many."));
+        assert_eq!(heard[0].on, Entity::Import(op("d1", 1)));
     }
 
     #[test]

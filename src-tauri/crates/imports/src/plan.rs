@@ -451,7 +451,7 @@ mod tests {
         let plan = planned(&dir, ["a", "b", "d"].map(|key| org(key, &key.to_uppercase())).to_vec());
         assert_eq!(
             plan.types["orgs"],
-            Changes { create: 1, update: 1, unchanged: 1, remove: 1, kept: 0, absent: 1 }
+            Changes { create: 1, update: 1, unchanged: 1, remove: 1, kept: 0, absent: 0 }
         );
     }
 

@@ -167,8 +167,13 @@ class App {
     this.go({ screen: "migration", tenant });
   }
 
-  /** Opens the item, or the tenant it belongs to. */
+  /** Opens the item or import, or the tenant it belongs to. */
   openPlace(place: Place): void {
+    if (place.entity.startsWith("import/")) {
+      migrations.of(place.tenant).open(place.entity.slice("import/".length));
+      this.openMigration(place.tenant);
+      return;
+    }
     const item = /^(item|step)\//.test(place.entity) ? place.entity : null;
     this.go({ screen: "checklist", tenant: place.tenant, item });
   }
