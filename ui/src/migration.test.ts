@@ -993,3 +993,37 @@ describe("import", () => {
     expect(screen.getByTestId("import-outcome").textContent).toMatch(/u-204.*changed it since/);
   });
 });
+
+describe("a refused import", () => {
+  it("is in the inbox, which leads to what became of it", async () => {
+    const host = await open({ network: "online" }, "#/today");
+    const [row] = host.runs.of("t-river");
+    host.runs.answer(row?.id ?? "", {
+      state: "refused",
+      committed: null,
+      reason: "Too many rows.",
+    });
+    host.notices = [
+      {
+        tenant: "t-river",
+        tenant_name: "Riverside Unified",
+        key: `import ${row?.id}`,
+        kind: "import",
+        entity: `import/${row?.id}`,
+        title: "riverside-2026-02.zip",
+        by: null,
+        text: "Too many rows.",
+        at: host.now.toISOString(),
+        read: false,
+      },
+    ];
+    host.emitChanged();
+    await click("inbox-open");
+    const notice = await screen.findByTestId("notice");
+    expect(notice.textContent).toMatch(/The service did not import it: Too many rows\./);
+    await fireEvent.click(notice);
+    await waitFor(() => expect(title()).toBe("riverside-2026-02.zip was not imported"));
+    expect(screen.getByTestId("import-reason").textContent).toBe("Too many rows.");
+    expect(window.location.hash).toBe(RIVER);
+  });
+});
