@@ -10,6 +10,7 @@
 
 mod file;
 
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn, ready};
 use std::path::Path;
 use std::pin::{Pin, pin};
@@ -198,7 +199,7 @@ impl Postgres {
         let handle = self.handle()?;
         let held = Held(Some(handle.block_on(self.pool.get()).map_err(lost)?));
         let Some(client) = &held.0 else { return Err(Error::fault("the connection is gone")) };
-        let mut link = Link { handle, client, sent: Vec::new(), locked: None };
+        let mut link = Link { handle, client, sent: VecDeque::new(), locked: None };
         let done = link.begin(tenants, mode).and_then(|()| work(&mut link)).and_then(|out| {
             link.end(mode)?;
             Ok(out)
@@ -289,7 +290,7 @@ type Sent<'a> = Pin<Box<dyn Future<Output = Answer<()>> + 'a>>;
 struct Link<'a> {
     handle: &'a Handle,
     client: &'a Client,
-    sent: Vec<Sent<'a>>,
+    sent: VecDeque<Sent<'a>>,
     /// The row that was locked at the beginning, until somebody asks for it or writes another.
     locked: Option<Row>,
 }
@@ -343,8 +344,8 @@ impl<'a> Link<'a> {
         let mut work: Sent<'a> = Box::pin(work);
         // The first step sends; the answer is fetched by whoever waits for the next.
         match work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Pending => self.sent.push(work),
-            Poll::Ready(answer) => self.sent.push(Box::pin(ready(answer))),
+            Poll::Pending => self.sent.push_back(work),
+            Poll::Ready(answer) => self.sent.push_back(Box::pin(ready(answer))),
         }
     }
 
@@ -356,7 +357,8 @@ impl<'a> Link<'a> {
 
     fn execute(&mut self, sql: &str, values: Owned) -> Result<()> {
         let client = self.client;
-        let statement = self.handle.block_on(client.prepare_cached(sql)).map_err(lost)?;
+        let prepared = beside(&mut self.sent, client.prepare_cached(sql));
+        let statement = self.handle.block_on(prepared).map_err(lost)?;
         self.send(async move {
             let values: Vec<&(dyn ToSql + Sync)> =
                 values.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect();
@@ -366,9 +368,9 @@ impl<'a> Link<'a> {
     }
 
     fn query(&mut self, sql: &str, values: Values<'_>) -> Result<Vec<Row>> {
-        let (client, sent) = (self.client, std::mem::take(&mut self.sent));
+        let (client, mut sent) = (self.client, std::mem::take(&mut self.sent));
         let answer = async {
-            let statement = client.prepare_cached(sql).await?;
+            let statement = beside(&mut sent, client.prepare_cached(sql)).await?;
             let mut question = pin!(client.query(&statement, values));
             // Sent behind all others, whose answers come first.
             let asked = poll_fn(|cx| Poll::Ready(question.as_mut().poll(cx))).await;
@@ -382,7 +384,28 @@ impl<'a> Link<'a> {
     }
 }
 
-async fn settled(sent: Vec<Sent<'_>>) -> Answer<()> {
+/// Waits for `work`, and takes the answers to what was sent before it, which come first: the connection
+/// hands on nothing while an answer of several messages, such as an error, waits for somebody to take it.
+async fn beside<T>(sent: &mut VecDeque<Sent<'_>>, work: impl Future<Output = Answer<T>>) -> Answer<T> {
+    let mut work = pin!(work);
+    poll_fn(|cx| {
+        while let Some(first) = sent.front_mut() {
+            match first.as_mut().poll(cx) {
+                Poll::Pending => break,
+                Poll::Ready(answer) => {
+                    sent.pop_front();
+                    if let Err(error) = answer {
+                        return Poll::Ready(Err(error));
+                    }
+                }
+            }
+        }
+        work.as_mut().poll(cx)
+    })
+    .await
+}
+
+async fn settled(sent: VecDeque<Sent<'_>>) -> Answer<()> {
     for one in sent {
         one.await?;
     }
