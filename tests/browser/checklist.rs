@@ -145,6 +145,8 @@ pub async fn panel(walk: &mut Walk) -> Result<()> {
     walk.press("Enter").await?;
     walk.window().find("panel-status").await?;
     walk.look("item").await?;
+    // What the keys did may still be told: each toast below has to be of what was done there.
+    walk.dismiss_toast().await?;
     walk.window().fill("item-note", "Room 12 has the only wired socket").await?;
     walk.window().click("note-save").await?;
     holds(walk, &key, "note", json!("Room 12 has the only wired socket")).await?;
