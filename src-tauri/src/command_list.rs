@@ -64,6 +64,7 @@ commands! {
     save_mapping,
     check_import,
     plan_import,
+    plan_rows,
     run_import,
     imports,
     verify_import,

@@ -9,13 +9,14 @@ use cairn_app::api::{
     About, BackupList, BackupRow, ChecklistView, Choice, ComputerView, Edit, Exported, ExportedRows, Failure,
     HistoryFilter, HistoryPage, HistoryRow, ImportDraft, ImportLook, ImportPlan, ImportProgress,
     ImportReport, ImportRollback, ImportRow, ImportRules, ImportRun, ImportVerified, InboxView, ItemDetail,
-    ManyWritten, OpenedPlaybook, PlaybookCheck, RememberedMapping, Restored, RevertView, RunChoices, Session,
-    SettingsEdit, SettingsView, StatusLine, SyncReport, SyncView, TenantRow, TodayView, UpdateView,
-    UpgradePlan, Written,
+    ManyWritten, OpenedPlaybook, PlanPage, PlaybookCheck, RememberedMapping, Restored, RevertView,
+    RunChoices, Session, SettingsEdit, SettingsView, StatusLine, SyncReport, SyncView, TenantRow, TodayView,
+    UpdateView, UpgradePlan, Written,
 };
 use cairn_app::backup::RestoreRequest;
 use cairn_app::error::fault;
 use cairn_app::imports::ImportRequest;
+use cairn_app::plans::PlanQuery;
 use cairn_app::projects::built_in_source;
 use cairn_app::upgrades::Worked;
 use cairn_protocol::ApiError;
@@ -211,6 +212,14 @@ pub struct OfImport {
     mapping: ImportRules,
 }
 
+/// Rows of a tenant's plan.
+#[derive(Deserialize)]
+pub struct RowsOfPlan {
+    tenant: String,
+    #[serde(flatten)]
+    query: PlanQuery,
+}
+
 #[derive(Deserialize)]
 pub struct RunImport {
     #[serde(flatten)]
@@ -313,7 +322,7 @@ async fn sign_in(shell: Host<'_>, request: SignIn) -> Answer<Session> {
 async fn sign_out(shell: Host<'_>, request: Nothing) -> Answer<Session> {
     let Nothing {} = request;
     shell.blocking(|shell| shell.unlock(None)).await.map_err(failure)?;
-    shell.jobs.cancel();
+    shell.drop_work();
     shell.session().sign_out().await.map_err(failure)?;
     standing(&shell).await
 }
@@ -683,10 +692,13 @@ async fn check_import(shell: Host<'_>, request: OfImport) -> Answer<ImportReport
 #[tauri::command]
 async fn plan_import(shell: Host<'_>, request: OfImport) -> Answer<ImportPlan> {
     let (tenant, request) = request.split();
-    let prepare = move |desk: &cairn_app::Desk, watch| {
-        Ok((desk.import(&tenant, &request, watch)?, desk.import_roster(&tenant)?))
-    };
-    shell.long(prepare, |(import, roster)| import.plan(roster.as_ref())).await.map_err(failure)
+    shell.plan_import(tenant, request).await.map_err(failure)
+}
+
+/// A page of the rows of the plan that was made last: what each record is and would be.
+#[tauri::command]
+async fn plan_rows(shell: Host<'_>, request: RowsOfPlan) -> Answer<PlanPage> {
+    shell.blocking(move |shell| shell.plan_rows(&request.tenant, &request.query)).await.map_err(failure)
 }
 
 /// How far the person is with a tenant's import; null where none was begun.

@@ -1,12 +1,12 @@
 //! Long work that somebody waits for and may cancel: checks and plans of imports. One at a time.
 
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cairn_app::api::ImportProgress;
 use cairn_app::error::{Result, fault};
-use cairn_app::imports::Watch;
+use cairn_app::imports::{Progress, Watch};
 use cairn_protocol::ApiError;
 use tokio::sync::Notify;
 
@@ -18,8 +18,7 @@ pub struct Jobs(Mutex<Option<Arc<Job>>>);
 struct Job {
     cancelled: AtomicBool,
     rings: Notify,
-    rows: AtomicU64,
-    bytes: AtomicU64,
+    progress: Mutex<Progress>,
 }
 
 impl Jobs {
@@ -53,9 +52,9 @@ impl Jobs {
 
     /// How far the running job is.
     pub fn progress(&self) -> Option<ImportProgress> {
-        self.running().as_ref().map(|job| ImportProgress {
-            rows: job.rows.load(Ordering::Relaxed),
-            bytes: job.bytes.load(Ordering::Relaxed),
+        self.running().as_ref().map(|job| {
+            let Progress { rows, bytes, pass: (pass, passes) } = *job.progress();
+            ImportProgress { rows, bytes, pass: pass.max(1), passes: passes.max(1) }
         })
     }
 
@@ -68,6 +67,10 @@ impl Jobs {
 }
 
 impl Job {
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn cancel(&self) {
         self.cancelled.store(true, Ordering::SeqCst);
         self.rings.notify_one();
@@ -76,8 +79,7 @@ impl Job {
     fn watch(self: &Arc<Self>) -> Watch {
         let job = Arc::clone(self);
         Watch::new(move |progress| {
-            job.rows.store(progress.rows, Ordering::Relaxed);
-            job.bytes.store(progress.bytes, Ordering::Relaxed);
+            *job.progress() = progress;
             if job.cancelled.load(Ordering::SeqCst) {
                 ControlFlow::Break(())
             } else {
@@ -97,8 +99,6 @@ mod tests {
 
     use std::future::{pending, ready};
 
-    use cairn_app::imports::Progress;
-
     use super::*;
 
     #[tokio::test]
@@ -106,11 +106,11 @@ mod tests {
         let jobs = Jobs::default();
         assert_eq!(jobs.progress(), None);
         let work = |watch: Watch| {
-            assert!(watch.goes_on(Progress { rows: 7, bytes: 70 }));
+            assert!(watch.pass(2, 3).goes_on(Progress { rows: 7, bytes: 70, ..Progress::default() }));
             ready(Ok(jobs.progress()))
         };
         let seen = jobs.run(work).await.unwrap();
-        assert_eq!(seen, Some(ImportProgress { rows: 7, bytes: 70 }));
+        assert_eq!(seen, Some(ImportProgress { rows: 7, bytes: 70, pass: 2, passes: 3 }));
         assert_eq!(jobs.progress(), None);
     }
 

@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cairn_app::api::{
-    self, Exported, ImportRollback, ImportRun, OpenedPlaybook, RunChoices, StatusLine, SyncReport,
+    self, Exported, ImportPlan, ImportRollback, ImportRun, OpenedPlaybook, PlanPage, RunChoices, StatusLine,
+    SyncReport,
 };
 use cairn_app::error::{Result, fault, store};
 use cairn_app::hints::Hints;
 use cairn_app::imports::{ImportRequest, Watch};
+use cairn_app::plans::{LastPlan, PlanQuery};
 use cairn_app::settings::SettingsFile;
 use cairn_app::{Desk, Session};
 use cairn_domain::{Entity, TenantId, Time};
@@ -46,6 +48,8 @@ pub struct Shell {
     pub(crate) turn: tokio::sync::Mutex<()>,
     /// Long work that may be cancelled.
     pub(crate) jobs: Jobs,
+    /// The rows of the plan that was made last.
+    last_plan: Mutex<LastPlan>,
     /// Rings when the background has a reason to sync soon.
     nudge: Notify,
     /// Rings when something may have become news.
@@ -111,6 +115,7 @@ impl Shell {
             state: Mutex::new(state),
             turn: tokio::sync::Mutex::new(()),
             jobs: Jobs::default(),
+            last_plan: Mutex::default(),
             nudge: Notify::new(),
             news: Notify::new(),
             changed: Box::new(changed),
@@ -166,8 +171,7 @@ impl Shell {
     pub fn lock(&self, why: &'static str) -> Result<()> {
         let Ok(api::Session::SignedIn { name, .. }) = self.standing() else { return Ok(()) };
         self.state().locked = Some(Locked { why, name: Some(name) });
-        // A plan holds a tenant's roster open.
-        self.jobs.cancel();
+        self.drop_work();
         let closed = self.session.shut();
         (self.changed)();
         closed
@@ -259,6 +263,41 @@ impl Shell {
             self.blocking(move |_| work(prepared)).await
         };
         self.jobs.run(run).await
+    }
+
+    /// Plans an import, and keeps its rows for [`Shell::plan_rows`]; those of the plan before go.
+    ///
+    /// # Errors
+    /// As [`Desk::planning`] and [`cairn_app::plans::Planning::plan`].
+    pub async fn plan_import(self: &Arc<Self>, tenant: String, request: ImportRequest) -> Result<ImportPlan> {
+        self.last_plan().forget();
+        let prepare = move |desk: &Desk, watch| desk.planning(&tenant, &request, watch);
+        let (plan, rows) = self.long(prepare, |planning| planning.plan()).await?;
+        // Locked meanwhile: what was about to be kept goes.
+        if self.session.is_open() {
+            self.last_plan().keep(rows);
+        }
+        Ok(plan)
+    }
+
+    /// A page of the rows of a tenant's plan.
+    ///
+    /// # Errors
+    /// As [`LastPlan::page`]; `locked`.
+    pub fn plan_rows(&self, tenant: &str, query: &PlanQuery) -> Result<PlanPage> {
+        self.session.signed_in(|_| Ok(()))?;
+        self.last_plan().page(tenant, query)
+    }
+
+    fn last_plan(&self) -> MutexGuard<'_, LastPlan> {
+        // What is held is valid after every statement.
+        self.last_plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends long work and lets go of what it kept: both hold what a tenant's people are.
+    pub fn drop_work(&self) {
+        self.jobs.cancel();
+        self.last_plan().forget();
     }
 
     /// Asks for an import of files, and syncs at once. Until the file is made [`Jobs::cancel`] ends it and

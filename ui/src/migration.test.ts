@@ -795,7 +795,7 @@ describe("a check that takes its time", () => {
     const host = await open({}, RIVER);
     await walk("river.zip", "Map");
     const release = host.hold("check_import");
-    host.progress = { rows: 6_000, bytes: 824_370 };
+    host.progress = { rows: 6_000, bytes: 824_370, pass: 1, passes: 1 };
     next();
     await screen.findByTestId("migration-job");
     return [host, release];
@@ -834,16 +834,47 @@ describe("a check that takes its time", () => {
       rate: null,
       left: null,
     } as const;
-    const progress = { rows: 100_000, bytes: 25 };
-    expect(jobAt(job, progress, 500, 100)).toMatchObject({ slow: true, rate: null, left: null });
-    expect(jobAt(job, progress, 2_000, 100)).toMatchObject({ share: 0.25, rate: 50_000, left: 6 });
-    expect(jobAt(job, progress, 2_000, null)).toMatchObject({
+    const progress = { rows: 100_000, bytes: 25, pass: 1, passes: 1 };
+    const bytes = { bytes: 100, total: null };
+    expect(jobAt(job, progress, 500, bytes)).toMatchObject({ slow: true, rate: null, left: null });
+    expect(jobAt(job, progress, 2_000, bytes)).toMatchObject({
+      share: 0.25,
+      rate: 50_000,
+      left: 6,
+    });
+    expect(jobAt(job, progress, 2_000, { bytes: null, total: null })).toMatchObject({
       share: null,
       rate: 50_000,
       left: null,
     });
-    expect(jobAt(job, null, 2_000, 100)).toMatchObject({ rows: 0, share: null, rate: null });
-    expect(jobAt({ ...job, what: "export" }, progress, 2_000, 100).share).toBeNull();
+    expect(jobAt(job, null, 2_000, bytes)).toMatchObject({ rows: 0, share: null, rate: null });
+    expect(jobAt({ ...job, what: "export" }, progress, 2_000, bytes).share).toBeNull();
+  });
+
+  it("never goes back while files and roster are gone over several times", () => {
+    const job = {
+      what: "plan",
+      slow: true,
+      rows: 0,
+      share: null,
+      rate: null,
+      left: null,
+    } as const;
+    const all = { bytes: 100, total: 900 };
+    const shares = [
+      { rows: 450, bytes: 50, pass: 1, passes: 3 },
+      { rows: 900, bytes: 100, pass: 1, passes: 3 },
+      { rows: 0, bytes: 0, pass: 2, passes: 3 },
+      { rows: 600, bytes: 50, pass: 2, passes: 3 },
+      { rows: 450, bytes: 0, pass: 3, passes: 3 },
+    ].map((progress) => jobAt(job, progress, 2_000, all));
+    expect(shares.map((one) => [one.share, one.rows])).toEqual([
+      [0.5 / 3, 150],
+      [1 / 3, 300],
+      [1 / 3, 300],
+      [0.5, 450],
+      [2.5 / 3, 750],
+    ]);
   });
 });
 

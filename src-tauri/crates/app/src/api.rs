@@ -16,8 +16,8 @@ pub use cairn_imports::{
     Counts as ImportCounts, DatesLook, Detected as ImportDetected, Example as ImportExample, FieldLook,
     FileCount as ImportFile, FileMapping as ImportMapping, FileRules, FixExample as ImportFixExample,
     FixGroup as ImportFix, FormatName, Hold as ImportHold, LeftFile as ImportLeft, Look as ImportLook,
-    Mapping as ImportRules, Place as ImportPlace, Plan as ImportTypes, Problem as ImportProblem,
-    Report as ImportReport, TableLook, WordLook,
+    Mapping as ImportRules, Place as ImportPlace, Plan as ImportTypes, PlanChange, PlanPage, PlanRow,
+    PlanValue, Problem as ImportProblem, Report as ImportReport, TableLook, WordLook,
 };
 
 /// Where the app stands: decides which screen may show.

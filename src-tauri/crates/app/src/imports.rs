@@ -4,11 +4,10 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use cairn_imports::{
-    Blob, Counts, Look, MAX_MAPPING_BYTES, Mapping, Options, Plan, Profile, Record, Report, Scratch, check,
-    export_rejected, look, plan_with, write_blob_with,
+    Blob, Counts, Entry, ImportError, Look, MAX_MAPPING_BYTES, Mapping, Options, Plan, Profile, Record,
+    Report, Scratch, check, each_entry, export_rejected, look, plan_with, write_blob_with,
 };
 pub use cairn_imports::{Progress, Watch};
-use cairn_protocol::ApiError;
 use cairn_store::roster::Roster;
 use serde::Serialize;
 use ts_rs::TS;
@@ -71,6 +70,10 @@ pub struct ImportProgress {
     /// Bytes read, after unpacking; none of a workbook's.
     #[ts(type = "number")]
     pub bytes: u64,
+    /// Which pass this is, the first being 1: rows and bytes begin again with each.
+    pub pass: u32,
+    /// How many there are.
+    pub passes: u32,
 }
 
 /// Files that a tenant may import, apart from the desk: what takes long keeps nobody else from it.
@@ -126,6 +129,26 @@ impl Desk {
 }
 
 impl Import {
+    /// The same, told of as one of several passes.
+    pub(crate) fn pass(&self, number: u32, of: u32) -> Self {
+        let mut import = self.clone();
+        import.options.watch = import.options.watch.pass(number, of);
+        import
+    }
+
+    /// Tells of records that were met, now and then.
+    ///
+    /// # Errors
+    /// `import_cancelled` where the watch ends it.
+    pub(crate) fn goes_on(&self, met: u64) -> Result<()> {
+        const EVERY: u64 = 4_096;
+        let progress = Progress { rows: met, ..Progress::default() };
+        if met.is_multiple_of(EVERY) && !self.options.watch.goes_on(progress) {
+            return Err(ImportError::Cancelled.into());
+        }
+        Ok(())
+    }
+
     /// What the files are taken for, by their first rows.
     ///
     /// # Errors
@@ -162,10 +185,14 @@ impl Import {
             None => None,
         };
         let current = |meet: &mut dyn FnMut(Record<'_>)| match roster {
-            Some(roster) => roster.each(|record| {
-                meet(Record { kind: record.kind, id: record.id, values: record.values });
-                Ok::<(), ApiError>(())
-            }),
+            Some(roster) => {
+                let mut met = 0;
+                roster.each(|record| {
+                    meet(Record { kind: record.kind, id: record.id, values: record.values });
+                    met += 1;
+                    self.goes_on(met)
+                })
+            }
             None => Ok(()),
         };
         let (plan, report) = plan_with(&self.path, &self.options, current, absent)?;
@@ -178,6 +205,16 @@ impl Import {
             revision,
             took_ms: 0,
         })
+    }
+
+    /// Gives every entry that a run would send, by type and id, with its row.
+    pub(crate) fn each_entry(
+        &self,
+        scratch: &Scratch,
+        removals: &[(String, String)],
+        each: impl FnMut(Entry<'_>, Option<u64>) -> Result<()>,
+    ) -> Result<()> {
+        each_entry(&self.path, &self.options, scratch, removals, each).map(drop)
     }
 
     /// Writes the file that is uploaded: the accepted and fixed rows, and `removals` by type and id.

@@ -14,7 +14,7 @@ use cairn_domain::import::{
     ImportRequest as Request, ImportRolledBack,
 };
 use cairn_domain::{OpId, TenantId, Time};
-use cairn_imports::{Blob, Hold, SCRATCH_BUDGET, Scratch};
+use cairn_imports::{Blob, Hold};
 use cairn_protocol::{ApiError, code};
 use cairn_store::roster::{Applied, Roster};
 use cairn_store::{Draft, OutboxState};
@@ -25,6 +25,7 @@ use ts_rs::TS;
 use crate::desk::{id, parse_op};
 use crate::error::{Result, fault, store};
 use crate::imports::{Import, ImportPlan, ImportRequest, Watch};
+use crate::scratch::ScratchFolder;
 use crate::views::rfc3339;
 use crate::{Desk, Session, history};
 
@@ -457,7 +458,7 @@ impl Run {
     /// choices say so; `import_empty` where nothing is left; as [`Import::plan`].
     pub fn prepare(&self) -> Result<Ready> {
         let mut absent = Vec::new();
-        let plan = self.import.plan_with(self.roster.as_ref(), |kind, id| {
+        let plan = self.import.pass(1, 2).plan_with(self.roster.as_ref(), |kind, id| {
             absent.push((kind.to_owned(), id.to_owned()));
         })?;
         self.agreed(&plan, &absent)?;
@@ -523,18 +524,8 @@ impl Run {
     }
 
     fn blob(&self, removals: &[(String, String)], file: &mut Vec<u8>) -> Result<Blob> {
-        let cannot =
-            |e: std::io::Error| fault("io", format!("'{}' cannot be made: {e}.", self.scratch.display()));
-        let mut key = [0; 32];
-        getrandom::fill(&mut key).map_err(|e| fault("no_randomness", e.to_string()))?;
-        // A folder that nobody else uses; what a killed program left in others is noise.
-        let name: String = key.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        let folder = self.scratch.join(name);
-        std::fs::create_dir_all(&folder).map_err(cannot)?;
-        let scratch = Scratch { folder, key, budget: SCRATCH_BUDGET };
-        let blob = self.import.blob(&scratch, removals, file);
-        std::fs::remove_dir_all(&scratch.folder).map_err(cannot)?;
-        blob
+        let folder = ScratchFolder::new(&self.scratch)?;
+        self.import.pass(2, 2).blob(folder.scratch(), removals, file)
     }
 }
 

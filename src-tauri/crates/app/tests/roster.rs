@@ -5,14 +5,19 @@
 #[path = "../../store/tests/it/fake.rs"]
 mod fake;
 
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 
+use cairn_app::api::{PlanChange, PlanRow, PlanValue};
 use cairn_app::desk::Desk;
-use cairn_app::imports::{ImportPlan, ImportRequest};
+use cairn_app::imports::{ImportPlan, ImportRequest, Watch};
+use cairn_app::plans::{LastPlan, PlanQuery};
 use cairn_imports::generate::{Dirt, Set, write};
 use cairn_imports::{Changes, Entry, Limits, Options, SCRATCH_BUDGET, Scratch, read_blob, write_blob};
 use cairn_protocol::ApiError;
 use cairn_store::roster::{Revision, Roster};
+use proptest::prelude::*;
 use tempfile::TempDir;
 
 use fake::{Fake, Laptop, tenant};
@@ -114,6 +119,119 @@ fn a_blob_that_turns_out_to_be_another_leaves_the_roster_as_it_was() {
         roster.verify().unwrap();
     }
     apply(&mut roster, 1, &bytes, &name).unwrap();
+}
+
+/// Every row of a plan, by pages.
+fn rows(last: &mut LastPlan) -> Vec<PlanRow> {
+    let (mut rows, mut from) = (Vec::new(), Some(0));
+    while let Some(at) = from {
+        let page = last.page("hill", &PlanQuery { from: at, limit: 37, ..PlanQuery::default() }).unwrap();
+        from = page.next;
+        rows.extend(page.rows);
+    }
+    rows
+}
+
+fn planned(desk: &Desk, dir: &Path) -> (ImportPlan, Vec<PlanRow>) {
+    let request = ImportRequest { path: dir.to_owned(), ..ImportRequest::default() };
+    let (plan, rows_of_it) = desk.planning("hill", &request, Watch::default()).unwrap().plan().unwrap();
+    let mut last = LastPlan::default();
+    last.keep(rows_of_it);
+    (plan, rows(&mut last))
+}
+
+/// One side of a row, by column.
+fn side(row: &PlanRow, of: fn(&PlanValue) -> &Option<String>) -> BTreeMap<String, String> {
+    let values = row.values.iter().filter_map(|value| Some((value.column.clone(), of(value).clone()?)));
+    values.collect()
+}
+
+fn stands(roster: &Roster, row: &PlanRow) -> BTreeMap<String, String> {
+    roster
+        .get(&row.r#type, &row.id)
+        .unwrap()
+        .map(|record| record.values.into_iter().collect())
+        .unwrap_or_default()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// The rows are as many of each sort as the plan counts; what they call before is what stands, and
+    /// what they call after is what a run makes of it.
+    #[test]
+    fn the_rows_of_a_plan_are_what_a_run_does(
+        seed in 0..500u64,
+        other in 0..500u64,
+        dirt in proptest::collection::vec((proptest::sample::select(Dirt::ALL), 1..4u32), 0..4),
+    ) {
+        let (mut desk, _dir) = desk();
+        let mut roster = desk.store.roster_or_new(&tenant()).unwrap();
+        let (bytes, name) = blob(set(other, vec![]).path());
+        apply(&mut roster, 1, &bytes, &name).unwrap();
+        let dir = set(seed, dirt);
+        let (plan, rows) = planned(&desk, dir.path());
+        let mut counts: BTreeMap<(&str, PlanChange), u64> = BTreeMap::new();
+        for row in &rows {
+            *counts.entry((&row.r#type, row.change)).or_default() += 1;
+            prop_assert_eq!(side(row, |value| &value.before), stands(&roster, row));
+            prop_assert!(row.changed > 0 && row.row.is_some() == (row.change != PlanChange::Absent));
+        }
+        for (kind, changes) in &plan.plan.types {
+            let count = |change| counts.get(&(kind.as_str(), change)).copied().unwrap_or_default();
+            prop_assert_eq!(
+                (count(PlanChange::Create), count(PlanChange::Update), count(PlanChange::Absent)),
+                (changes.create, changes.update, changes.absent),
+                "{}", kind
+            );
+            prop_assert_eq!(count(PlanChange::Remove), changes.remove - changes.absent, "{}", kind);
+        }
+        let (bytes, name) = blob(dir.path());
+        apply(&mut roster, 2, &bytes, &name).unwrap();
+        for row in rows.iter().filter(|row| row.change != PlanChange::Absent) {
+            prop_assert_eq!(side(row, |value| &value.after), stands(&roster, row));
+        }
+    }
+}
+
+#[test]
+fn the_rows_of_a_plan_go_with_it() {
+    let (desk, _dir) = desk();
+    let dir = set(3, vec![]);
+    let request = ImportRequest { path: dir.path().to_owned(), ..ImportRequest::default() };
+    let planning = desk.planning("hill", &request, Watch::default()).unwrap();
+    let mut last = LastPlan::default();
+    assert_eq!(last.page("hill", &PlanQuery::default()).unwrap_err().code, "no_plan");
+    last.keep(planning.plan().unwrap().1);
+    let page = last.page("hill", &PlanQuery { limit: 3, ..PlanQuery::default() }).unwrap();
+    assert_eq!((page.rows.len(), page.masked, page.next), (3, false, Some(3)));
+    assert_eq!(last.page("other", &PlanQuery::default()).unwrap_err().code, "no_plan");
+    let scratch = desk.store.path().with_file_name("scratch");
+    assert_eq!(std::fs::read_dir(&scratch).unwrap().count(), 1);
+    last.forget();
+    assert_eq!(last.page("hill", &PlanQuery::default()).unwrap_err().code, "no_plan");
+    assert_eq!(std::fs::read_dir(&scratch).unwrap().count(), 0);
+}
+
+#[test]
+fn a_plan_that_is_cancelled_while_it_is_held_beside_the_roster_leaves_nothing() {
+    let (mut desk, _dir) = desk();
+    let dir = TempDir::new().unwrap();
+    write(dir.path(), &Set::of_rows(9_000, 1)).unwrap();
+    let (bytes, name) = blob(dir.path());
+    apply(&mut desk.store.roster_or_new(&tenant()).unwrap(), 1, &bytes, &name).unwrap();
+    let request = ImportRequest { path: dir.path().to_owned(), ..ImportRequest::default() };
+    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let hears = std::sync::Arc::clone(&told);
+    let watch = Watch::new(move |progress| {
+        hears.lock().unwrap().push(progress.pass);
+        if progress.pass.0 == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    let error = desk.planning("hill", &request, watch).unwrap().plan().map(drop).unwrap_err();
+    assert_eq!(error.code, "import_cancelled");
+    let told = told.lock().unwrap();
+    assert!(told.is_sorted() && told.last() == Some(&(3, 3)) && told.contains(&(2, 3)), "{told:?}");
+    assert_eq!(std::fs::read_dir(desk.store.path().with_file_name("scratch")).unwrap().count(), 0);
 }
 
 /// How long each step takes with so many rows; run it built for release.

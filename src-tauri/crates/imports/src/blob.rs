@@ -14,7 +14,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::check::{Late, Options, Outcome, Sink, Verdict, run};
+use crate::check::{Checked, Late, Options, Outcome, Sink, Verdict, run};
 use crate::error::{ImportError, Result};
 use crate::limits::Limits;
 use crate::map::Mapping;
@@ -126,14 +126,7 @@ pub fn write_blob_with<W: Write>(
     removals: &[(String, String)],
     into: W,
 ) -> Result<(Blob, Report)> {
-    let mut rows = Rows::new(scratch);
-    let checked = run(path, options, &mut rows)?;
-    rows.failed.take().map_or(Ok(()), Err)?;
-    for (kind, id) in removals {
-        if let Some(place) = checked.schema.place(kind) {
-            rows.remove(place, id)?;
-        }
-    }
+    let (rows, checked) = gather(path, options, scratch, removals)?;
     let head = BlobHead {
         format: FORMAT.to_owned(),
         v: VERSION,
@@ -144,6 +137,60 @@ pub fn write_blob_with<W: Write>(
     let blob = pack(rows, &head, checked.schema, &checked.late, into)?;
     Ok((blob, checked.report))
 }
+
+/// Gives what [`write_blob_with`] would write, by type and id: each entry with the number of its row, the
+/// header being 1, or none for one of `removals`. Answers the report of the check too.
+///
+/// # Errors
+/// As there; what `each` says.
+pub fn each_entry<E: From<ImportError>>(
+    path: &Path,
+    options: &Options,
+    scratch: &Scratch,
+    removals: &[(String, String)],
+    mut each: impl FnMut(Entry<'_>, Option<u64>) -> std::result::Result<(), E>,
+) -> std::result::Result<Report, E> {
+    let (rows, checked) = gather(path, options, scratch, removals)?;
+    let Rows { sorter, files, .. } = rows;
+    let mut current: Option<(usize, Current)> = None;
+    let mut said = None;
+    let read = each_good(sorter, &checked.late, |place, number, line| {
+        let at = match current.take() {
+            Some(at) if at.0 == place => current.insert(at),
+            _ => current.insert((place, Current::new(kind_of(checked.schema, &files, place)))),
+        };
+        let row = (number != NO_ROW).then_some(number);
+        at.1.entry(line, &mut |entry| each(entry, row)).map_err(|error| {
+            said = Some(error);
+            ImportError::Cancelled
+        })
+    });
+    match (said, read) {
+        (Some(error), _) => Err(error),
+        (None, read) => read.map(|()| checked.report).map_err(E::from),
+    }
+}
+
+/// The rows to import and the records to remove, ready to be sorted.
+fn gather(
+    path: &Path,
+    options: &Options,
+    scratch: &Scratch,
+    removals: &[(String, String)],
+) -> Result<(Rows, Checked)> {
+    let mut rows = Rows::new(scratch);
+    let checked = run(path, options, &mut rows)?;
+    rows.failed.take().map_or(Ok(()), Err)?;
+    for (kind, id) in removals {
+        if let Some(place) = checked.schema.place(kind) {
+            rows.remove(place, id)?;
+        }
+    }
+    Ok((rows, checked))
+}
+
+/// Stands for the row of a record that no row speaks of.
+const NO_ROW: u64 = u64::MAX;
 
 /// The rows to import, each as its line.
 struct Rows {
@@ -195,7 +242,7 @@ impl Rows {
     /// Keeps a record to remove that no row speaks of.
     fn remove(&mut self, place: usize, id: &str) -> Result<()> {
         self.line.clear();
-        self.line.extend_from_slice(&u64::MAX.to_le_bytes());
+        self.line.extend_from_slice(&NO_ROW.to_le_bytes());
         put_json(&mut self.line, id)?;
         self.push(place, id)
     }
@@ -243,30 +290,19 @@ fn put_json(line: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) -> Result<()>
 }
 
 fn pack<W: Write>(rows: Rows, head: &BlobHead, schema: &Schema, late: &[Late], into: W) -> Result<Blob> {
-    let late: HashSet<(usize, u64)> = late.iter().map(|late| (late.place, late.row)).collect();
     let Rows { sorter, files, .. } = rows;
     let mut lines = Lines::new(into)?;
     lines.put(head)?;
     let mut records: BTreeMap<String, BlobType> = BTreeMap::new();
     let (mut current, mut count) = (None, BlobType::default());
-    sorter.each(|key, value| {
-        let place = usize::from(key.first().copied().unwrap_or_default());
-        let Some((number, line)) = value.split_first_chunk::<8>() else { return Ok(()) };
-        if late.contains(&(place, u64::from_le_bytes(*number))) {
-            return Ok(());
-        }
+    each_good(sorter, late, |place, _, line| {
         if current != Some(place) {
-            let kind = |place: usize| schema.files.get(place).map_or("", |file| file.kind);
             if let Some(before) = current.replace(place) {
-                records.insert(kind(before).to_owned(), std::mem::take(&mut count));
+                let kind = kind_of(schema, &files, before).r#type;
+                records.insert(kind, std::mem::take(&mut count));
             }
-            let file = files.get(place).and_then(Option::as_ref);
-            let columns = file.iter().flat_map(|(canon, _)| canon.columns());
-            lines.put(&Kind {
-                r#type: kind(place).to_owned(),
-                columns: columns.map(|(name, _)| (*name).to_owned()).collect(),
-            })?;
-            count.delta = file.is_some_and(|(_, is_delta)| *is_delta);
+            lines.put(&kind_of(schema, &files, place))?;
+            count.delta = files.get(place).and_then(Option::as_ref).is_some_and(|(_, is_delta)| *is_delta);
         }
         if line.first() == Some(&b'"') {
             count.remove += 1;
@@ -281,6 +317,31 @@ fn pack<W: Write>(rows: Rows, head: &BlobHead, schema: &Schema, late: &[Late], i
     lines.put(&End { end: records.clone() })?;
     let (sha256, bytes) = lines.end()?;
     Ok(Blob { sha256, bytes, records })
+}
+
+/// The line above the records of a type.
+fn kind_of(schema: &Schema, files: &[Option<(Canon, bool)>], place: usize) -> Kind {
+    let columns =
+        files.get(place).and_then(Option::as_ref).into_iter().flat_map(|(canon, _)| canon.columns());
+    Kind {
+        r#type: schema.files.get(place).map_or("", |file| file.kind).to_owned(),
+        columns: columns.map(|(name, _)| (*name).to_owned()).collect(),
+    }
+}
+
+/// Gives place, number and line of each row that was not rejected after it was read, by place and id.
+fn each_good(
+    sorter: Sorter,
+    late: &[Late],
+    mut visit: impl FnMut(usize, u64, &[u8]) -> Result<()>,
+) -> Result<()> {
+    let late: HashSet<(usize, u64)> = late.iter().map(|late| (late.place, late.row)).collect();
+    sorter.each(|key, value| {
+        let place = usize::from(key.first().copied().unwrap_or_default());
+        let Some((number, line)) = value.split_first_chunk::<8>() else { return Ok(()) };
+        let number = u64::from_le_bytes(*number);
+        if late.contains(&(place, number)) { Ok(()) } else { visit(place, number, line) }
+    })
 }
 
 /// Lines on their way into a blob.
@@ -393,7 +454,7 @@ pub fn read_blob<R: Read, E: From<ImportError>>(
                     if counts.contains_key(&next.r#type) {
                         return Err(damaged("a type comes twice").into());
                     }
-                    kind = Some(Current { kind: next, count: BlobType::default(), last: String::new() });
+                    kind = Some(Current::new(next));
                     continue;
                 }
                 let end: End = serde_json::from_slice(line).map_err(|_| damaged("a line makes no sense"))?;
@@ -425,6 +486,10 @@ struct Current {
 }
 
 impl Current {
+    fn new(kind: Kind) -> Self {
+        Self { kind, count: BlobType::default(), last: String::new() }
+    }
+
     fn entry<E: From<ImportError>>(
         &mut self,
         line: &[u8],

@@ -3,8 +3,8 @@
 //! [`check`] is the whole way: [`Source`] opens a folder, an archive, a workbook or a single table
 //! and streams its rows; the format is found by names, labels and manifest; labels become columns
 //! (a [`Mapping`] helps); every row is judged by the tables in [`schema`]; the [`Report`] counts rows
-//! and groups problems by cause. [`plan`] holds the rows against the records that are there, and
-//! [`write_blob`] makes of them what is uploaded. Nothing here writes a file of its own accord, reads a
+//! and groups problems by cause. [`plan`] holds the rows against the records that are there,
+//! [`PlanRows`] shows them one by one, and [`write_blob`] makes of them what is uploaded. Nothing here writes a file of its own accord, reads a
 //! clock or knows a tenant.
 
 mod blob;
@@ -17,6 +17,7 @@ mod limits;
 mod look;
 mod map;
 mod plan;
+mod planned;
 mod read;
 mod record;
 mod rejects;
@@ -25,7 +26,9 @@ pub mod schema;
 mod sort;
 mod watch;
 
-pub use blob::{Blob, BlobHead, BlobType, Contents, Entry, read_blob, write_blob, write_blob_with};
+pub use blob::{
+    Blob, BlobHead, BlobType, Contents, Entry, each_entry, read_blob, write_blob, write_blob_with,
+};
 pub use check::{Cause, Fix, Options, Profile, Severity, Verdict, check};
 pub use detect::names as formats;
 pub use error::{ImportError, Result};
@@ -33,6 +36,9 @@ pub use limits::Limits;
 pub use look::{ColumnLook, DatesLook, FieldLook, FormatName, Look, TableLook, WordLook, look};
 pub use map::{DateOrder, FileRules, MAX_MAPPING_BYTES, Mapping};
 pub use plan::{Changes, Hold, Plan, REMOVE_LIMIT, UPDATE_LIMIT, plan, plan_with};
+pub use planned::{
+    PlanChange, PlanPage, PlanQuery, PlanRow, PlanRows, PlanValue, PlanWriter, Planned, WORST,
+};
 pub use read::{Dialect, Head, Left, Quirks, Row, Shape, Source, Span, Table, Told};
 pub use record::Record;
 pub use rejects::{export_rejected, harmless};

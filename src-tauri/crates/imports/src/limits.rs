@@ -66,7 +66,7 @@ impl<'a> Budget<'a> {
     }
 
     fn ask(&self) -> Result<()> {
-        let progress = Progress { rows: self.rows.get(), bytes: self.bytes.get() };
+        let progress = Progress { rows: self.rows.get(), bytes: self.bytes.get(), ..Progress::default() };
         if self.watch.goes_on(progress) { Ok(()) } else { Err(ImportError::Cancelled) }
     }
 

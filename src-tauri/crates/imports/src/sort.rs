@@ -169,7 +169,7 @@ impl Sorter {
 }
 
 /// No two blocks under one key have the same.
-fn nonce((run, block): (usize, u64)) -> Nonce {
+pub(crate) fn nonce((run, block): (usize, u64)) -> Nonce {
     let mut nonce = Nonce::default();
     let bytes = (run as u32).to_le_bytes().into_iter().chain(block.to_le_bytes());
     nonce.iter_mut().zip(bytes).for_each(|(slot, byte)| *slot = byte);
@@ -177,8 +177,8 @@ fn nonce((run, block): (usize, u64)) -> Nonce {
 }
 
 /// A scratch file, removed when it is dropped.
-struct Run {
-    path: PathBuf,
+pub(crate) struct Run {
+    pub path: PathBuf,
 }
 
 impl Drop for Run {
@@ -188,7 +188,7 @@ impl Drop for Run {
     }
 }
 
-fn create(path: &Path) -> std::io::Result<File> {
+pub(crate) fn create(path: &Path) -> std::io::Result<File> {
     let mut options = File::options();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
@@ -196,11 +196,11 @@ fn create(path: &Path) -> std::io::Result<File> {
     options.open(path)
 }
 
-fn failed(path: &Path, error: &std::io::Error) -> ImportError {
+pub(crate) fn failed(path: &Path, error: &std::io::Error) -> ImportError {
     ImportError::io(&path.to_string_lossy(), error)
 }
 
-fn broken(path: &Path) -> ImportError {
+pub(crate) fn broken(path: &Path) -> ImportError {
     let reason = "it was changed while it was in use".to_owned();
     ImportError::Damaged { name: path.to_string_lossy().into_owned(), reason }
 }

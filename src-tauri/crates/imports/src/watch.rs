@@ -4,19 +4,23 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-/// How far a run is. Files are read in several passes by what reads more than once, so that both
-/// numbers may start again.
+/// How far a run is. What goes over the files more than once begins again with each pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Records read, headers among them.
     pub rows: u64,
     /// Bytes read, after unpacking. Sheets of workbooks count none.
     pub bytes: u64,
+    /// Which pass this is and how many there are; 0 and 0 where there is one.
+    pub pass: (u32, u32),
 }
 
 /// Who watches a run. The default is nobody.
 #[derive(Clone, Default)]
-pub struct Watch(Option<Arc<Asked>>);
+pub struct Watch {
+    asked: Option<Arc<Asked>>,
+    pass: (u32, u32),
+}
 
 type Asked = dyn Fn(Progress) -> ControlFlow<()> + Send + Sync;
 
@@ -24,18 +28,25 @@ impl Watch {
     /// Calls `asked` with each piece that is read (some kilobytes, or some thousand rows of a sheet);
     /// a break ends the run with [`ImportError::Cancelled`](crate::ImportError::Cancelled).
     pub fn new(asked: impl Fn(Progress) -> ControlFlow<()> + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(asked)))
+        Self { asked: Some(Arc::new(asked)), pass: (0, 0) }
     }
 
     /// Whether the run may go on.
     #[must_use]
     pub fn goes_on(&self, progress: Progress) -> bool {
-        self.0.as_ref().is_none_or(|asked| asked(progress).is_continue())
+        let progress = Progress { pass: self.pass, ..progress };
+        self.asked.as_ref().is_none_or(|asked| asked(progress).is_continue())
+    }
+
+    /// The same watch for one of several passes, the first being 1.
+    #[must_use]
+    pub fn pass(&self, number: u32, of: u32) -> Self {
+        Self { pass: (number, of), ..self.clone() }
     }
 }
 
 impl fmt::Debug for Watch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "Watch(somebody)" } else { "Watch(nobody)" })
+        f.write_str(if self.asked.is_some() { "Watch(somebody)" } else { "Watch(nobody)" })
     }
 }

@@ -1044,7 +1044,7 @@ export function fakeFromAddress(search: string): FakeHost {
   });
   if (scene === "import-job") {
     host.hold("check_import");
-    host.progress = { rows: 412_306, bytes: 700_000 };
+    host.progress = { rows: 412_306, bytes: 700_000, pass: 1, passes: 1 };
   }
   if (scene === "import-again") {
     const said = { "users.csv": { columns: { phoneNo: "phone", "shoe size": "-" } } };

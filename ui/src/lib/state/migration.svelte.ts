@@ -502,7 +502,8 @@ export class Migration {
     // Not knowing how far it is stops nothing.
     const progress = await call("import_progress", {}).catch(() => null);
     if (mine !== this.#turn || this.job === null) return;
-    this.job = jobAt(this.job, progress, performance.now() - started, this.#bytes());
+    const all = { bytes: this.#bytes(), total: this.report?.totals.rows ?? null };
+    this.job = jobAt(this.job, progress, performance.now() - started, all);
   }
 
   /** Bytes to be read; none where only reading tells. */
@@ -553,16 +554,20 @@ class Drafts {
   }
 }
 
-/** What a job shows after `elapsed` milliseconds, of `bytes` to be read. */
+/** What a job shows after `elapsed` milliseconds, of `bytes` and `total` rows, as far as they are known. */
 export function jobAt(
   job: Job,
   progress: ImportProgress | null,
   elapsed: number,
-  bytes: number | null,
+  { bytes, total }: { bytes: number | null; total: number | null },
 ): Job {
-  const { rows, bytes: read } = progress ?? { rows: job.rows, bytes: 0 };
-  const known = bytes !== null && bytes > 0 && read > 0 && job.what !== "export";
-  const share = known ? Math.min(1, read / bytes) : null;
+  const at = progress ?? { rows: job.rows, bytes: 0, pass: 1, passes: 1 };
+  const met = shareOf(at.bytes, bytes) ?? shareOf(at.rows, total) ?? (at.pass > 1 ? 0 : null);
+  const within = job.what === "export" ? null : met;
+  const share = within === null ? null : (at.pass - 1 + within) / at.passes;
+  // What goes over the files several times has done a row when the last pass has met it.
+  const rows =
+    at.passes > 1 && total !== null && share !== null ? Math.round(share * total) : at.rows;
   const steady = elapsed >= STEADY && rows > 0;
   return {
     ...job,
@@ -572,6 +577,10 @@ export function jobAt(
     rate: steady ? Math.round(rows / (elapsed / 1_000)) : null,
     left: steady && share !== null ? ((elapsed / 1_000) * (1 - share)) / share : null,
   };
+}
+
+function shareOf(done: number, all: number | null): number | null {
+  return all !== null && all > 0 && done > 0 ? Math.min(1, done / all) : null;
 }
 
 /** What each tenant's screen holds while the window is open: going elsewhere loses nothing. */

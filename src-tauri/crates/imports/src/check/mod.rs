@@ -37,6 +37,7 @@ use ids::{RootId, Roots};
 pub(crate) use labels::order_of;
 pub(crate) use ledger::Show;
 use ledger::{Ledger, Names, Notes};
+pub(crate) use value::outline;
 
 /// How a check is made.
 #[derive(Clone, Debug, Default)]

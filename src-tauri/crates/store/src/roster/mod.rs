@@ -28,7 +28,7 @@ pub use diff::{DiffPage, Difference};
 pub(crate) use file::remove as remove_file;
 pub use read::{Filter, Page, PageQuery, RecordRef};
 pub use rollback::{Left, Why};
-pub use write::Writer;
+pub use write::{Beside, Writer};
 
 /// The open roster of a tenant: one connection. Several processes may hold one each. It holds its key
 /// until it is dropped, also when the profile is locked.

@@ -102,7 +102,7 @@ impl Writer<'_> {
             for version in &versions {
                 let id = unpack_id(&version.record).ok_or_else(|| damaged("the id of a record"))?;
                 if let Some(why) = self.restore(version, &id, &ends)? {
-                    let kind = self.types.numbered(version.kind)?.name.clone();
+                    let kind = self.types().numbered(version.kind)?.name.clone();
                     left(Left { kind, id, why });
                 }
             }
@@ -116,8 +116,8 @@ impl Writer<'_> {
         id: &str,
         ends: &BTreeMap<i64, u64>,
     ) -> Result<Option<Why>, StoreError> {
-        let kind = self.types.numbered(version.kind)?;
-        let at = self.types.position(&kind.name).unwrap_or_default();
+        let kind = self.types().numbered(version.kind)?;
+        let at = self.types().position(&kind.name).unwrap_or_default();
         let standing =
             self.standing(version.kind, id)?.ok_or_else(|| damaged("a version without its record"))?;
         if standing.image != version.image {

@@ -1,4 +1,5 @@
-//! Writing a revision: records that come in the order of their ids, beside those that stand.
+//! Records that come in the order of their ids, beside those that stand: to write a revision, or to see
+//! what it would be.
 
 use std::collections::VecDeque;
 
@@ -39,6 +40,19 @@ impl Roster {
         agreed: impl FnOnce(&Applied) -> Result<(), E>,
     ) -> Result<Applied, E> {
         self.as_one(revision, None, write, agreed)
+    }
+
+    /// Holds records beside those that stand now. Changes nothing.
+    ///
+    /// # Errors
+    /// `roster_damaged`; what `hold` says.
+    pub fn beside<E: From<StoreError>>(
+        &self,
+        hold: impl FnOnce(&mut Beside<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let moment = self.db.unchecked_transaction().map_err(StoreError::from)?;
+        let finder = self.named(Finder::new(&moment, &self.tenant))?;
+        hold(&mut Beside { finder, content: Vec::new(), unpacked: Unpacked::default() })
     }
 
     pub(super) fn as_one<E: From<StoreError>>(
@@ -163,76 +177,18 @@ pub(super) enum Image<'c> {
     Of(i64, Option<&'c [u8]>),
 }
 
-/// Takes the records of a revision.
-pub struct Writer<'r> {
+/// Finds records that stand, of which those of a type are asked for in the order of their ids.
+struct Finder<'r> {
     db: &'r Connection,
     tenant: &'r TenantId,
-    pub(super) types: Types,
+    types: Types,
     ahead: Vec<Ahead>,
-    /// The last version.
-    last: i64,
-    digest: SetHash,
-    content: Vec<u8>,
-    packed_id: Vec<u8>,
-    unpacked: Unpacked,
 }
 
-impl std::fmt::Debug for Writer<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Writer").field("tenant", &self.tenant).finish_non_exhaustive()
-    }
-}
-
-impl<'r> Writer<'r> {
-    fn after(db: &'r Connection, tenant: &'r TenantId, last: Option<&Applied>) -> Result<Self, StoreError> {
+impl<'r> Finder<'r> {
+    fn new(db: &'r Connection, tenant: &'r TenantId) -> Result<Self, StoreError> {
         let types = Types::load(db)?;
-        Ok(Self {
-            db,
-            tenant,
-            ahead: types.0.iter().map(|_| Ahead::new(false)).collect(),
-            types,
-            last: last.map_or(0, |last| last.last),
-            digest: last.map_or_else(SetHash::default, |last| SetHash::from_hash(last.digest)),
-            content: Vec::new(),
-            packed_id: Vec::new(),
-            unpacked: Unpacked::default(),
-        })
-    }
-
-    /// Makes a record what `values` say: creates it, replaces all its values, or finds it unchanged.
-    /// Values are column and value, in any order; blank ones may be left out. Records of a type come
-    /// by id, in the order of its bytes, each once, removed ones among them.
-    ///
-    /// # Errors
-    /// `roster_unsorted`, `roster_no_id`, `roster_damaged`; whatever the database reports.
-    pub fn put(&mut self, kind: &str, id: &str, values: &[(&str, &str)]) -> Result<(), StoreError> {
-        let (at, standing) = self.find(kind, id)?;
-        let placed = self.types.0.get_mut(at).map(|one| one.placed(values)).unwrap_or_default();
-        let mut content = std::mem::take(&mut self.content);
-        pack(placed.into_iter(), id, &mut content);
-        let is_same = standing.as_ref().and_then(|standing| standing.content.as_ref()) == Some(&content);
-        let written = if is_same {
-            self.types.0.iter_mut().skip(at).take(1).for_each(|one| one.changes.unchanged += 1);
-            Ok(())
-        } else {
-            self.write(at, id, standing.as_ref(), Image::Own(Some(&content)))
-        };
-        self.content = content;
-        written.map_err(|error| named(self.tenant, error))
-    }
-
-    /// Removes a record. One that is not there stays so.
-    ///
-    /// # Errors
-    /// As [`Writer::put`].
-    pub fn remove(&mut self, kind: &str, id: &str) -> Result<(), StoreError> {
-        let (at, standing) = self.find(kind, id)?;
-        match standing.filter(|standing| standing.content.is_some()) {
-            Some(standing) => self
-                .write(at, id, Some(&standing), Image::Own(None))
-                .map_err(|error| named(self.tenant, error)),
-            None => Ok(()),
-        }
+        Ok(Self { db, tenant, ahead: types.0.iter().map(|_| Ahead::new(false)).collect(), types })
     }
 
     /// The type's place, and the record as it stands.
@@ -258,6 +214,124 @@ impl<'r> Writer<'r> {
         Ok((at, standing))
     }
 
+    /// Packs values at the places of their columns.
+    fn pack(&mut self, at: usize, id: &str, values: &[(&str, &str)], content: &mut Vec<u8>) {
+        let placed = self.types.0.get_mut(at).map(|one| one.placed(values)).unwrap_or_default();
+        pack(placed.into_iter(), id, content);
+    }
+}
+
+/// Records that are held beside those that stand, as one moment has them. Changes nothing.
+pub struct Beside<'r> {
+    finder: Finder<'r>,
+    content: Vec<u8>,
+    unpacked: Unpacked,
+}
+
+impl std::fmt::Debug for Beside<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Beside").field("tenant", &self.finder.tenant).finish_non_exhaustive()
+    }
+}
+
+impl Beside<'_> {
+    /// Calls `visit` where the record does not stand as `values` say, with its values as they stand; with
+    /// none where there is no such record. No `values` ask whether it stands at all. Records of a type
+    /// come as [`Writer::put`] asks for.
+    ///
+    /// # Errors
+    /// As [`Writer::put`]; what `visit` says.
+    pub fn differs<E: From<StoreError>>(
+        &mut self,
+        kind: &str,
+        id: &str,
+        values: Option<&[(&str, &str)]>,
+        visit: impl FnOnce(Option<&[(&str, &str)]>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (at, standing) = self.finder.find(kind, id)?;
+        let standing = standing.and_then(|standing| standing.content);
+        let is_same = match values {
+            None => standing.is_none(),
+            Some(values) => {
+                self.finder.pack(at, id, values, &mut self.content);
+                standing.as_ref() == Some(&self.content)
+            }
+        };
+        if is_same {
+            return Ok(());
+        }
+        let (Some(content), Some(one)) = (standing, self.finder.types.0.get(at)) else { return visit(None) };
+        let read = self.unpacked.read(&content, id).ok_or_else(|| damaged("the values of a record"));
+        read.map_err(|error| named(self.finder.tenant, error))?;
+        let values: Vec<(&str, &str)> = one.named(self.unpacked.values()).collect();
+        visit(Some(&values))
+    }
+}
+
+/// Takes the records of a revision.
+pub struct Writer<'r> {
+    finder: Finder<'r>,
+    /// The last version.
+    last: i64,
+    digest: SetHash,
+    content: Vec<u8>,
+    packed_id: Vec<u8>,
+    unpacked: Unpacked,
+}
+
+impl std::fmt::Debug for Writer<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer").field("tenant", &self.finder.tenant).finish_non_exhaustive()
+    }
+}
+
+impl<'r> Writer<'r> {
+    fn after(db: &'r Connection, tenant: &'r TenantId, last: Option<&Applied>) -> Result<Self, StoreError> {
+        Ok(Self {
+            finder: Finder::new(db, tenant)?,
+            last: last.map_or(0, |last| last.last),
+            digest: last.map_or_else(SetHash::default, |last| SetHash::from_hash(last.digest)),
+            content: Vec::new(),
+            packed_id: Vec::new(),
+            unpacked: Unpacked::default(),
+        })
+    }
+
+    /// Makes a record what `values` say: creates it, replaces all its values, or finds it unchanged.
+    /// Values are column and value, in any order; blank ones may be left out. Records of a type come
+    /// by id, in the order of its bytes, each once, removed ones among them.
+    ///
+    /// # Errors
+    /// `roster_unsorted`, `roster_no_id`, `roster_damaged`; whatever the database reports.
+    pub fn put(&mut self, kind: &str, id: &str, values: &[(&str, &str)]) -> Result<(), StoreError> {
+        let (at, standing) = self.finder.find(kind, id)?;
+        let mut content = std::mem::take(&mut self.content);
+        self.finder.pack(at, id, values, &mut content);
+        let is_same = standing.as_ref().and_then(|standing| standing.content.as_ref()) == Some(&content);
+        let written = if is_same {
+            self.finder.types.0.iter_mut().skip(at).take(1).for_each(|one| one.changes.unchanged += 1);
+            Ok(())
+        } else {
+            self.write(at, id, standing.as_ref(), Image::Own(Some(&content)))
+        };
+        self.content = content;
+        written.map_err(|error| named(self.finder.tenant, error))
+    }
+
+    /// Removes a record. One that is not there stays so.
+    ///
+    /// # Errors
+    /// As [`Writer::put`].
+    pub fn remove(&mut self, kind: &str, id: &str) -> Result<(), StoreError> {
+        let (at, standing) = self.finder.find(kind, id)?;
+        match standing.filter(|standing| standing.content.is_some()) {
+            Some(standing) => self
+                .write(at, id, Some(&standing), Image::Own(None))
+                .map_err(|error| named(self.finder.tenant, error)),
+            None => Ok(()),
+        }
+    }
+
     /// Writes a version in the place of what stands, and counts it.
     pub(super) fn write(
         &mut self,
@@ -266,14 +340,14 @@ impl<'r> Writer<'r> {
         standing: Option<&Standing>,
         image: Image<'_>,
     ) -> Result<(), StoreError> {
-        let Some(one) = self.types.0.get_mut(at) else { return Err(damaged("a record of no type")) };
+        let Some(one) = self.finder.types.0.get_mut(at) else { return Err(damaged("a record of no type")) };
         let version = self.last + 1;
         let (own, restored, content) = match image {
             Image::Own(content) => (content, None, content),
             Image::Of(image, content) => (None, Some(image), content),
         };
         pack_id(id, &mut self.packed_id);
-        self.db
+        self.finder.db
             .prepare_cached(
                 "INSERT INTO versions (id, type, record, before, image, content) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
@@ -289,7 +363,12 @@ impl<'r> Writer<'r> {
             Some(_) => "UPDATE records SET version = ?3, image = ?4 WHERE type = ?1 AND id = ?2",
             None => "INSERT INTO records (type, id, version, image) VALUES (?1, ?2, ?3, ?4)",
         };
-        self.db.prepare_cached(stand)?.execute(params![one.id, id, version, restored.unwrap_or(version)])?;
+        self.finder.db.prepare_cached(stand)?.execute(params![
+            one.id,
+            id,
+            version,
+            restored.unwrap_or(version)
+        ])?;
         self.last = version;
         let before = standing.and_then(|standing| standing.content.as_deref());
         for (content, is_now) in [(before, false), (content, true)] {
@@ -307,8 +386,8 @@ impl<'r> Writer<'r> {
     }
 
     fn end(self, revision: Revision<'_>, takes_back: Option<u64>) -> Result<Applied, StoreError> {
-        self.types.save(self.db)?;
-        let touched = self.types.0.iter().filter(|one| one.changes != Changes::default());
+        self.finder.types.save(self.finder.db)?;
+        let touched = self.finder.types.0.iter().filter(|one| one.changes != Changes::default());
         let applied = Applied {
             number: revision.number,
             import: revision.import.to_owned(),
@@ -317,17 +396,21 @@ impl<'r> Writer<'r> {
             digest: self.digest.to_hash(),
             last: self.last,
         };
-        super::save(self.db, &applied)?;
+        super::save(self.finder.db, &applied)?;
         Ok(applied)
     }
 
+    pub(super) fn types(&self) -> &Types {
+        &self.finder.types
+    }
+
     pub(super) fn db(&self) -> &'r Connection {
-        self.db
+        self.finder.db
     }
 
     /// A record as it stands, wherever it is in the order.
     pub(super) fn standing(&self, kind: i64, id: &str) -> Result<Option<Standing>, StoreError> {
-        let mut statement = self.db.prepare_cached(
+        let mut statement = self.finder.db.prepare_cached(
             "SELECT r.id, r.version, r.image, v.content FROM records r LEFT JOIN versions v ON v.id = r.image
              WHERE r.type = ?1 AND r.id = ?2",
         )?;
