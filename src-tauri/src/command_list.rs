@@ -68,6 +68,8 @@ commands! {
     run_import,
     imports,
     verify_import,
+    save_import_report,
+    check_import_report,
     roll_back_import,
     import_progress,
     cancel_import,

@@ -68,6 +68,31 @@ pub async fn save_table<R: Runtime>(app: &AppHandle<R>, name: String) -> Result<
     .await
 }
 
+/// Asks where to put a report with this ending; none where the person chose no place.
+///
+/// # Errors
+/// `no_dialog` where the desktop opens none.
+pub async fn save_report<R: Runtime>(app: &AppHandle<R>, ending: &'static str) -> Result<Option<PathBuf>> {
+    ask(app, move || {
+        let dialog = AsyncFileDialog::new().set_title("Save the report");
+        let dialog = dialog.set_file_name(format!("import-report.{ending}"));
+        Box::pin(dialog.add_filter("Reports", &[ending]).save_file())
+    })
+    .await
+}
+
+/// Asks which report to check; none where the person chose none.
+///
+/// # Errors
+/// `no_dialog` where the desktop opens none.
+pub async fn report_file<R: Runtime>(app: &AppHandle<R>) -> Result<Option<PathBuf>> {
+    ask(app, || {
+        let dialog = AsyncFileDialog::new().set_title("Choose a report");
+        Box::pin(dialog.add_filter("Reports", &["html", "csv"]).pick_file())
+    })
+    .await
+}
+
 /// Desktops open dialogs on the thread of the window; waiting for the person happens elsewhere.
 async fn ask<R: Runtime>(
     app: &AppHandle<R>,

@@ -9,15 +9,16 @@ use cairn_app::api::{
     About, BackupList, BackupRow, ChecklistView, Choice, ComputerView, Edit, Exported, ExportedRows, Failure,
     HistoryFilter, HistoryPage, HistoryRow, ImportDraft, ImportLook, ImportPlan, ImportProgress,
     ImportReport, ImportRollback, ImportRow, ImportRules, ImportRun, ImportVerified, InboxView, ItemDetail,
-    ManyWritten, OpenedPlaybook, PlanPage, PlaybookCheck, RememberedMapping, Restored, RevertView,
-    RunChoices, Session, SettingsEdit, SettingsView, StatusLine, SyncReport, SyncView, TenantRow, TodayView,
-    UpdateView, UpgradePlan, Written,
+    ManyWritten, OpenedPlaybook, PlanPage, PlaybookCheck, RememberedMapping, ReportChecked, Restored,
+    RevertView, RunChoices, SavedReport, Session, SettingsEdit, SettingsView, StatusLine, SyncReport,
+    SyncView, TenantRow, TodayView, UpdateView, UpgradePlan, Written,
 };
 use cairn_app::backup::RestoreRequest;
 use cairn_app::error::fault;
 use cairn_app::imports::ImportRequest;
 use cairn_app::plans::PlanQuery;
 use cairn_app::projects::built_in_source;
+use cairn_app::reports::ReportKind;
 use cairn_app::upgrades::Worked;
 use cairn_protocol::ApiError;
 use serde::{Deserialize, Serialize};
@@ -231,6 +232,12 @@ pub struct RunImport {
 #[derive(Deserialize)]
 pub struct OneImport {
     import: String,
+}
+
+#[derive(Deserialize)]
+pub struct SaveReport {
+    import: String,
+    kind: ReportKind,
 }
 
 #[derive(Serialize)]
@@ -773,7 +780,37 @@ async fn imports(shell: Host<'_>, request: OfTenant) -> Answer<Imports> {
 /// Holds an import against the roster on this computer; reads all of it.
 #[tauri::command]
 async fn verify_import(shell: Host<'_>, request: OneImport) -> Answer<ImportVerified> {
-    shell.read(move |desk, _| desk.verify_import(&request.import)).await.map_err(failure)
+    let prepare = move |desk: &cairn_app::Desk, watch| desk.verifying(&request.import, watch);
+    shell.long(prepare, |verifying| verifying.verify()).await.map_err(failure)
+}
+
+/// Verifies once more and writes a signed report where the desktop's dialog says; null where no place was
+/// chosen.
+#[tauri::command]
+async fn save_import_report<R: Runtime>(
+    app: AppHandle<R>,
+    shell: Host<'_>,
+    request: SaveReport,
+) -> Answer<Option<SavedReport>> {
+    let SaveReport { import, kind } = request;
+    let Some(into) = dialogs::save_report(&app, kind.ending()).await.map_err(failure)? else {
+        return Ok(None);
+    };
+    let now = shell.now();
+    let prepare = move |desk: &cairn_app::Desk, watch| desk.reporting(&import, watch, now);
+    shell.long(prepare, move |report| report.save(kind, &into)).await.map(Some).map_err(failure)
+}
+
+/// Says whether a report that somebody holds is as it was signed; null where none was chosen.
+#[tauri::command]
+async fn check_import_report<R: Runtime>(
+    app: AppHandle<R>,
+    shell: Host<'_>,
+    request: Nothing,
+) -> Answer<Option<ReportChecked>> {
+    let Nothing {} = request;
+    let Some(file) = dialogs::report_file(&app).await.map_err(failure)? else { return Ok(None) };
+    shell.read(move |desk, _| desk.check_import_report(&file)).await.map(Some).map_err(failure)
 }
 
 /// Takes an import back; without the service in reach that is queued.

@@ -138,6 +138,60 @@ fn the_real_set_comes_to_both_laptops_again_unchanged_and_is_taken_back_to_the_b
 }
 
 #[test]
+fn the_report_of_a_verified_import_is_signed_and_anyone_of_the_team_can_check_it() {
+    let office = Office::open();
+    let tenant = grown(&office, &[("IMPL_SPEC", 1)]);
+    let (ana, ben) = (&office.laptop, office.laptop_of("IMPL_SPEC", 1));
+    let files = people(&office, "all.csv", &[("anna@x.org", "Annabel"), ("b@x.org", "=Bob()")]);
+    let import = ran(&run(ana, &files, &tenant, &[]))["import"].as_str().unwrap().to_owned();
+    ben.ok(&["sync"]).unwrap();
+    let report = |name: &str| {
+        let path = office.folder.path().join(name).to_str().unwrap().to_owned();
+        let verified = ben.ok(&["import", "verify", &import, "--report", &path]).unwrap();
+        assert_eq!(verified["ok"], true, "{verified}");
+        path
+    };
+    let (page, table) = (report("report.html"), report("report.csv"));
+    let (text, rows) = (fs::read_to_string(&page).unwrap(), fs::read_to_string(&table).unwrap());
+    for text in [&text, &rows] {
+        assert!(text.contains("Grown") && text.contains(&import) && text.contains("references"), "{text}");
+        assert!(!text.contains("Annabel") && !text.contains("anna@x.org"), "people are outlines: {text}");
+    }
+    assert!(rows.contains("What it did,accounts,2,0,2,0,0,0,2"), "{rows}");
+    assert!(text.contains("<td>accounts</td><td>2</td><td>0</td><td>2</td>"), "{text}");
+
+    let checked = |path: &str| ana.run(&["import", "report-check", path]).unwrap();
+    // Ben has not written anything yet that Ana could know his laptop by.
+    let unknown = checked(&page);
+    assert_eq!((unknown.code, &unknown.json["ok"]), (1, &json!(false)), "{unknown:?}");
+    assert!(unknown.json["found"].as_str().unwrap().contains("does not know the device"), "{unknown:?}");
+    ran(&run(&ben, &files, &tenant, &[]));
+    ana.ok(&["sync"]).unwrap();
+    for path in [&page, &table] {
+        let known = checked(path);
+        assert_eq!(
+            (known.code, &known.json["ok"], &known.json["import"]),
+            (0, &json!(true), &json!(import)),
+            "{known:?}"
+        );
+        let by = office.demo.person("IMPL_SPEC", 1).unwrap().name;
+        assert_eq!(known.json["found"], format!("It is unchanged since {by} signed it."));
+        let spoilt = fs::read_to_string(path).unwrap().replacen("accounts", "Accounts", 1);
+        fs::write(path, &spoilt).unwrap();
+        let changed = checked(path);
+        assert_eq!((changed.code, &changed.json["ok"]), (1, &json!(false)));
+        assert!(
+            changed.json["found"].as_str().unwrap().contains("changed after it was signed"),
+            "{changed:?}"
+        );
+        let cut = spoilt.trim_end().rsplit_once('\n').unwrap().0.to_owned();
+        fs::write(path, cut).unwrap();
+        assert_eq!(checked(path).error["code"], "not_a_report");
+    }
+    assert_eq!(checked("nowhere.html").error["code"], "cannot_read");
+}
+
+#[test]
 fn an_import_is_queued_without_the_service_and_goes_with_the_next_sync() {
     let mut office = Office::open();
     let tenant = grown(&office, &[]);

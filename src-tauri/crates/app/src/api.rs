@@ -8,9 +8,9 @@ use ts_rs::TS;
 
 pub use crate::drafts::{ImportDraft, RememberedMapping};
 pub use crate::imports::{ExportedRows, ImportPlan, ImportProgress};
-pub use crate::runs::{
-    ImportDid, ImportRollback, ImportRow, ImportRun, ImportVerified, LeftRecord, RunChoices, VerifyCheck,
-};
+pub use crate::reports::{ReportChecked, SavedReport};
+pub use crate::runs::{ImportDid, ImportRollback, ImportRow, ImportRun, LeftRecord, RunChoices};
+pub use crate::verify::{ImportVerified, VerifyCheck};
 pub use cairn_imports::{
     Candidate as ImportCandidate, Changes as ImportChanges, ColumnLook, ColumnMapping as ImportColumn,
     Counts as ImportCounts, DatesLook, Detected as ImportDetected, Example as ImportExample, FieldLook,

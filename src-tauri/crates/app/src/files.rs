@@ -57,7 +57,9 @@ pub(crate) fn replace_private_with<T>(path: &Path, write: impl FnOnce(&mut File)
 /// file system journals renames itself.
 #[cfg(unix)]
 fn sync_folder(path: &Path) -> Result<()> {
-    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    // A bare name lies in the folder of the program.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
 }
 
 #[cfg(not(unix))]

@@ -4,10 +4,11 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use cairn_imports::{
-    Blob, Counts, Entry, ImportError, Look, MAX_MAPPING_BYTES, Mapping, Options, Plan, Profile, Record,
-    Report, Scratch, check, each_entry, export_rejected, look, plan_with, write_blob_with,
+    Blob, Counts, Entry, Look, MAX_MAPPING_BYTES, Mapping, Options, Plan, Profile, Record, Report, Scratch,
+    check, each_entry, export_rejected, look, plan_with, write_blob_with,
 };
 pub use cairn_imports::{Progress, Watch};
+use cairn_protocol::ApiError;
 use cairn_store::roster::Roster;
 use serde::Serialize;
 use ts_rs::TS;
@@ -136,19 +137,6 @@ impl Import {
         import
     }
 
-    /// Tells of records that were met, now and then.
-    ///
-    /// # Errors
-    /// `import_cancelled` where the watch ends it.
-    pub(crate) fn goes_on(&self, met: u64) -> Result<()> {
-        const EVERY: u64 = 4_096;
-        let progress = Progress { rows: met, ..Progress::default() };
-        if met.is_multiple_of(EVERY) && !self.options.watch.goes_on(progress) {
-            return Err(ImportError::Cancelled.into());
-        }
-        Ok(())
-    }
-
     /// What the files are taken for, by their first rows.
     ///
     /// # Errors
@@ -190,7 +178,7 @@ impl Import {
                 roster.each(|record| {
                     meet(Record { kind: record.kind, id: record.id, values: record.values });
                     met += 1;
-                    self.goes_on(met)
+                    Ok::<(), ApiError>(self.options.watch.met(met)?)
                 })
             }
             None => Ok(()),
@@ -205,6 +193,11 @@ impl Import {
             revision,
             took_ms: 0,
         })
+    }
+
+    /// Who watches it.
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.options.watch
     }
 
     /// Gives every entry that a run would send, by type and id, with its row.

@@ -19,6 +19,7 @@ pub mod many;
 pub mod plans;
 pub mod projects;
 pub mod queue;
+pub mod reports;
 mod rosters;
 pub mod runs;
 mod scratch;
@@ -28,6 +29,7 @@ pub mod toasts;
 mod today;
 pub mod updates;
 pub mod upgrades;
+pub mod verify;
 pub mod views;
 
 pub use desk::Desk;

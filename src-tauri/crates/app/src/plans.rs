@@ -91,11 +91,11 @@ impl Import {
         removals: &[(String, String)],
         mut each: impl FnMut(Entry<'_>, Option<u64>) -> Result<()>,
     ) -> Result<()> {
-        let watched = self.pass(3, PASSES);
+        let beside = self.watch().pass(3, PASSES);
         let mut met = 0;
         self.pass(2, PASSES).each_entry(scratch, removals, |entry, row| {
             met += 1;
-            watched.goes_on(met)?;
+            beside.met(met)?;
             each(entry, row)
         })
     }

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use cairn_domain::access::Action;
 use cairn_domain::change::Change;
 use cairn_domain::import::{
-    Import as Asked, ImportCommitted, ImportCounts, ImportLeft, ImportOutcome, ImportRecords,
-    ImportRequest as Request, ImportRolledBack,
+    Import as Asked, ImportCounts, ImportLeft, ImportOutcome, ImportRecords, ImportRequest as Request,
+    ImportRolledBack,
 };
 use cairn_domain::{OpId, TenantId, Time};
 use cairn_imports::{Blob, Hold};
 use cairn_protocol::{ApiError, code};
-use cairn_store::roster::{Applied, Roster};
+use cairn_store::roster::Roster;
 use cairn_store::{Draft, OutboxState};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -175,33 +175,6 @@ pub struct ImportRow {
     pub here: bool,
 }
 
-/// What verifying an import found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
-pub struct ImportVerified {
-    /// The import.
-    pub import: String,
-    /// Whether all of `checks` hold.
-    pub ok: bool,
-    /// What was looked at.
-    pub checks: Vec<VerifyCheck>,
-    /// The digest of the roster after the import, as the service committed it.
-    pub digest: String,
-    /// Records by type as they stand on this computer now.
-    #[ts(type = "Record<string, number>")]
-    pub records: BTreeMap<String, u64>,
-}
-
-/// One thing that was looked at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
-pub struct VerifyCheck {
-    /// `here`, `digest`, `counts` or `file`.
-    pub check: String,
-    /// Whether it holds.
-    pub ok: bool,
-    /// What was found, in plain words.
-    pub found: String,
-}
-
 /// An import that is about to be asked for, apart from the desk.
 pub struct Run {
     tenant: TenantId,
@@ -305,7 +278,7 @@ impl Desk {
         }
     }
 
-    fn asked(&self, tenant: &TenantId, import: &OpId) -> Result<Option<Asked>> {
+    pub(crate) fn asked(&self, tenant: &TenantId, import: &OpId) -> Result<Option<Asked>> {
         Ok(self.store.imports(tenant).map_err(store)?.into_iter().find(|one| one.id == *import))
     }
 
@@ -375,79 +348,6 @@ impl Desk {
         let rolled_back = self.asked(&import.tenant, import)?.and_then(|one| one.rolled_back);
         Ok(rollback(import, rolled_back.as_ref()))
     }
-
-    /// Holds what the service committed against the roster on this computer: whether the import is here,
-    /// its digest and counts, and, where it is the last one, every record of the file.
-    ///
-    /// # Errors
-    /// `unknown_import`, `import_not_committed`; the `roster_...` codes where the roster cannot be read.
-    pub fn verify_import(&self, import: &str) -> Result<ImportVerified> {
-        let import = parse_op(import)?;
-        let tenant = self.tenant(import.tenant.as_str())?;
-        let asked = self.asked(&id(&tenant)?, &import)?.ok_or_else(|| unknown_import(&import))?;
-        let committed = asked.committed().ok_or_else(|| {
-            fault("import_not_committed", "The service has not imported this, so there is nothing to verify.")
-        })?;
-        let digest = committed.digest.to_string();
-        let not_here =
-            |found| Ok(verified(&import, digest.clone(), vec![check("here", false, found)], BTreeMap::new()));
-        let Some(roster) = self.import_roster(&tenant.id)? else {
-            return not_here("This computer has no roster of the tenant yet. Sync first.".to_owned());
-        };
-        let applied = roster.revisions().map_err(store)?;
-        let last = applied.last().map_or(0, |last| last.number);
-        match applied.iter().find(|one| one.number == committed.revision) {
-            None => not_here(format!("The roster on this computer is at revision {last}. Sync first.")),
-            Some(one) => {
-                let mut checks = vec![check("here", true, format!("Revision {} of {last}.", one.number))];
-                checks.extend(held_against(committed, one));
-                checks.push(file_check(&roster));
-                Ok(verified(&import, digest, checks, roster.counts().map_err(store)?))
-            }
-        }
-    }
-}
-
-/// A revision here beside what the service committed.
-fn held_against(committed: &ImportCommitted, one: &Applied) -> [VerifyCheck; 2] {
-    let counts = committed.counts.iter().all(|(kind, counts)| {
-        let here = one.counts.get(kind).copied().unwrap_or_default();
-        (counts.create, counts.update, counts.remove) == (here.create, here.update, here.remove)
-    });
-    let words = |holds, what: &str| {
-        let not = if holds { "" } else { "not " };
-        format!("{what} {not}what the service committed.")
-    };
-    let digest = one.digest == committed.digest;
-    [
-        check("digest", digest, words(digest, "The digest of the records after it is")),
-        check("counts", counts, words(counts, "What it did here is")),
-    ]
-}
-
-fn file_check(roster: &Roster) -> VerifyCheck {
-    match roster.verify() {
-        Ok(_) => check("file", true, "Every record was read.".to_owned()),
-        Err(error) => check("file", false, error.to_string()),
-    }
-}
-
-fn check(check: &str, ok: bool, found: String) -> VerifyCheck {
-    VerifyCheck { check: check.to_owned(), ok, found }
-}
-
-fn verified(
-    import: &OpId,
-    digest: String,
-    checks: Vec<VerifyCheck>,
-    records: BTreeMap<String, u64>,
-) -> ImportVerified {
-    let ok = checks.iter().all(|check| check.ok);
-    ImportVerified { import: import.to_string(), ok, checks, digest, records }
-}
-
-fn unknown_import(import: &OpId) -> ApiError {
-    fault("unknown_import", format!("There is no import '{import}' on this computer. Sync first."))
 }
 
 impl Run {
@@ -540,7 +440,7 @@ fn source_of(path: &Path) -> String {
     if name.trim().is_empty() { "files".to_owned() } else { name }
 }
 
-fn did(counts: &BTreeMap<String, ImportCounts>) -> ImportDidByType {
+pub(crate) fn did(counts: &BTreeMap<String, ImportCounts>) -> ImportDidByType {
     counts.iter().map(|(kind, counts)| (kind.clone(), (*counts).into())).collect()
 }
 

@@ -130,6 +130,8 @@ fn types() -> String {
         ImportRow,
         VerifyCheck,
         ImportVerified,
+        SavedReport,
+        ReportChecked,
         Failure,
     ];
     out.lines().map(|line| format!("{}\n", line.trim_end())).collect()

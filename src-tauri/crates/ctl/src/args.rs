@@ -290,6 +290,14 @@ pub enum ImportCommand {
     Verify {
         /// The import, as `import list` prints it.
         import: String,
+        /// Write a signed report too: a page (.html) or a table (.csv).
+        #[arg(long)]
+        report: Option<PathBuf>,
+    },
+    /// Say whether a report is as it was signed, and by whom.
+    ReportCheck {
+        /// A report that `import verify --report` or the window wrote.
+        file: PathBuf,
     },
 }
 

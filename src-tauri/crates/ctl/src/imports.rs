@@ -1,13 +1,14 @@
 //! `cairnctl import ...`: looking at files, importing them, and taking imports back.
 
+use std::path::Path;
 use std::time::Instant;
 
 use cairn_app::Session;
 use cairn_app::error::Result;
 use cairn_app::imports::{ImportPlan, ImportRequest, Watch, read_mapping};
-use cairn_app::runs::{
-    ImportDidByType, ImportRollback, ImportRow, ImportRun, ImportVerified, LeftRecord, RunChoices,
-};
+use cairn_app::reports::ReportKind;
+use cairn_app::runs::{ImportDidByType, ImportRollback, ImportRow, ImportRun, LeftRecord, RunChoices};
+use cairn_app::verify::ImportVerified;
 use cairn_imports::Report;
 use serde_json::json;
 
@@ -27,11 +28,26 @@ pub(crate) async fn import(session: &Session, what: ImportCommand) -> Result<Ans
             Ok(Answer::yes(json!({ "imports": rows }), list_lines(&rows)))
         }
         ImportCommand::Rollback { import } => roll_back(session, &import).await,
-        ImportCommand::Verify { import } => {
-            let verified = session.signed_in(|desk| desk.verify_import(&import))?;
-            Ok(Answer { lines: verified_lines(&verified), json: json!(verified), no: !verified.ok })
+        ImportCommand::Verify { import, report } => verify(session, &import, report.as_deref()),
+        ImportCommand::ReportCheck { file } => {
+            let checked = session.signed_in(|desk| desk.check_import_report(&file))?;
+            let lines =
+                vec![format!("{}\t{}\t{}\t{}", checked.import, checked.tenant, checked.by, checked.at)];
+            let lines = lines.into_iter().chain([checked.found.clone()]).collect();
+            Ok(Answer { lines, no: !checked.ok, json: json!(checked) })
         }
     }
+}
+
+fn verify(session: &Session, import: &str, report: Option<&Path>) -> Result<Answer> {
+    let verified = session.signed_in(|desk| desk.verifying(import, Watch::default()))?.verify()?;
+    let mut lines = verified_lines(&verified);
+    if let Some(into) = report {
+        let reporting = session.signed_in(|desk| desk.reporting(import, Watch::default(), now()))?;
+        let saved = reporting.save(ReportKind::of(into), into)?;
+        lines.push(format!("report\twritten\t{}", saved.file));
+    }
+    Ok(Answer { lines, json: json!(verified), no: !verified.ok })
 }
 
 fn check(session: &Session, files: ImportFiles) -> Result<Answer> {

@@ -20,10 +20,12 @@ mod plan;
 mod planned;
 mod read;
 mod record;
+mod references;
 mod rejects;
 mod report;
 pub mod schema;
 mod sort;
+mod veil;
 mod watch;
 
 pub use blob::{
@@ -41,10 +43,12 @@ pub use planned::{
 };
 pub use read::{Dialect, Head, Left, Quirks, Row, Shape, Source, Span, Table, Told};
 pub use record::Record;
+pub use references::{Followed, References};
 pub use rejects::{export_rejected, harmless};
 pub use report::{
     Candidate, ColumnMapping, Counts, Detected, Example, FileCount, FileMapping, FixExample, FixGroup,
     LeftFile, Place, Problem, Report,
 };
 pub use sort::{SCRATCH_BUDGET, Scratch};
+pub use veil::outlined;
 pub use watch::{Progress, Watch};

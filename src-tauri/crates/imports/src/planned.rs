@@ -16,10 +16,10 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "types")]
 use ts_rs::TS;
 
-use crate::check::outline;
 use crate::error::Result;
-use crate::schema::{FileSchema, Holds, Schema, schema};
+use crate::schema::{FileSchema, Schema, schema};
 use crate::sort::{Run, Scratch, broken, create, failed, nonce};
+use crate::veil::Veil;
 
 /// What would become of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -459,15 +459,20 @@ impl PlanRows {
         let kind = self.kinds.get(usize::from(kind))?;
         let file = self.schema.and_then(|schema| schema.files.iter().find(|file| file.kind == kind));
         let values = beside(file, before.unwrap_or_default(), after.unwrap_or_default());
-        let is_veiled = masked && is_personal_id(file);
+        let veil = if masked { Veil::Outlines } else { Veil::Open };
+        let veiled = |PlanValue { column, before, after }: PlanValue| PlanValue {
+            before: before.map(|value| veil.value(file, &column, value)),
+            after: after.map(|value| veil.value(file, &column, value)),
+            column,
+        };
         Some(PlanRow {
             at: found.at,
             r#type: kind.clone(),
-            id: if is_veiled { outline(id.as_bytes()) } else { id.into_owned() },
+            id: veil.id(file, id.into_owned()),
             change: found.change,
             row,
             changed: values.iter().filter(|value| value.before != value.after).count() as u64,
-            values: values.into_iter().map(|value| veiled(file, value, masked)).collect(),
+            values: values.into_iter().map(veiled).collect(),
         })
     }
 }
@@ -492,27 +497,6 @@ fn beside(file: Option<&FileSchema>, before: Side<'_>, after: Side<'_>) -> Vec<P
     };
     values.sort_by_key(order);
     values
-}
-
-/// Whether the columns that name a record are about a person.
-fn is_personal_id(file: Option<&FileSchema>) -> bool {
-    let personal = |file: &FileSchema| {
-        file.key.iter().any(|name| file.column(name).is_none_or(|column| column.personal))
-    };
-    file.is_none_or(personal)
-}
-
-/// A value as it may be shown.
-fn veiled(file: Option<&FileSchema>, value: PlanValue, masked: bool) -> PlanValue {
-    let column = file.and_then(|file| file.column(&value.column));
-    let veil = |text: Option<String>| match column {
-        Some(column) if column.holds == Holds::Secret => text.map(|_| "\u{2022}\u{2022}\u{2022}".to_owned()),
-        Some(column) if !column.personal => text,
-        // What the format does not know may be about anybody.
-        _ if masked => text.map(|text| outline(text.as_bytes())),
-        _ => text,
-    };
-    PlanValue { before: veil(value.before), after: veil(value.after), column: value.column }
 }
 
 /// The rows of a block, of which the first has this place; none in place of one that makes no sense.

@@ -4,6 +4,8 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use crate::error::{ImportError, Result};
+
 /// How far a run is. What goes over the files more than once begins again with each pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
@@ -36,6 +38,19 @@ impl Watch {
     pub fn goes_on(&self, progress: Progress) -> bool {
         let progress = Progress { pass: self.pass, ..progress };
         self.asked.as_ref().is_none_or(|asked| asked(progress).is_continue())
+    }
+
+    /// Tells of records that were met, now and then.
+    ///
+    /// # Errors
+    /// [`ImportError::Cancelled`] where the run may not go on.
+    pub fn met(&self, records: u64) -> Result<()> {
+        const EVERY: u64 = 4_096;
+        let progress = Progress { rows: records, ..Progress::default() };
+        if records.is_multiple_of(EVERY) && !self.goes_on(progress) {
+            return Err(ImportError::Cancelled);
+        }
+        Ok(())
     }
 
     /// The same watch for one of several passes, the first being 1.

@@ -3,7 +3,7 @@
 use cairn_domain::effect::{Effect, Effects};
 use cairn_domain::journal::{Entry, EntryOrigin, Part};
 use cairn_domain::undo::Did;
-use cairn_domain::{AccountId, Cell, CellKey, Change, Entity, OpId, TenantId, Time};
+use cairn_domain::{AccountId, Cell, CellKey, Change, DeviceId, Entity, OpId, TenantId, Time};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::cells::in_journal;
@@ -159,6 +159,26 @@ impl Store {
             reason: reason(entry),
             did,
         })
+    }
+
+    /// Who writes on a device, by an entry of a tenant's journal; none where this laptop holds none.
+    ///
+    /// # Errors
+    /// Whatever the database reports.
+    pub fn author_on(&self, tenant: &TenantId, device: &DeviceId) -> Result<Option<AccountId>, StoreError> {
+        // All ops of the device: ';' is the sign after ':'.
+        let (from, to) = (format!("{tenant}:{device}:"), format!("{tenant}:{device};"));
+        let found: Option<String> = self
+            .db
+            .prepare_cached(
+                "SELECT actor FROM entries
+                 WHERE tenant = ?1 AND op >= ?2 AND op < ?3 AND actor IS NOT NULL LIMIT 1",
+            )?
+            .query_row(params![tenant.as_str(), from, to], |row| row.get(0))
+            .optional()?;
+        found
+            .map(|actor| actor.parse().map_err(|_| StoreError::Damaged("the author of an entry".into())))
+            .transpose()
     }
 
     /// What an op did to which cells; none where this laptop knows no such op.

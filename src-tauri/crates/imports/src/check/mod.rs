@@ -32,7 +32,7 @@ use crate::read::{Head, Row, Source};
 use crate::report::{LeftFile, Report};
 use crate::schema::{FileSchema, Schema};
 use crate::watch::Watch;
-pub(crate) use ids::{Hashing, Itself};
+pub(crate) use ids::{Hashes, Hashing, Itself};
 use ids::{RootId, Roots};
 pub(crate) use labels::order_of;
 pub(crate) use ledger::Show;
