@@ -62,6 +62,10 @@ pub fn answer(slice: Slice, folder: &Path, words: &[String]) -> Result<Option<Va
             serde_json::to_value(cipher::queries(Path::new(word(0)?), key)?)?
         }
         Slice::CheckSet => crate::imports::check_set(Path::new(word(0)?))?,
+        Slice::LoadSet => crate::rosters::load_set(folder, Path::new(word(0)?))?,
+        Slice::RosterSteps => crate::rosters::roster_steps(folder, Path::new(word(0)?))?,
+        Slice::BareUpdate => crate::rosters::bare_update(folder, Path::new(word(0)?))?,
+        Slice::PlanPages => crate::rosters::plan_pages(folder, Path::new(word(0)?))?,
         _ => return Ok(None),
     }))
 }

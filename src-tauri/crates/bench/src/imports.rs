@@ -19,7 +19,7 @@ const VERSION: &str = "2.0.1";
 /// What it asks.
 const DRIVER: &str = include_str!("duck.py");
 /// The files of a set, and which of their columns name rows of which file.
-const FILES: &[&str] = &["orgs", "academicSessions", "courses", "classes", "users", "enrollments"];
+pub const FILES: &[&str] = &["orgs", "academicSessions", "courses", "classes", "users", "enrollments"];
 const ROWS: usize = 1_060_000;
 
 /// Measures.
@@ -55,7 +55,11 @@ pub fn run(folder: &Path, tools: &Path, size: Size) -> Result<Report> {
     })
 }
 
-fn made(folder: &Path, rows: usize) -> Result<PathBuf> {
+/// A clean set of so many rows.
+///
+/// # Errors
+/// Faults of the file system.
+pub fn made(folder: &Path, rows: usize) -> Result<PathBuf> {
     let set = folder.join(format!("set-{rows}"));
     std::fs::create_dir_all(&set)?;
     write(&set, &Set::of_rows(u32::try_from(rows)?, 1))?;

@@ -14,6 +14,7 @@ mod postgres;
 mod pushes;
 mod python;
 mod report;
+mod rosters;
 mod simulator;
 mod stage;
 mod sync;
@@ -65,6 +66,8 @@ enum Slice {
     Windows,
     /// A check of a million rows against DuckDB.
     Imports,
+    /// An import of a million rows after its check.
+    Rosters,
     /// References, in a process of their own; see [`child`].
     #[value(hide = true)]
     BareWrites,
@@ -74,6 +77,14 @@ enum Slice {
     Queries,
     #[value(hide = true)]
     CheckSet,
+    #[value(hide = true)]
+    LoadSet,
+    #[value(hide = true)]
+    RosterSteps,
+    #[value(hide = true)]
+    BareUpdate,
+    #[value(hide = true)]
+    PlanPages,
 }
 
 /// Whether sizes are those of the page or tiny.
@@ -119,7 +130,15 @@ fn measure(slice: Slice, work: &Path, tools: &Path, size: Size) -> Result<Report
         Slice::Growth => growth::run(work, size),
         Slice::Windows => windows::run(work, size),
         Slice::Imports => imports::run(work, tools, size),
-        Slice::BareWrites | Slice::BareTrips | Slice::Queries | Slice::CheckSet => {
+        Slice::Rosters => rosters::run(work, size),
+        Slice::BareWrites
+        | Slice::BareTrips
+        | Slice::Queries
+        | Slice::CheckSet
+        | Slice::LoadSet
+        | Slice::RosterSteps
+        | Slice::BareUpdate
+        | Slice::PlanPages => {
             bail!("this slice belongs to another")
         }
     }

@@ -30,13 +30,15 @@ const SLICES: &[(&str, &str)] = &[
     ("simulator", "The simulator"),
     ("growth", "How it grows"),
     ("windows", "The window"),
-    ("imports", "Imports"),
+    ("imports", "A check of an import"),
+    ("rosters", "An import, from files to laptops"),
 ];
 
 /// See `cargo xtask bench --help`.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Options {
-    /// Measure only these: write, sync, anki, cipher, service, simulator, growth, windows, imports. The
+    /// Measure only these: write, sync, anki, cipher, service, simulator, growth, windows, imports,
+    /// rosters. The
     /// page keeps what earlier runs of this checkout measured of the others.
     #[arg(long, value_name = "SLICE", value_delimiter = ',')]
     pub only: Vec<String>,
