@@ -30,6 +30,8 @@ import type {
   ItemDetail,
   ManyWritten,
   OpenedPlaybook,
+  PlanChange,
+  PlanPage,
   PlaybookCheck,
   RememberedMapping,
   Restored,
@@ -86,6 +88,19 @@ export type ImportRequest = {
   rules?: "tolerant" | "strict";
   /** What was said about the files by hand. */
   mapping?: ImportRules;
+};
+
+/** Which rows of a tenant's newest plan; `from` is a place among those of the type and change. */
+export type PlanQuery = {
+  tenant: string;
+  type: string | null;
+  change: PlanChange | null;
+  /** In an id or a value, in any case. */
+  text: string;
+  /** Only those that change most, most first. */
+  worst: boolean;
+  from: number;
+  limit: number;
 };
 
 /** What is dragged over the window, or was dropped on it. */
@@ -175,6 +190,8 @@ export type Commands = {
   look_at_import: [ImportRequest, ImportLook];
   check_import: [ImportRequest, ImportReport];
   plan_import: [ImportRequest, ImportPlan];
+  /** So many rows are looked at for a page that it may be short, or empty, and still have a next one. */
+  plan_rows: [PlanQuery, PlanPage];
   /** How far the person is with a tenant's import; null where none was begun. */
   import_draft: [{ tenant: string }, ImportDraft | null];
   /** Keeps it for after a restart; null forgets it. */

@@ -20,8 +20,9 @@ function didOf(plan: ImportPlan, removes: boolean): Counts {
     Object.entries(plan.types).flatMap(([kind, one]) => {
       if (!one) return [];
       const { create, update, unchanged, remove, kept } = one;
-      const stays = unchanged + kept + (removes ? 0 : remove);
-      return [[kind, { create, update, unchanged: stays, remove: removes ? remove : 0 }]];
+      const absent = removes ? 0 : one.absent;
+      const stays = unchanged + kept + absent;
+      return [[kind, { create, update, unchanged: stays, remove: remove - absent }]];
     }),
   );
 }
@@ -73,14 +74,14 @@ export class FakeRuns {
         : {}),
     });
     this.#rows.set(tenant, [row, ...this.of(tenant)]);
-    const removed = Object.values(plan.types).reduce((sum, one) => sum + (one?.remove ?? 0), 0);
+    const absent = Object.values(plan.types).reduce((sum, one) => sum + (one?.absent ?? 0), 0);
     return {
       import: row.id,
       committed: row.committed,
       queued: !isOnline,
       rollback_until: row.rollback_until,
       took_ms: 0,
-      left_absent: choices.remove_absent ? 0 : removed,
+      left_absent: choices.remove_absent ? 0 : absent,
       left_rejected: plan.totals.rejected,
       bytes: 48_211,
     };

@@ -2689,6 +2689,86 @@ holds: Array<ImportHold>,
 can_proceed: boolean, };
 
 /**
+ * What would become of a record.
+ */
+export type PlanChange = "create" | "update" | "remove" | "absent";
+
+/**
+ * A value on both sides.
+ */
+export type PlanValue = {
+/**
+ * The column.
+ */
+column: string,
+/**
+ * As it is; none where it is blank or there is no such record.
+ */
+before: string | null,
+/**
+ * As it would be.
+ */
+after: string | null, };
+
+/**
+ * A record that would change.
+ */
+export type PlanRow = {
+/**
+ * Its place among all rows of the plan.
+ */
+at: number,
+/**
+ * Its type.
+ */
+type: string,
+/**
+ * Its id.
+ */
+id: string,
+/**
+ * What would become of it.
+ */
+change: PlanChange,
+/**
+ * The row that says so, the header being 1; none where no row does.
+ */
+row: number | null,
+/**
+ * How many values differ.
+ */
+changed: number,
+/**
+ * Its values, in the order of the format.
+ */
+values: Array<PlanValue>, };
+
+/**
+ * A page of the rows of a plan.
+ */
+export type PlanPage = {
+/**
+ * At most as many as were asked for; fewer where few of those looked at have the text.
+ */
+rows: Array<PlanRow>,
+/**
+ * How many rows are of the type and change, whatever the text.
+ */
+total: number,
+/**
+ * Where it begins among these.
+ */
+from: number,
+/**
+ * Where the next page begins; none at the end.
+ */
+next: number | null,
+/**
+ * Whether values about people show as outlines.
+ */
+masked: boolean, };
+
+/**
  * How far a check or plan is that runs now.
  */
 export type ImportProgress = {
