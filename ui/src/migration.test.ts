@@ -1,39 +1,12 @@
 import { fireEvent, screen, waitFor, within } from "@testing-library/svelte";
 import { describe, expect, it } from "vitest";
+import { click, look, next, RIVER, step, title, walk } from "../tests/migration";
 import { asked, focused, open, press } from "../tests/window";
 import type { FakeHost } from "./lib/host/fake";
 import { fakeLook, fakeReport } from "./lib/host/fake-import";
 import type { ImportDraft, ImportRules } from "./lib/host/types";
 import { causesIn, causesOf } from "./lib/screens/migration/causes";
 import { jobAt } from "./lib/state/migration.svelte";
-
-const RIVER = "#/migration/t-river";
-const click = async (id: string) => fireEvent.click(await screen.findByTestId(id));
-const title = () => screen.getByTestId("migration-title").textContent;
-const step = () => document.querySelector("[aria-current=step]")?.textContent?.trim();
-
-/** Types a path, as a person without a mouse or a dialog does. */
-async function look(path: string): Promise<void> {
-  await fireEvent.input(await screen.findByTestId("import-path"), { target: { value: path } });
-  await click("import-path-use");
-}
-
-const next = () => press("Enter", { ctrlKey: true });
-
-/** Goes on as far as a step. */
-async function walk(
-  path: string,
-  to: "Rules" | "Map" | "Check" | "Preview" | "Import",
-): Promise<void> {
-  await look(path);
-  await screen.findByTestId("migration-found");
-  for (const name of ["Rules", "Map", "Check", "Preview", "Import"]) {
-    await waitFor(() => expect(screen.getByTestId("migration-why").textContent).toBe(""));
-    next();
-    await waitFor(() => expect(step()).toBe(name));
-    if (name === to) return;
-  }
-}
 
 async function checked(path = "river.zip"): Promise<FakeHost> {
   const host = await open({}, RIVER);
