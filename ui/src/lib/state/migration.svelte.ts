@@ -11,6 +11,7 @@ import type {
 import { texts } from "../texts";
 import { askedBy, Imports, isTyped } from "./imports.svelte";
 import { saysNothing, textOnly } from "./mapping";
+import { PlanRows } from "./plan-rows.svelte";
 import { toasts } from "./toasts.svelte";
 
 /** The steps that exist, in order. */
@@ -64,6 +65,8 @@ export class Migration {
   note = $state("");
   /** The tenant's imports, and what the person agrees to of the next one. */
   readonly imports: Imports;
+  /** The rows of the plan. */
+  readonly rows: PlanRows;
   #turn = 0;
   /** What such files have in common, whatever is said about them. */
   #source = "";
@@ -119,6 +122,7 @@ export class Migration {
   constructor(tenant: string) {
     this.tenant = tenant;
     this.imports = new Imports(tenant);
+    this.rows = new PlanRows(tenant);
     this.#drafts = new Drafts(tenant);
   }
 
@@ -284,6 +288,15 @@ export class Migration {
     }
   }
 
+  /** Plans once more, where the rows of the plan are gone. */
+  async planAgain(): Promise<void> {
+    this.plan = null;
+    this.rows.reset();
+    // Whoever cancels stands before what ran.
+    this.step = "map";
+    await this.go("preview");
+  }
+
   /** Does again what went wrong. */
   async again(): Promise<void> {
     this.failure = null;
@@ -320,6 +333,7 @@ export class Migration {
   leave(): void {
     this.#turn += 1;
     this.job = null;
+    this.rows.stop();
   }
 
   #stand(step: Step): void {
@@ -341,6 +355,7 @@ export class Migration {
   #forget(): void {
     this.report = null;
     this.plan = null;
+    this.rows.reset();
     this.imports.forget();
     this.failure = null;
     this.note = "";
