@@ -103,6 +103,12 @@ const SCREENS = [
   },
   { name: "upgrade-none", hash: checklist, act: (page) => page.click(id("upgrade-open")) },
   { name: "migration", hash: migration },
+  {
+    name: "migration-report",
+    hash: migration,
+    act: (page) => page.click(id("report-check")),
+  },
+  { name: "migration-verified", hash: migration, act: verifyOne },
   { name: "migration-files", hash: migration, act: (page) => choosing(page) },
   { name: "migration-failed", hash: migration, act: (page) => choosing(page, "gone.zip") },
   { name: "migration-rules", hash: migration, act: (page) => walking(page, 1) },
@@ -409,6 +415,13 @@ async function findingRows(page, text = "") {
   await page.keyboard.press("/");
   await page.keyboard.type(text);
   if (text !== "") await page.locator(id("rows-clear")).waitFor();
+}
+
+async function verifyOne(page) {
+  await page.click(`${id("import-list")} tbody button`);
+  await page.click(id("import-verify"));
+  await page.click(id("report-html"));
+  await page.locator(id("toast")).waitFor();
 }
 
 async function worstRows(page) {

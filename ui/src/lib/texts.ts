@@ -1160,6 +1160,7 @@ export const texts = {
         export: "Writing the rejected rows",
         import: "Making the file to import",
         verify: "Reading the roster",
+        report: "Writing the report",
       },
       rows: (rows: number) => (rows === 1 ? "row read" : "rows read"),
       rate: (rate: number) => `${n(rate)} rows/s`,
@@ -1384,6 +1385,13 @@ export const texts = {
 
     imports: {
       title: "Imports of this tenant",
+      check: "Check a report…",
+      checkGood: "This report is as it was signed",
+      checkBad: "Do not rely on this report",
+      checkFacts: (ok: boolean, source: string, tenant: string, by: string, when: string) =>
+        ok
+          ? `Of ${source}, ${tenant}, signed by ${by}, ${when}.`
+          : `It says that it is of ${source}, ${tenant}, signed by ${by}, ${when}.`,
       colSource: "Files",
       colState: "State",
       colRecords: "Records",
@@ -1448,6 +1456,11 @@ export const texts = {
       notHere: "The roster on this computer does not have this import yet. Sync first.",
       verifyNow: "Verify now",
       verifyAgain: "Verify again",
+      reportHtml: "Save report…",
+      reportCsv: "Save report as CSV…",
+      reportLead:
+        "The report is signed: “Check a report” at the tenant's imports says whether one that somebody holds is as it was.",
+      reportSaved: (file: string) => `Report written to ${file}`,
       check: (check: string, ok: boolean): string => {
         const [good, bad] = (
           {

@@ -34,9 +34,11 @@ import type {
   PlanPage,
   PlaybookCheck,
   RememberedMapping,
+  ReportChecked,
   Restored,
   RevertView,
   RunChoices,
+  SavedReport,
   Session,
   SettingsEdit,
   SettingsView,
@@ -89,6 +91,9 @@ export type ImportRequest = {
   /** What was said about the files by hand. */
   mapping?: ImportRules;
 };
+
+/** How a report of verifying is written: for people, or for spreadsheets. */
+export type ReportKind = "html" | "csv";
 
 /** Which rows of a tenant's newest plan; `from` is a place among those of the type and change. */
 export type PlanQuery = {
@@ -210,6 +215,10 @@ export type Commands = {
   imports: [{ tenant: string }, { imports: ImportRow[] }];
   /** Holds an import against the roster on this computer. */
   verify_import: [{ import: string }, ImportVerified];
+  /** What verifying found, signed, to a place that the desktop's dialog asks for; null for none. */
+  save_import_report: [{ import: string; kind: ReportKind }, SavedReport | null];
+  /** Whether a report, which the desktop's dialog asks for, is as it was signed; null for none. */
+  check_import_report: [None, ReportChecked | null];
   /** Takes an import back; queued where the service is out of reach. */
   roll_back_import: [{ import: string }, ImportRollback];
   /** How far the check or plan is that runs now; null where none does. */

@@ -7,6 +7,7 @@ import type {
   ImportRow,
   ImportRun,
   ImportVerified,
+  ReportChecked,
   RunChoices,
 } from "./types";
 
@@ -93,7 +94,7 @@ export class FakeRuns {
   }
 
   verify(id: string): ImportVerified {
-    const row = this.#find(id);
+    const row = this.find(id);
     return {
       import: id,
       ok: true,
@@ -113,7 +114,7 @@ export class FakeRuns {
   }
 
   rollBack(id: string, isOnline: boolean): ImportRollback {
-    const types = this.#find(id)?.committed ?? {};
+    const types = this.find(id)?.committed ?? {};
     const done = Object.values(types).reduce(
       (sum, one) => sum + (one ? one.create + one.update + one.remove : 0),
       0,
@@ -137,7 +138,20 @@ export class FakeRuns {
     return back;
   }
 
-  #find(id: string): ImportRow | undefined {
+  /** A report of the first import, as it was signed. */
+  checked(): ReportChecked {
+    const [row] = this.of("t-river");
+    return {
+      import: row?.id ?? "",
+      tenant: "t-river",
+      by: "Ben Adeyemi",
+      at: new Date(this.#now.getTime() - DAY).toISOString(),
+      ok: true,
+      found: "The signature is that of Ben Adeyemi's computer, and nothing was changed since.",
+    };
+  }
+
+  find(id: string): ImportRow | undefined {
     return [...this.#rows.values()].flat().find((row) => row.id === id);
   }
 

@@ -61,6 +61,7 @@ import type {
   Progress,
   QueueRow,
   RememberedMapping,
+  ReportChecked,
   Session,
   SettingsView,
   TenantRow,
@@ -170,6 +171,8 @@ export class FakeHost implements Host {
   /** What was said about files, by tenant and source. */
   readonly mappings = new Map<string, RememberedMapping>();
   savedTo: string | null = "/home/mara/enrollments-rejected.csv";
+  /** What is said of the report that its dialog answers. */
+  report: ReportChecked | null;
   /** How far the job is that runs now. */
   progress: ImportProgress | null = null;
   readonly #drags = new Set<(drag: Drag) => void>();
@@ -190,6 +193,7 @@ export class FakeHost implements Host {
     this.session = options.session ?? SIGNED_IN;
     this.network = options.network ?? "offline";
     this.runs = new FakeRuns(this.now);
+    this.report = this.runs.checked();
     this.masked = options.readOnly ?? false;
     this.settings = mySettings();
     this.computer = myComputer(this.now);
@@ -486,6 +490,12 @@ export class FakeHost implements Host {
     },
     imports: ({ tenant }) => ({ imports: this.runs.of(tenant) }),
     verify_import: (request) => this.runs.verify(request.import),
+    save_import_report: ({ import: id, kind }) => {
+      if (this.savedTo === null) return null;
+      const source = this.runs.find(id)?.source ?? "import";
+      return { file: `/home/mara/${source.replace(/\.\w+$/, "")}-report.${kind}` };
+    },
+    check_import_report: () => this.report,
     roll_back_import: (request) => this.runs.rollBack(request.import, this.network === "online"),
     import_progress: () => this.progress,
     cancel_import: () => {

@@ -1,4 +1,4 @@
-import { asFailure, call, type ImportRequest } from "../host/commands";
+import { asFailure, call, type ImportRequest, type ReportKind } from "../host/commands";
 import type {
   Failure,
   ImportDraft,
@@ -7,6 +7,7 @@ import type {
   ImportProgress,
   ImportReport,
   ImportRules,
+  ReportChecked,
 } from "../host/types";
 import { texts } from "../texts";
 import { askedBy, Imports, isTyped } from "./imports.svelte";
@@ -29,7 +30,7 @@ type Said = { format: string | null; mapping: ImportRules };
 
 /** What a running job shows. */
 export type Job = {
-  what: "look" | "check" | "plan" | "export" | "import" | "verify";
+  what: "look" | "check" | "plan" | "export" | "import" | "verify" | "report";
   /** False until it has lasted a moment: a small file needs no words. */
   slow: boolean;
   rows: number;
@@ -235,6 +236,25 @@ export class Migration {
   async verify(id: string): Promise<void> {
     if (this.job !== null) return;
     await this.#run("verify", this.step, () => this.imports.verify(id));
+  }
+
+  /** Writes what verifying found, signed, to a file that others can have checked. */
+  async saveReport(id: string, kind: ReportKind): Promise<void> {
+    if (this.job !== null) return;
+    await this.#run("report", this.step, async () => {
+      const saved = await call("save_import_report", { import: id, kind });
+      if (saved) toasts.say(texts.migration.outcome.reportSaved(saved.file));
+    });
+  }
+
+  /** Whether a report that somebody holds is as it was signed; null where none was chosen. */
+  async checkReport(): Promise<ReportChecked | null> {
+    try {
+      return await call("check_import_report", {});
+    } catch (error) {
+      toasts.fail(asFailure(error));
+      return null;
+    }
   }
 
   async takeBack(id: string): Promise<void> {
@@ -529,7 +549,7 @@ export class Migration {
 
 /** Whether a job stands beside what is shown, which goes on without it. */
 export function isAside(what: Job["what"]): boolean {
-  return what === "export" || what === "verify";
+  return what === "export" || what === "verify" || what === "report";
 }
 
 /** Whether what was said is the matter, and not the files. */
