@@ -128,7 +128,8 @@ const SCREENS = [
   { name: "migration-job", scene: "import-job", hash: migration, act: longJob },
   { name: "migration-preview", hash: migration, act: (page) => walking(page, 4) },
   { name: "migration-rows", hash: migration, act: (page) => rowsBehind(page, "users-update") },
-  { name: "migration-rows-all", hash: migration, act: findingRows, width: 1680, height: 1050 },
+  { name: "migration-rows-pages", hash: migration, act: turnPage },
+  { name: "migration-rows-wide", hash: migration, act: turnPage, width: 2560, height: 1440 },
   {
     name: "migration-rows-absent",
     hash: migration,
@@ -409,12 +410,20 @@ async function rowsBehind(page, number) {
   await page.waitForSelector("#plan-row-0:focus");
 }
 
-async function findingRows(page, text = "") {
+async function findingRows(page, text) {
   await walking(page, 4);
   await page.locator(id("plan-rows")).waitFor();
   await page.keyboard.press("/");
   await page.keyboard.type(text);
-  if (text !== "") await page.locator(id("rows-clear")).waitFor();
+  await page.locator(id("rows-clear")).waitFor();
+}
+
+async function turnPage(page) {
+  await walking(page, 4);
+  await page.focus("#plan-row-0");
+  await page.keyboard.press("]");
+  await page.keyboard.press("ArrowDown");
+  await page.locator(id("rows-range")).scrollIntoViewIfNeeded();
 }
 
 async function verifyOne(page) {
