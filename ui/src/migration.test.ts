@@ -1,39 +1,12 @@
 import { fireEvent, screen, waitFor, within } from "@testing-library/svelte";
 import { describe, expect, it } from "vitest";
+import { click, look, next, RIVER, step, title, walk } from "../tests/migration";
 import { asked, focused, open, press } from "../tests/window";
 import type { FakeHost } from "./lib/host/fake";
 import { fakeLook, fakeReport } from "./lib/host/fake-import";
 import type { ImportDraft, ImportRules } from "./lib/host/types";
 import { causesIn, causesOf } from "./lib/screens/migration/causes";
 import { jobAt } from "./lib/state/migration.svelte";
-
-const RIVER = "#/migration/t-river";
-const click = async (id: string) => fireEvent.click(await screen.findByTestId(id));
-const title = () => screen.getByTestId("migration-title").textContent;
-const step = () => document.querySelector("[aria-current=step]")?.textContent?.trim();
-
-/** Types a path, as a person without a mouse or a dialog does. */
-async function look(path: string): Promise<void> {
-  await fireEvent.input(await screen.findByTestId("import-path"), { target: { value: path } });
-  await click("import-path-use");
-}
-
-const next = () => press("Enter", { ctrlKey: true });
-
-/** Goes on as far as a step. */
-async function walk(
-  path: string,
-  to: "Rules" | "Map" | "Check" | "Preview" | "Import",
-): Promise<void> {
-  await look(path);
-  await screen.findByTestId("migration-found");
-  for (const name of ["Rules", "Map", "Check", "Preview", "Import"]) {
-    await waitFor(() => expect(screen.getByTestId("migration-why").textContent).toBe(""));
-    next();
-    await waitFor(() => expect(step()).toBe(name));
-    if (name === to) return;
-  }
-}
 
 async function checked(path = "river.zip"): Promise<FakeHost> {
   const host = await open({}, RIVER);
@@ -1022,6 +995,79 @@ describe("import", () => {
       /2,300 records taken back, 1 kept/,
     );
     expect(screen.getByTestId("import-outcome").textContent).toMatch(/u-204.*changed it since/);
+  });
+});
+
+describe("a report of verifying", () => {
+  async function outcome(): Promise<FakeHost> {
+    const host = await open({ network: "online" }, RIVER);
+    const list = await screen.findByTestId("import-list");
+    await fireEvent.click(within(list).getByRole("button", { name: "riverside-2026-02.zip" }));
+    await screen.findByTestId("import-outcome");
+    return host;
+  }
+
+  it("is saved for people or for spreadsheets once it is known what holds, and says where", async () => {
+    const host = await outcome();
+    expect(screen.queryByTestId("report-html")).toBeNull();
+    await click("import-verify");
+    await click("report-html");
+    expect(
+      await screen.findByText("Report written to /home/mara/riverside-2026-02-report.html"),
+    ).toBeTruthy();
+    await click("report-csv");
+    expect(await screen.findByText(/riverside-2026-02-report\.csv/)).toBeTruthy();
+    const [row] = host.runs.of("t-river");
+    expect(asked(host, "save_import_report")).toEqual([
+      { import: row?.id, kind: "html" },
+      { import: row?.id, kind: "csv" },
+    ]);
+  });
+
+  it("says nothing where no place was chosen, and why where it cannot be written", async () => {
+    const host = await outcome();
+    await click("import-verify");
+    host.savedTo = null;
+    await click("report-html");
+    await waitFor(() => expect(asked(host, "save_import_report")).toHaveLength(1));
+    expect(screen.queryByTestId("toast")).toBeNull();
+    host.failNext.set("save_import_report", {
+      code: "cannot_write",
+      message: "Full.",
+      details: null,
+    });
+    await click("report-csv");
+    expect(await screen.findByText("Full.")).toBeTruthy();
+    expect(screen.getByTestId("import-verified")).toBeTruthy();
+  });
+
+  it("that somebody holds is checked beside the imports", async () => {
+    const host = await open({}, RIVER);
+    await click("report-check");
+    const found = () => screen.findByTestId("report-checked");
+    expect((await found()).textContent).toMatch(
+      /This report is as it was signed.*nothing was changed since.*Of riverside-2026-02\.zip, Riverside Unified, signed by Ben Adeyemi, .*\d{4}/s,
+    );
+    host.report = {
+      import: "t-lake/d1/9",
+      tenant: "t-lake",
+      by: "Ben Adeyemi",
+      at: host.now.toISOString(),
+      ok: false,
+      found: "Its text is not the one that was signed.",
+    };
+    await click("report-check");
+    await waitFor(async () => expect((await found()).getAttribute("data-ok")).toBe("false"));
+    expect((await found()).textContent).toMatch(
+      /Do not rely on this report.*It says that it is of t-lake\/d1\/9, Lakeside Charter/s,
+    );
+    host.failNext.set("check_import_report", { code: "no_report", message: "No.", details: null });
+    await click("report-check");
+    expect(await screen.findByText("No.")).toBeTruthy();
+    expect(screen.queryByTestId("report-checked")).toBeNull();
+    host.report = null;
+    await click("report-check");
+    expect(screen.queryByTestId("report-checked")).toBeNull();
   });
 });
 

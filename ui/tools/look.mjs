@@ -103,6 +103,12 @@ const SCREENS = [
   },
   { name: "upgrade-none", hash: checklist, act: (page) => page.click(id("upgrade-open")) },
   { name: "migration", hash: migration },
+  {
+    name: "migration-report",
+    hash: migration,
+    act: (page) => page.click(id("report-check")),
+  },
+  { name: "migration-verified", hash: migration, act: verifyOne },
   { name: "migration-files", hash: migration, act: (page) => choosing(page) },
   { name: "migration-failed", hash: migration, act: (page) => choosing(page, "gone.zip") },
   { name: "migration-rules", hash: migration, act: (page) => walking(page, 1) },
@@ -121,6 +127,17 @@ const SCREENS = [
   { name: "migration-clean", hash: migration, act: (page) => walking(page, 3, "clean.zip") },
   { name: "migration-job", scene: "import-job", hash: migration, act: longJob },
   { name: "migration-preview", hash: migration, act: (page) => walking(page, 4) },
+  { name: "migration-rows", hash: migration, act: (page) => rowsBehind(page, "users-update") },
+  { name: "migration-rows-pages", hash: migration, act: turnPage },
+  { name: "migration-rows-wide", hash: migration, act: turnPage, width: 2560, height: 1440 },
+  {
+    name: "migration-rows-absent",
+    hash: migration,
+    act: (page) => rowsBehind(page, "classes-remove"),
+  },
+  { name: "migration-rows-masked", scene: "reader", hash: migration, act: worstRows },
+  { name: "migration-rows-none", hash: migration, act: (page) => findingRows(page, "xyz") },
+  { name: "migration-same", hash: migration, act: (page) => walking(page, 4, "clean-same.zip") },
   {
     name: "migration-first",
     hash: "#/migration/t-lake",
@@ -197,6 +214,20 @@ const SCREENS = [
     name: "zoom-migration-written",
     hash: migration,
     act: rulesOfFiles,
+    width: 640,
+    height: 400,
+  },
+  {
+    name: "zoom-migration-rows",
+    hash: migration,
+    act: (page) => rowsBehind(page, "users-update"),
+    width: 640,
+    height: 400,
+  },
+  {
+    name: "zoom-migration-record",
+    hash: migration,
+    act: openRecord,
     width: 640,
     height: 400,
   },
@@ -370,6 +401,49 @@ async function mapOne(page) {
   await page.locator(id("format-found")).waitFor();
   await page.keyboard.press("Control+Enter");
   await page.locator(id("map-missing")).waitFor();
+}
+
+/** The rows that a number of the preview counts. */
+async function rowsBehind(page, number) {
+  await walking(page, 4);
+  await page.click(id(`preview-${number}`));
+  await page.waitForSelector("#plan-row-0:focus");
+}
+
+async function findingRows(page, text) {
+  await walking(page, 4);
+  await page.locator(id("plan-rows")).waitFor();
+  await page.keyboard.press("/");
+  await page.keyboard.type(text);
+  await page.locator(id("rows-clear")).waitFor();
+}
+
+async function turnPage(page) {
+  await walking(page, 4);
+  await page.focus("#plan-row-0");
+  await page.keyboard.press("]");
+  await page.keyboard.press("ArrowDown");
+  await page.locator(id("rows-range")).scrollIntoViewIfNeeded();
+}
+
+async function verifyOne(page) {
+  await page.click(`${id("import-list")} tbody button`);
+  await page.click(id("import-verify"));
+  await page.click(id("report-html"));
+  await page.locator(id("toast")).waitFor();
+}
+
+async function worstRows(page) {
+  await walking(page, 4);
+  await page.click(id("rows-worst"));
+  await page.waitForTimeout(50);
+  await page.locator(id("rows-range")).scrollIntoViewIfNeeded();
+}
+
+async function openRecord(page) {
+  await rowsBehind(page, "users-update");
+  await page.keyboard.press("c");
+  await page.keyboard.press("Enter");
 }
 
 async function longJob(page) {

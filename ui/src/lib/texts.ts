@@ -1160,6 +1160,7 @@ export const texts = {
         export: "Writing the rejected rows",
         import: "Making the file to import",
         verify: "Reading the roster",
+        report: "Writing the report",
       },
       rows: (rows: number) => (rows === 1 ? "row read" : "rows read"),
       rate: (rate: number) => `${n(rate)} rows/s`,
@@ -1263,6 +1264,8 @@ export const texts = {
       kept: "Rejected, kept",
       total: "All types",
       keptLead: "Kept: their rows are rejected, so the records stay as they are.",
+      absentLead: (records: number) =>
+        `Removed: of these, ${plural(records, "record is", "records are")} no longer in the files, and ${records === 1 ? "goes" : "go"} only if you ask for it at Import.`,
       noRoster: "This tenant has no roster on this computer yet",
       noRosterLead:
         "There is nothing to compare with, so every record counts as new and none as changed or removed.",
@@ -1277,6 +1280,89 @@ export const texts = {
       toCheck: "Show the problems",
       ready: "Nothing stands in the way",
       readyLead: "No row is rejected and no limit is passed.",
+      show: (count: string, what: string, kind: string) =>
+        `${count} ${what}, ${kind}: show the rows`,
+    },
+
+    rows: {
+      title: "Rows",
+      find: "Find in rows",
+      type: "Type",
+      allTypes: "All types",
+      typeOf: (kind: string, rows: number) => `${kind} (${n(rows)})`,
+      show: "Show",
+      all: "All",
+      changes: {
+        create: "New",
+        update: "Changed",
+        remove: "Removed",
+        absent: "No longer in the files",
+      },
+      /** The same where there is little room. */
+      marks: { create: "New", update: "Changed", remove: "Removed", absent: "Not in the files" },
+      worst: "Most changed first",
+      list: "Rows that the import would change",
+      colChange: "Change",
+      colType: "Type",
+      colId: "Id",
+      colWhat: "What changes",
+      colRow: "Row",
+      row: (row: number) => `row ${n(row)}`,
+      value: (column: string, value: string) => `${column}: ${value}`,
+      becomes: (column: string, before: string, after: string) => `${column}: ${before} → ${after}`,
+      more: (what: string, more: number) => (more > 0 ? `${what}, ${n(more)} more` : what),
+      differ: (values: number) =>
+        plural(values, "value differs, unseen in outline", "values differ, unseen in outline"),
+      noValue: "no value",
+      masked:
+        "Values about people show in outline, because your role may not import here: letters as x, digits as 9. The search looks in the outlines.",
+      absent:
+        "No row speaks of these records any more. They stay as they are, unless you ask at Import for their removal.",
+      none: "Every record is already as the files say",
+      noneKept: "Records whose rows are rejected stay as they are.",
+      noMatch: "No row matches",
+      noMore: "No more rows match",
+      clear: "Clear filters",
+      planAgain: "Plan once more",
+      pages: "Pages of rows",
+      first: "First",
+      previous: "Previous",
+      next: "Next",
+      last: "Last",
+      stop: "Stop",
+      goOn: "Look on",
+      range: (from: number, to: number, total: number) =>
+        total <= 1 ? plural(total, "row", "rows") : `Rows ${n(from)}–${n(to)} of ${n(total)}`,
+      rangeWorst: (from: number, to: number, total: number) =>
+        `Rows ${n(from)}–${n(to)} of the ${n(total)} that change most`,
+      found: (from: number, to: number, total: number) => {
+        if (to < from) return `Nothing ${from > 1 ? "more " : ""}found among ${n(total)}`;
+        return from > 1
+          ? `Rows ${n(from)}–${n(to)} of those found among ${n(total)}`
+          : `${plural(to, "row", "rows")} found among ${n(total)}`;
+      },
+      foundMore: (from: number, to: number) => `Rows ${n(from)}–${n(to)} of those found so far`,
+      looked: (looked: number, total: number) => `Looked through ${n(looked)} of ${n(total)}`,
+    },
+
+    record: {
+      title: (kind: string, id: string) => `${kind} ${id}`,
+      only: "Only what changes",
+      colColumn: "Column",
+      colBefore: "As it is",
+      colAfter: "As it would be",
+      changed: "changed",
+      noValue: "no value",
+      row: (row: number) => `Row ${n(row)} of its file.`,
+      leads: {
+        create: "It is not in the roster yet.",
+        update: "",
+        remove: "A row says that it is no more.",
+        absent:
+          "No row speaks of it any more. It stays as it is, unless you ask at Import for the removal of what the files no longer hold.",
+      },
+      unseen: (values: number) =>
+        `${plural(values, "more value differs", "more values differ")}, unseen in outline.`,
     },
 
     ask: {
@@ -1299,6 +1385,13 @@ export const texts = {
 
     imports: {
       title: "Imports of this tenant",
+      check: "Check a report…",
+      checkGood: "This report is as it was signed",
+      checkBad: "Do not rely on this report",
+      checkFacts: (ok: boolean, source: string, tenant: string, by: string, when: string) =>
+        ok
+          ? `Of ${source}, ${tenant}, signed by ${by}, ${when}.`
+          : `It says that it is of ${source}, ${tenant}, signed by ${by}, ${when}.`,
       colSource: "Files",
       colState: "State",
       colRecords: "Records",
@@ -1363,6 +1456,11 @@ export const texts = {
       notHere: "The roster on this computer does not have this import yet. Sync first.",
       verifyNow: "Verify now",
       verifyAgain: "Verify again",
+      reportHtml: "Save report…",
+      reportCsv: "Save report as CSV…",
+      reportLead:
+        "The report is signed: “Check a report” at the tenant's imports says whether one that somebody holds is as it was.",
+      reportSaved: (file: string) => `Report written to ${file}`,
       check: (check: string, ok: boolean): string => {
         const [good, bad] = (
           {

@@ -30,11 +30,15 @@ import type {
   ItemDetail,
   ManyWritten,
   OpenedPlaybook,
+  PlanChange,
+  PlanPage,
   PlaybookCheck,
   RememberedMapping,
+  ReportChecked,
   Restored,
   RevertView,
   RunChoices,
+  SavedReport,
   Session,
   SettingsEdit,
   SettingsView,
@@ -86,6 +90,22 @@ export type ImportRequest = {
   rules?: "tolerant" | "strict";
   /** What was said about the files by hand. */
   mapping?: ImportRules;
+};
+
+/** How a report of verifying is written: for people, or for spreadsheets. */
+export type ReportKind = "html" | "csv";
+
+/** Which rows of a tenant's newest plan; `from` is a place among those of the type and change. */
+export type PlanQuery = {
+  tenant: string;
+  type: string | null;
+  change: PlanChange | null;
+  /** In an id or a value, in any case. */
+  text: string;
+  /** Only those that change most, most first. */
+  worst: boolean;
+  from: number;
+  limit: number;
 };
 
 /** What is dragged over the window, or was dropped on it. */
@@ -175,6 +195,8 @@ export type Commands = {
   look_at_import: [ImportRequest, ImportLook];
   check_import: [ImportRequest, ImportReport];
   plan_import: [ImportRequest, ImportPlan];
+  /** So many rows are looked at for a page that it may be short, or empty, and still have a next one. */
+  plan_rows: [PlanQuery, PlanPage];
   /** How far the person is with a tenant's import; null where none was begun. */
   import_draft: [{ tenant: string }, ImportDraft | null];
   /** Keeps it for after a restart; null forgets it. */
@@ -193,6 +215,10 @@ export type Commands = {
   imports: [{ tenant: string }, { imports: ImportRow[] }];
   /** Holds an import against the roster on this computer. */
   verify_import: [{ import: string }, ImportVerified];
+  /** What verifying found, signed, to a place that the desktop's dialog asks for; null for none. */
+  save_import_report: [{ import: string; kind: ReportKind }, SavedReport | null];
+  /** Whether a report, which the desktop's dialog asks for, is as it was signed; null for none. */
+  check_import_report: [None, ReportChecked | null];
   /** Takes an import back; queued where the service is out of reach. */
   roll_back_import: [{ import: string }, ImportRollback];
   /** How far the check or plan is that runs now; null where none does. */

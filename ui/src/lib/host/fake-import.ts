@@ -216,13 +216,14 @@ export function fakePlan(report: ImportReport, hasRoster: boolean): ImportPlan {
     unchanged: hasRoster ? unchanged : 0,
     remove: hasRoster ? remove : 0,
     kept: hasRoster ? kept : 0,
-    absent: hasRoster ? remove : 0,
+    absent: 0,
   });
   const holds = [{ type: "classes", kind: "remove", share: 0.124, limit: 0.1 }];
   return {
     types: {
       academicSessions: changes(2, 0, 4),
-      classes: changes(31, 12, 289, 47, 5),
+      // Its file is a bulk one: what it no longer holds is only absent. That of enrollments is a delta.
+      classes: { ...changes(31, 12, 289, 47, 5), absent: hasRoster ? 47 : 0 },
       courses: changes(4, 6, 86),
       enrollments: changes(842, 0, 8_841, 118, 88),
       orgs: changes(0, 1, 13),
@@ -237,4 +238,13 @@ export function fakePlan(report: ImportReport, hasRoster: boolean): ImportPlan {
     revision: hasRoster ? 12 : null,
     took_ms: 0,
   };
+}
+
+/** A plan of files that say what is there already. */
+export function fakeSame(plan: ImportPlan): ImportPlan {
+  const types = Object.entries(plan.types).map(([kind, one]) => {
+    const unchanged = one ? one.create + one.update + one.unchanged : 0;
+    return [kind, { create: 0, update: 0, unchanged, remove: 0, kept: 0, absent: 0 }];
+  });
+  return { ...plan, types: Object.fromEntries(types), holds: [] };
 }

@@ -7,6 +7,7 @@ import type {
   ImportRow,
   ImportRun,
   ImportVerified,
+  ReportChecked,
   RunChoices,
 } from "./types";
 
@@ -20,8 +21,9 @@ function didOf(plan: ImportPlan, removes: boolean): Counts {
     Object.entries(plan.types).flatMap(([kind, one]) => {
       if (!one) return [];
       const { create, update, unchanged, remove, kept } = one;
-      const stays = unchanged + kept + (removes ? 0 : remove);
-      return [[kind, { create, update, unchanged: stays, remove: removes ? remove : 0 }]];
+      const absent = removes ? 0 : one.absent;
+      const stays = unchanged + kept + absent;
+      return [[kind, { create, update, unchanged: stays, remove: remove - absent }]];
     }),
   );
 }
@@ -73,14 +75,14 @@ export class FakeRuns {
         : {}),
     });
     this.#rows.set(tenant, [row, ...this.of(tenant)]);
-    const removed = Object.values(plan.types).reduce((sum, one) => sum + (one?.remove ?? 0), 0);
+    const absent = Object.values(plan.types).reduce((sum, one) => sum + (one?.absent ?? 0), 0);
     return {
       import: row.id,
       committed: row.committed,
       queued: !isOnline,
       rollback_until: row.rollback_until,
       took_ms: 0,
-      left_absent: choices.remove_absent ? 0 : removed,
+      left_absent: choices.remove_absent ? 0 : absent,
       left_rejected: plan.totals.rejected,
       bytes: 48_211,
     };
@@ -92,7 +94,7 @@ export class FakeRuns {
   }
 
   verify(id: string): ImportVerified {
-    const row = this.#find(id);
+    const row = this.find(id);
     return {
       import: id,
       ok: true,
@@ -112,7 +114,7 @@ export class FakeRuns {
   }
 
   rollBack(id: string, isOnline: boolean): ImportRollback {
-    const types = this.#find(id)?.committed ?? {};
+    const types = this.find(id)?.committed ?? {};
     const done = Object.values(types).reduce(
       (sum, one) => sum + (one ? one.create + one.update + one.remove : 0),
       0,
@@ -136,7 +138,20 @@ export class FakeRuns {
     return back;
   }
 
-  #find(id: string): ImportRow | undefined {
+  /** A report of the first import, as it was signed. */
+  checked(): ReportChecked {
+    const [row] = this.of("t-river");
+    return {
+      import: row?.id ?? "",
+      tenant: "t-river",
+      by: "Ben Adeyemi",
+      at: new Date(this.#now.getTime() - DAY).toISOString(),
+      ok: true,
+      found: "The signature is that of Ben Adeyemi's computer, and nothing was changed since.",
+    };
+  }
+
+  find(id: string): ImportRow | undefined {
     return [...this.#rows.values()].flat().find((row) => row.id === id);
   }
 

@@ -33,7 +33,8 @@ import {
   waiting,
   workshopPhases,
 } from "./fake-data";
-import { fakeLook, fakePlan, fakeReport } from "./fake-import";
+import { fakeLook, fakePlan, fakeReport, fakeSame } from "./fake-import";
+import { fakePlanPage, fakeRows } from "./fake-plan";
 import { FakeRuns } from "./fake-runs";
 import { fakeChanges, fakePage, fakeRevert, fakeToday, longHistory, trailOf } from "./fake-today";
 import type {
@@ -48,6 +49,7 @@ import type {
   HistoryRow,
   ImportDraft,
   ImportLook,
+  ImportPlan,
   ImportProgress,
   ImportReport,
   ImportRules,
@@ -59,6 +61,7 @@ import type {
   Progress,
   QueueRow,
   RememberedMapping,
+  ReportChecked,
   Session,
   SettingsView,
   TenantRow,
@@ -159,11 +162,17 @@ export class FakeHost implements Host {
   readonly runs: FakeRuns;
   /** The mapping file that its dialog answers, or that was saved. */
   mappingFile: ImportRules | null = null;
+  /** The newest plan of each tenant. */
+  readonly plans = new Map<string, ImportPlan>();
+  /** Whether the rows of plans show values about people as outlines. */
+  masked = false;
   /** How far the person is with each tenant's import. */
   readonly drafts = new Map<string, ImportDraft>();
   /** What was said about files, by tenant and source. */
   readonly mappings = new Map<string, RememberedMapping>();
   savedTo: string | null = "/home/mara/enrollments-rejected.csv";
+  /** What is said of the report that its dialog answers. */
+  report: ReportChecked | null;
   /** How far the job is that runs now. */
   progress: ImportProgress | null = null;
   readonly #drags = new Set<(drag: Drag) => void>();
@@ -184,6 +193,8 @@ export class FakeHost implements Host {
     this.session = options.session ?? SIGNED_IN;
     this.network = options.network ?? "offline";
     this.runs = new FakeRuns(this.now);
+    this.report = this.runs.checked();
+    this.masked = options.readOnly ?? false;
     this.settings = mySettings();
     this.computer = myComputer(this.now);
     if (options.data !== "empty") this.backups = backups(this.now);
@@ -336,13 +347,15 @@ export class FakeHost implements Host {
 
   /** The next call of a command waits until what this gives is called, or until it is cancelled. */
   hold(command: keyof Commands): () => void {
+    let end: (reason: Failure | null) => void = () => undefined;
     const gate = new Promise<void>((pass, refuse) => {
-      this.#held.set(command, (reason) => (reason === null ? pass() : refuse(reason)));
+      end = (reason) => (reason === null ? pass() : refuse(reason));
     });
+    this.#held.set(command, end);
     // Nobody may have called it when it is cancelled.
     gate.catch(() => undefined);
     this.#gates.set(command, gate);
-    return () => this.#held.get(command)?.(null);
+    return () => end(null);
   }
 
   onOpen(callback: (place: Place | null) => void): Promise<() => void> {
@@ -438,11 +451,16 @@ export class FakeHost implements Host {
     choose_import: () => this.chosen,
     look_at_import: (request) => this.#look(request),
     check_import: (request) => this.#check(request),
-    plan_import: (request) =>
-      fakePlan(
-        this.#check(request),
-        request.tenant !== "t-lake" && !request.path.includes("first"),
-      ),
+    plan_import: (request) => {
+      const plan = this.#planned(request);
+      this.plans.set(request.tenant, plan);
+      return plan;
+    },
+    plan_rows: (query) => {
+      const plan = this.plans.get(query.tenant);
+      if (!plan) throw fail("no_plan", "The rows of this plan are gone. Plan once more.");
+      return fakePlanPage(fakeRows(plan), query, this.masked);
+    },
     import_draft: ({ tenant }) => this.drafts.get(tenant) ?? null,
     keep_import_draft: ({ tenant, draft }) => {
       if (draft === null) this.drafts.delete(tenant);
@@ -462,8 +480,7 @@ export class FakeHost implements Host {
       return this.chosen;
     },
     run_import: (request) => {
-      const report = this.#check(request);
-      const plan = fakePlan(report, request.tenant !== "t-lake" && !request.path.includes("first"));
+      const plan = this.#planned(request);
       if (request.path.includes("pilot"))
         throw fail(
           "pilot_limit",
@@ -473,6 +490,12 @@ export class FakeHost implements Host {
     },
     imports: ({ tenant }) => ({ imports: this.runs.of(tenant) }),
     verify_import: (request) => this.runs.verify(request.import),
+    save_import_report: ({ import: id, kind }) => {
+      if (this.savedTo === null) return null;
+      const source = this.runs.find(id)?.source ?? "import";
+      return { file: `/home/mara/${source.replace(/\.\w+$/, "")}-report.${kind}` };
+    },
+    check_import_report: () => this.report,
     roll_back_import: (request) => this.runs.rollBack(request.import, this.network === "online"),
     import_progress: () => this.progress,
     cancel_import: () => {
@@ -933,6 +956,13 @@ export class FakeHost implements Host {
   #check(request: ImportRequest): ImportReport {
     const rules = request.rules ?? "tolerant";
     return fakeReport(this.#look(request), rules, request.path.includes("clean"));
+  }
+
+  /** The same files again, read as `same`, change nothing. */
+  #planned(request: ImportRequest): ImportPlan {
+    const { tenant, path } = request;
+    const plan = fakePlan(this.#check(request), tenant !== "t-lake" && !path.includes("first"));
+    return path.includes("same") ? fakeSame(plan) : plan;
   }
 
   #op(tenant: string): string {

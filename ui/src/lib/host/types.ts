@@ -3044,6 +3044,44 @@ digest: string,
 records: Record<string, number>, };
 
 /**
+ * A report of verifying that was written to a file.
+ */
+export type SavedReport = {
+/**
+ * Where it is.
+ */
+file: string, };
+
+/**
+ * What is said of a report that somebody holds.
+ */
+export type ReportChecked = {
+/**
+ * The import that it says it is of.
+ */
+import: string,
+/**
+ * Its tenant.
+ */
+tenant: string,
+/**
+ * Who signed it.
+ */
+by: string,
+/**
+ * When, RFC 3339.
+ */
+at: string,
+/**
+ * Whether it is the one that was signed, unchanged.
+ */
+ok: boolean,
+/**
+ * What was found, for the person.
+ */
+found: string, };
+
+/**
  * An error as the window gets it.
  */
 export type Failure = {

@@ -1,4 +1,4 @@
-import { asFailure, call, type ImportRequest } from "../host/commands";
+import { asFailure, call, type ImportRequest, type ReportKind } from "../host/commands";
 import type {
   Failure,
   ImportDraft,
@@ -7,10 +7,12 @@ import type {
   ImportProgress,
   ImportReport,
   ImportRules,
+  ReportChecked,
 } from "../host/types";
 import { texts } from "../texts";
 import { askedBy, Imports, isTyped } from "./imports.svelte";
 import { saysNothing, textOnly } from "./mapping";
+import { PlanRows } from "./plan-rows.svelte";
 import { toasts } from "./toasts.svelte";
 
 /** The steps that exist, in order. */
@@ -28,7 +30,7 @@ type Said = { format: string | null; mapping: ImportRules };
 
 /** What a running job shows. */
 export type Job = {
-  what: "look" | "check" | "plan" | "export" | "import" | "verify";
+  what: "look" | "check" | "plan" | "export" | "import" | "verify" | "report";
   /** False until it has lasted a moment: a small file needs no words. */
   slow: boolean;
   rows: number;
@@ -64,6 +66,8 @@ export class Migration {
   note = $state("");
   /** The tenant's imports, and what the person agrees to of the next one. */
   readonly imports: Imports;
+  /** The rows of the plan. */
+  readonly rows: PlanRows;
   #turn = 0;
   /** What such files have in common, whatever is said about them. */
   #source = "";
@@ -119,6 +123,7 @@ export class Migration {
   constructor(tenant: string) {
     this.tenant = tenant;
     this.imports = new Imports(tenant);
+    this.rows = new PlanRows(tenant);
     this.#drafts = new Drafts(tenant);
   }
 
@@ -233,6 +238,25 @@ export class Migration {
     await this.#run("verify", this.step, () => this.imports.verify(id));
   }
 
+  /** Writes what verifying found, signed, to a file that others can have checked. */
+  async saveReport(id: string, kind: ReportKind): Promise<void> {
+    if (this.job !== null) return;
+    await this.#run("report", this.step, async () => {
+      const saved = await call("save_import_report", { import: id, kind });
+      if (saved) toasts.say(texts.migration.outcome.reportSaved(saved.file));
+    });
+  }
+
+  /** Whether a report that somebody holds is as it was signed; null where none was chosen. */
+  async checkReport(): Promise<ReportChecked | null> {
+    try {
+      return await call("check_import_report", {});
+    } catch (error) {
+      toasts.fail(asFailure(error));
+      return null;
+    }
+  }
+
   async takeBack(id: string): Promise<void> {
     try {
       await this.imports.takeBack(id);
@@ -284,6 +308,15 @@ export class Migration {
     }
   }
 
+  /** Plans once more, where the rows of the plan are gone. */
+  async planAgain(): Promise<void> {
+    this.plan = null;
+    this.rows.reset();
+    // Whoever cancels stands before what ran.
+    this.step = "map";
+    await this.go("preview");
+  }
+
   /** Does again what went wrong. */
   async again(): Promise<void> {
     this.failure = null;
@@ -320,6 +353,7 @@ export class Migration {
   leave(): void {
     this.#turn += 1;
     this.job = null;
+    this.rows.stop();
   }
 
   #stand(step: Step): void {
@@ -341,6 +375,7 @@ export class Migration {
   #forget(): void {
     this.report = null;
     this.plan = null;
+    this.rows.reset();
     this.imports.forget();
     this.failure = null;
     this.note = "";
@@ -515,7 +550,7 @@ export class Migration {
 
 /** Whether a job stands beside what is shown, which goes on without it. */
 export function isAside(what: Job["what"]): boolean {
-  return what === "export" || what === "verify";
+  return what === "export" || what === "verify" || what === "report";
 }
 
 /** Whether what was said is the matter, and not the files. */
