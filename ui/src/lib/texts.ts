@@ -1251,10 +1251,16 @@ export const texts = {
       `${plural(rows, "rejected row", "rejected rows")} written to ${file}`,
 
     preview: {
-      would: (create: number, update: number, remove: number) =>
-        create + update + remove === 0
-          ? "The import would change nothing"
-          : `The import would add ${n(create)}, change ${n(update)} and remove ${n(remove)} records`,
+      would: (create: number, update: number, remove: number, absent: number) =>
+        [
+          create + update + remove === 0
+            ? "The import would change nothing"
+            : `The import would add ${n(create)}, change ${n(update)} and remove ${n(remove)} records`,
+          // They go only where somebody asks for it.
+          absent > 0 ? `${n(absent)} are no longer in the files` : "",
+        ]
+          .filter((part) => part !== "")
+          .join("; "),
       types: "What the import would do",
       colType: "Type",
       create: "New",
@@ -1467,6 +1473,11 @@ export const texts = {
             here: ["The import is here.", "The import is not here."],
             digest: ["The digest is right.", "The digest differs."],
             counts: ["The counts are right.", "The counts differ."],
+            plan: [
+              "It did what its files ask for.",
+              "It did something else than its files ask for.",
+            ],
+            references: ["Every reference leads to a record.", "Some references lead nowhere."],
             file: ["The file is whole.", "The file is damaged."],
           } as Record<string, [string, string]>
         )[check] ?? [check, check];
