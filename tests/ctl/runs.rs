@@ -481,3 +481,30 @@ fn a_roster_that_is_gone_or_damaged_is_loaded_again_by_the_next_sync() {
     office.laptop.ok(&["sync"]).unwrap();
     assert!(!file.exists());
 }
+
+#[test]
+fn an_import_that_is_taken_back_before_it_is_carried_out_never_happens() {
+    let mut office = Office::open();
+    let tenant = grown(&office, &[("IMPL_SPEC", 1)]);
+    let ben = office.laptop_of("IMPL_SPEC", 1);
+    office.service.stop().unwrap();
+    let files = people(&office, "all.csv", &[("a@x.org", "Ann")]);
+    let queued = run(&office.laptop, &files, &tenant, &[]);
+    let import = queued.json["import"].as_str().unwrap();
+    let back = office.laptop.ok(&["import", "rollback", import]).unwrap();
+    assert_eq!((&back["queued"], &back["withdrawn"]), (&json!(true), &json!(false)));
+    let state =
+        |laptop: &Laptop| laptop.ok(&["import", "list", "--tenant", &tenant]).unwrap()["imports"][0].clone();
+    assert_eq!(state(&office.laptop)["state"], "rollback_queued");
+    office.service.start().unwrap();
+    office.laptop.ok(&["sync"]).unwrap();
+    ben.ok(&["sync"]).unwrap();
+    for laptop in [&office.laptop, &ben] {
+        let row = state(laptop);
+        assert_eq!((&row["state"], &row["can_roll_back"]), (&json!("withdrawn"), &json!(false)), "{row}");
+        assert!(roster(laptop, &tenant).is_none_or(|roster| roster.revision == 0));
+        assert_eq!(laptop.ok(&["audit", "verify", &tenant]).unwrap()["ok"], true);
+    }
+    let again = office.laptop.run(&["import", "rollback", import]).unwrap();
+    assert_eq!((again.code, &again.error["code"]), (1, &json!("import_not_committed")), "{again:?}");
+}

@@ -13,6 +13,7 @@ pub mod keyring;
 pub mod picture;
 pub mod power;
 pub mod process;
+pub mod revisions;
 pub mod rows;
 pub mod service;
 pub mod still;

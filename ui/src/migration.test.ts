@@ -964,12 +964,34 @@ describe("import", () => {
     next();
     await waitFor(() => expect(title()).toBe("clean.zip waits to be imported"));
     expect(state()?.getAttribute("data-state")).toBe("queued");
-    expect(screen.queryByTestId("rollback-ask")).toBeNull();
     const [row] = host.runs.of("t-lake");
-    host.runs.answer(row?.id ?? "", { state: "refused", reason: "The pilot takes 500 records." });
+    host.runs.answer(row?.id ?? "", {
+      state: "refused",
+      reason: "The pilot takes 500 records.",
+      can_roll_back: false,
+    });
     host.emitChanged();
     await waitFor(() => expect(title()).toBe("clean.zip was not imported"));
     expect(screen.getByTestId("import-reason").textContent).toMatch(/500 records/);
+    expect(screen.queryByTestId("rollback-ask")).toBeNull();
+  });
+
+  it("can be taken back while it waits, and then never happens", async () => {
+    const host = await open({ network: "offline" }, "#/migration/t-lake");
+    await walk("clean.zip", "Import");
+    next();
+    await waitFor(() => expect(title()).toBe("clean.zip waits to be imported"));
+    expect(screen.getByTestId("rollback-until").textContent).toMatch(/not been imported yet/);
+    await click("rollback-ask");
+    expect((await screen.findByRole("dialog")).textContent).toMatch(/not been imported yet/);
+    await click("rollback-confirm");
+    await waitFor(() => expect(title()).toBe("clean.zip waits to be taken back"));
+    expect(screen.queryByTestId("rollback-ask")).toBeNull();
+    const [row] = host.runs.of("t-lake");
+    host.runs.answer(row?.id ?? "", { state: "withdrawn" });
+    host.emitChanged();
+    await waitFor(() => expect(title()).toBe("clean.zip was taken back before it was imported"));
+    expect(screen.getByTestId("import-outcome").textContent).toMatch(/Nothing was changed/);
   });
 
   it("that is refused at once says why, and the files stay", async () => {

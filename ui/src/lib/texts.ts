@@ -1420,6 +1420,7 @@ export const texts = {
             rollback_queued: "Taking back waits for a network",
             rollback_requested: "The service takes it back",
             rolled_back: "Taken back",
+            withdrawn: "Taken back before it was imported",
           }) as Record<string, string>
         )[state] ?? state,
     },
@@ -1435,6 +1436,7 @@ export const texts = {
             rollback_queued: `${source} waits to be taken back`,
             rollback_requested: `${source} is being taken back`,
             rolled_back: `${source} was taken back`,
+            withdrawn: `${source} was taken back before it was imported`,
           }) as Record<string, string>
         )[state] ?? source,
       lead: (by: string, when: string) => `Asked for by ${by}, ${when}`,
@@ -1452,6 +1454,7 @@ export const texts = {
             rollback_queued:
               "Taking it back leaves this computer with the next sync. Until then the records stay.",
             rollback_requested: "This page says so as soon as the service has answered.",
+            withdrawn: "Nothing was changed.",
             rolled_back:
               "The records are again what they were before it, but for those named here.",
           }) as Record<string, string>
@@ -1487,6 +1490,9 @@ export const texts = {
       until: (when: string) => `Until ${when} by this computer's clock; the service's counts.`,
       takeBack: "Take the import back",
       backTitle: (source: string) => `Take back ${source}?`,
+      notYet: "It has not been imported yet: taken back now, it changes nothing.",
+      notYetLead:
+        "It has not been imported yet. If the service has begun meanwhile, the records become again what they were before it. Both stand in History.",
       backLead: (records: string) =>
         `${records} records become again what they were before the import. What somebody changed since stays and is named. The rollback stands in History.`,
       reversed: (reversed: number, kept: number, failed: number) =>

@@ -116,6 +116,9 @@ impl Session {
     ) -> Result<usize> {
         let mut sent = 0;
         for file in self.with(|desk| desk.store.unsent_blobs().map_err(store))? {
+            if self.is_withdrawn(&file)? {
+                continue;
+            }
             match self.send_file(client, parts, &file).await {
                 Ok(()) => sent += 1,
                 Err(error) if is_of_the_line(&error) => return Err(error),
@@ -130,6 +133,13 @@ impl Session {
             }
         }
         Ok(sent)
+    }
+
+    /// Whether nobody wants a file's import any more: the service's answer says what becomes of the file.
+    fn is_withdrawn(&self, file: &UnsentBlob) -> Result<bool> {
+        let imports = self.with(|desk| desk.store.imports(&file.tenant).map_err(store))?;
+        let mut of_it = imports.iter().filter(|one| one.request.blob == file.sha256).peekable();
+        Ok(of_it.peek().is_some() && of_it.all(Import::is_withdrawal_open))
     }
 
     async fn send_file(&self, client: &mut Client, parts: &mut Parts, file: &UnsentBlob) -> Result<()> {

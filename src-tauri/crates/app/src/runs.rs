@@ -124,6 +124,8 @@ pub struct ImportRollback {
     pub failed: Vec<LeftRecord>,
     /// Whether the service has not answered yet.
     pub queued: bool,
+    /// Whether it was taken back before it was imported, so that nothing had to be reversed.
+    pub withdrawn: bool,
     /// How many were kept.
     #[ts(type = "number")]
     pub kept_count: u64,
@@ -153,7 +155,8 @@ pub struct ImportRow {
     /// When, by their clock.
     pub at: String,
     /// `queued` (not sent), `requested` (the service has not answered), `committed`, `refused`,
-    /// `rollback_queued`, `rollback_requested`, `rolled_back`.
+    /// `rollback_queued`, `rollback_requested`, `rolled_back`, `withdrawn` (taken back before it was
+    /// imported).
     pub state: String,
     /// Records of its file.
     #[ts(type = "number")]
@@ -326,7 +329,7 @@ impl Desk {
             .collect())
     }
 
-    /// Asks to take an import back.
+    /// Asks to take an import back. One that the service has not carried out yet will not be.
     ///
     /// # Errors
     /// `unknown_import`, `import_not_committed`, `already_rolled_back`, `not_allowed`, `lease_expired`.
@@ -345,8 +348,16 @@ impl Desk {
     /// What the service refused it with, such as `rollback_too_late`.
     pub fn rollback_answer(&self, import: &OpId, op: &OpId) -> Result<ImportRollback> {
         self.not_refused(op)?;
-        let rolled_back = self.asked(&import.tenant, import)?.and_then(|one| one.rolled_back);
-        Ok(rollback(import, rolled_back.as_ref()))
+        let asked = self.asked(&import.tenant, import)?;
+        if asked.as_ref().is_some_and(Asked::is_withdrawn) {
+            return Ok(ImportRollback {
+                reversed: Some(0),
+                queued: false,
+                withdrawn: true,
+                ..rollback(import, None)
+            });
+        }
+        Ok(rollback(import, asked.and_then(|one| one.rolled_back).as_ref()))
     }
 }
 
@@ -459,6 +470,7 @@ fn rollback(import: &OpId, rolled_back: Option<&ImportRolledBack>) -> ImportRoll
         kept: rolled_back.map(|back| list(&back.kept)).unwrap_or_default(),
         failed: rolled_back.map(|back| list(&back.failed)).unwrap_or_default(),
         queued: rolled_back.is_none(),
+        withdrawn: false,
         kept_count: rolled_back.map_or(0, |back| back.kept_count),
         failed_count: rolled_back.map_or(0, |back| back.failed_count),
         types: rolled_back.map(|back| did(&back.counts)).unwrap_or_default(),
@@ -470,8 +482,11 @@ fn row(import: &Asked, pending: &BTreeSet<OpId>, here: u64, now: Time) -> Import
     let is_pending = pending.contains(&import.id);
     let committed = import.committed();
     let state = match &import.outcome {
+        None if import.rollback_asked && is_pending => "rollback_queued",
+        None if import.rollback_asked => "rollback_requested",
         None if is_pending => "queued",
         None => "requested",
+        Some(ImportOutcome::Refused(_)) if import.is_withdrawn() => "withdrawn",
         Some(ImportOutcome::Refused(_)) => "refused",
         Some(_) if import.rolled_back.is_some() => "rolled_back",
         Some(_) if import.rollback_asked && is_pending => "rollback_queued",
@@ -494,7 +509,11 @@ fn row(import: &Asked, pending: &BTreeSet<OpId>, here: u64, now: Time) -> Import
         committed: committed.map(|committed| did(&committed.counts)),
         revision: committed.map(|committed| committed.revision),
         rollback_until: committed.map(|committed| rfc3339(committed.rollback_until)),
-        can_roll_back: state == "committed" && committed.is_some_and(|one| now <= one.rollback_until),
+        can_roll_back: match state {
+            "queued" | "requested" => true,
+            "committed" => committed.is_some_and(|one| now <= one.rollback_until),
+            _ => false,
+        },
         reason,
         rolled_back: import.rolled_back.as_ref().map(|back| rollback(&import.id, Some(back))),
         here: committed.is_some_and(|committed| committed.revision <= here),

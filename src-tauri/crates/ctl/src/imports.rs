@@ -121,6 +121,7 @@ fn rollback_lines(back: &ImportRollback) -> Vec<String> {
     let mut lines = left("kept", &back.kept);
     lines.extend(left("failed", &back.failed));
     lines.push(match back.reversed {
+        Some(_) if back.withdrawn => "Taken back before it was imported: nothing was changed.".into(),
         Some(reversed) => format!(
             "Taken back: {reversed} records reversed, {} kept, {} failed.",
             back.kept_count, back.failed_count

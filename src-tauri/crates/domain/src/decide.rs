@@ -573,9 +573,13 @@ fn checked(slice: &Slice, op: &Op, ctx: &Context<'_>) -> Result<(), Refusal> {
         Change::ImportCommitted { import, .. } | Change::ImportRefused { import, .. } => {
             existing_import(slice, import).and_then(|import| unanswered(&import))
         }
-        Change::ImportRollbackRequested { import } | Change::ImportRolledBack { import, .. } => {
+        Change::ImportRollbackRequested { import } => {
             existing_import(slice, import).and_then(|import| can_be_taken_back(&import))
         }
+        Change::ImportRolledBack { import, .. } => existing_import(slice, import).and_then(|import| {
+            can_be_taken_back(&import)?;
+            if import.is_open() { Err(not_committed()) } else { Ok(()) }
+        }),
         _ => Ok(()),
     }
 }
@@ -611,16 +615,15 @@ fn can_be_taken_back(import: &Import) -> Result<(), Refusal> {
         return Err(Refusal::new("already_rolled_back", "This import was taken back already."));
     }
     match &import.outcome {
-        Some(ImportOutcome::Committed(_)) => Ok(()),
-        Some(ImportOutcome::Refused(_)) => {
-            let message = "The service refused this import, so there is nothing to take back.";
-            Err(Refusal::new("import_not_committed", message))
-        }
-        None => {
-            let message = "The service has not imported this yet. Sync, and take it back then.";
-            Err(Refusal::new("import_not_committed", message))
-        }
+        // One that is not carried out yet will not be.
+        None | Some(ImportOutcome::Committed(_)) => Ok(()),
+        Some(ImportOutcome::Refused(_)) => Err(not_committed()),
     }
+}
+
+fn not_committed() -> Refusal {
+    let message = "The service has not imported this, so there is nothing to take back.";
+    Refusal::new("import_not_committed", message)
 }
 
 fn existing_project(slice: &Slice, project: &ProjectId) -> Result<(), Refusal> {

@@ -15,6 +15,8 @@ use crate::{Hash, Time};
 
 /// How long after its commit an import can be taken back, in days.
 pub const ROLLBACK_DAYS: i64 = 7;
+/// The code of the service's answer to an import that was taken back before it was carried out.
+pub const WITHDRAWN: &str = "withdrawn";
 /// The most records that an answer names one by one; it counts the others.
 pub const MOST_LEFT: usize = 200;
 
@@ -190,6 +192,16 @@ impl Import {
     /// Whether the service has not answered the request.
     pub fn is_open(&self) -> bool {
         self.outcome.is_none()
+    }
+
+    /// Whether it was taken back before the service carried it out, which has not answered that yet.
+    pub fn is_withdrawal_open(&self) -> bool {
+        self.is_open() && self.rollback_asked
+    }
+
+    /// Whether it was taken back before the service carried it out.
+    pub fn is_withdrawn(&self) -> bool {
+        matches!(&self.outcome, Some(ImportOutcome::Refused(refused)) if refused.code == WITHDRAWN)
     }
 
     /// Whether a rollback was asked for that the service has not carried out.

@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::access::Role;
-use crate::cell::{Cell, Cells};
+use crate::cell::{Cell, Cells, field};
 use crate::change::{CommentValue, Owner, Status};
 use crate::checklist::{self, ItemView, ProjectView};
 use crate::id::{AccountId, Entity, OpId};
@@ -174,12 +174,16 @@ fn replies(cells: &Cells, place: &Place<'_>, reader: Reader<'_>) -> Vec<Notice> 
 fn refused_imports(cells: &Cells, reader: Reader<'_>) -> Vec<Notice> {
     let one = |import: Import| {
         let Some(ImportOutcome::Refused(refused)) = import.outcome else { return None };
-        (import.by == *reader.account).then(|| Notice {
+        let taken_back = cells.get(&import::key(&import.id, field::ROLLBACK)).and_then(Cell::winner);
+        let by = taken_back.map(|(_, kept)| kept.by.clone());
+        // What one takes back oneself is no news.
+        let is_own = refused.code == import::WITHDRAWN && by.as_ref() == Some(reader.account);
+        (import.by == *reader.account && !is_own).then(|| Notice {
             key: format!("import {}", import.id),
             kind: Kind::Import,
             on: Entity::Import(import.id),
             title: import.request.source,
-            by: None,
+            by,
             at: None,
             text: refused.message,
         })
@@ -248,7 +252,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::cell::field;
     use crate::playbook;
     use crate::{Kept, ProjectId};
 
@@ -345,17 +348,25 @@ mod tests {
             ("d1", &me, json!({ "refused": { "code": "pilot_limit", "message": "Too many." } })),
             ("d3", &me, json!({ "committed": {} })),
             ("d2", &ben, json!({ "refused": { "code": "pilot_limit", "message": "Too many." } })),
+            ("d4", &me, json!({ "refused": { "code": "withdrawn", "message": "Taken back." } })),
         ];
         for (device, by, answer) in answers {
             let id = op(device, 1);
             desk.put(Entity::Import(id.clone()), field::REQUESTED, id.clone(), by, 1, asked.clone());
             assert_eq!(desk.kinds(), if device == "d1" { vec![] } else { vec![Kind::Import] });
+            if device == "d4" {
+                desk.put(Entity::Import(id.clone()), field::ROLLBACK, op(device, 2), &me, 2, json!(true));
+            }
             desk.put(Entity::Import(id), field::OUTCOME, op("service", 1), by, 2, answer);
         }
         let heard = desk.hear();
         assert_eq!((heard.len(), heard[0].kind), (1, Kind::Import));
         assert_eq!((heard[0].title.as_str(), heard[0].text.as_str()), ("roster.zip", "Too many."));
-        assert_eq!(heard[0].on, Entity::Import(op("d1", 1)));
+        assert_eq!((&heard[0].on, &heard[0].by), (&Entity::Import(op("d1", 1)), &None));
+        // Somebody else took it back.
+        desk.put(Entity::Import(op("d4", 1)), field::ROLLBACK, op("d2", 2), &ben, 3, json!(true));
+        let heard = desk.hear();
+        assert_eq!((heard.len(), heard[1].text.as_str(), &heard[1].by), (2, "Taken back.", &Some(ben)));
     }
 
     #[test]

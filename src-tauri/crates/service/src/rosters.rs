@@ -88,12 +88,14 @@ struct View {
 enum Task {
     Import(Import),
     RollBack(Import),
+    /// It was taken back before it was carried out.
+    Withdraw(Import),
 }
 
 impl Task {
     fn import(&self) -> &Import {
         match self {
-            Self::Import(import) | Self::RollBack(import) => import,
+            Self::Import(import) | Self::RollBack(import) | Self::Withdraw(import) => import,
         }
     }
 }
@@ -108,11 +110,12 @@ impl View {
         let is_pilot = is_pilot(&tx.cells_under(PROJECTS)?);
         let mut tasks = Vec::new();
         for import in &imports {
-            if import.is_rollback_open() {
+            if import.is_rollback_open() || import.is_withdrawal_open() {
                 let asked =
                     cells.get(&import::key(&import.id, field::ROLLBACK)).and_then(|cell| cell.winner());
                 let place = asked.map_or(Ok(u64::MAX), |(op, _)| place(tx, op))?;
-                tasks.push((place, Task::RollBack(import.clone())));
+                let task = if import.is_open() { Task::Withdraw } else { Task::RollBack };
+                tasks.push((place, task(import.clone())));
             } else if import.is_open() {
                 let too_many = is_pilot && import.request.rows() > pilot_rows;
                 if too_many || is_whole(tx, &import.request)? {
@@ -333,6 +336,9 @@ impl Work<'_> {
         match task {
             Task::Import(import) => self.import(view, import, ask),
             Task::RollBack(import) => self.roll_back(view, import, ask),
+            Task::Withdraw(_) => {
+                Err(refused(import::WITHDRAWN, "It was taken back before it was imported.".to_owned()))
+            }
         }
     }
 

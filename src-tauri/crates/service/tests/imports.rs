@@ -32,6 +32,7 @@ on_both!(
     a_file_that_is_not_what_was_asked_for_is_refused,
     a_pilots_limit_holds_at_the_door_and_behind_it,
     much_that_changes_is_judged_by_what_is_there_now,
+    an_import_that_is_taken_back_before_it_is_carried_out_never_is,
     an_import_is_taken_back_within_its_days_and_not_after,
     another_replica_makes_its_copy_from_the_files,
     replicas_that_work_at_once_commit_each_import_once,
@@ -226,12 +227,35 @@ fn much_that_changes_is_judged_by_what_is_there_now(open: Open) {
     assert_eq!(place.seen(&confirmed).committed().unwrap().counts["accounts"].update, 2);
 }
 
+fn an_import_that_is_taken_back_before_it_is_carried_out_never_is(open: Open) {
+    let mut place = Place::open(&open);
+    let (bytes, request) = file(&[("a@x.org", "Ann")]);
+    // Its file never comes: its author's laptop is lost.
+    let lost = place.ask_for(&request);
+    assert_eq!(place.settle(), []);
+    assert!(matches!(place.roll_back(&lost), Outcome::Accepted { .. }));
+    assert_eq!(place.settle(), [Done::Refused(lost.clone(), "withdrawn".into())]);
+    assert!(place.seen(&lost).is_withdrawn());
+    // Nor where the file is there.
+    place.upload(&request, &bytes);
+    let changed_mind = place.ask_for(&request);
+    assert!(matches!(place.roll_back(&changed_mind), Outcome::Accepted { .. }));
+    assert_eq!(place.settle(), [Done::Refused(changed_mind.clone(), "withdrawn".into())]);
+    for import in [&lost, &changed_mind] {
+        assert!(
+            matches!(place.roll_back(import), Outcome::Refused { refusal } if refusal.code == "import_not_committed")
+        );
+    }
+    // Asked for while it was being carried out, it is a rollback.
+    let third = place.ask_for(&request);
+    assert_eq!(place.settle(), [Done::Committed(third.clone(), 1)]);
+    assert!(matches!(place.roll_back(&third), Outcome::Accepted { .. }));
+    assert_eq!(place.settle(), [Done::RolledBack(third, 2)]);
+}
+
 fn an_import_is_taken_back_within_its_days_and_not_after(open: Open) {
     let mut place = Place::open(&open);
     let first = place.import(&[("a@x.org", "Ann"), ("b@x.org", "Bob")]);
-    assert!(
-        matches!(place.roll_back(&first), Outcome::Refused { refusal } if refusal.code == "import_not_committed")
-    );
     place.settle();
     let second = place.import(&[("b@x.org", "Rob"), ("c@x.org", "Cid")]);
     place.settle();

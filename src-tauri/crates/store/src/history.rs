@@ -221,8 +221,9 @@ pub(crate) fn did(db: &Connection, op: &OpId) -> Result<Option<Vec<Did>>, StoreE
 
 fn written_did(db: &Connection, tenant: &TenantId, op: &OpId) -> Result<Vec<Did>, StoreError> {
     let mut statement = db.prepare_cached(
-        // Without the plus the order would tempt SQLite to walk the whole tenant by cell.
-        "SELECT cell, after, before FROM op_writes WHERE tenant = ?1 AND op = ?2 ORDER BY +cell",
+        // The plus keeps SQLite from walking the whole tenant by cell.
+        "SELECT cell, after, before FROM op_writes
+         WHERE tenant = ?1 AND seq = (SELECT seq FROM entries WHERE tenant = ?1 AND op = ?2) ORDER BY +cell",
     )?;
     let rows = statement.query_map(params![tenant.as_str(), op.to_string()], |row| {
         Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))

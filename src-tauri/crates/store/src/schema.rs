@@ -12,6 +12,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../../../../migrations/client/0004_rosters.sql"),
     include_str!("../../../../migrations/client/0005_mappings.sql"),
     include_str!("../../../../migrations/client/0006_imports.sql"),
+    include_str!("../../../../migrations/client/0007_fewer_indexes.sql"),
 ];
 
 /// The newest schema this code knows.

@@ -70,9 +70,8 @@ export class FakeRuns {
       rules: plan.profile,
       state: isOnline ? "committed" : "queued",
       records: plan.totals.accepted + plan.totals.fixed,
-      ...(isOnline
-        ? { committed, revision: 13, rollback_until: until, can_roll_back: true, here: true }
-        : {}),
+      ...(isOnline ? { committed, revision: 13, rollback_until: until, here: true } : {}),
+      can_roll_back: true,
     });
     this.#rows.set(tenant, [row, ...this.of(tenant)]);
     const absent = Object.values(plan.types).reduce((sum, one) => sum + (one?.absent ?? 0), 0);
@@ -124,26 +123,31 @@ export class FakeRuns {
   }
 
   rollBack(id: string, isOnline: boolean): ImportRollback {
-    const types = this.find(id)?.committed ?? {};
+    const committed = this.find(id)?.committed ?? null;
+    const types = committed ?? {};
     const done = Object.values(types).reduce(
       (sum, one) => sum + (one ? one.create + one.update + one.remove : 0),
       0,
     );
     const back: ImportRollback = {
       import: id,
-      reversed: isOnline ? done - 1 : null,
-      kept: isOnline ? [{ type: "users", id: "u-204", why: "Somebody changed it since." }] : [],
+      reversed: isOnline ? Math.max(0, done - 1) : null,
+      kept:
+        isOnline && committed
+          ? [{ type: "users", id: "u-204", why: "Somebody changed it since." }]
+          : [],
       failed: [],
       queued: !isOnline,
-      kept_count: isOnline ? 1 : 0,
+      withdrawn: isOnline && committed === null,
+      kept_count: isOnline && committed ? 1 : 0,
       failed_count: 0,
       types,
       took_ms: 0,
     };
     this.#change(id, {
-      state: isOnline ? "rolled_back" : "rollback_queued",
+      state: isOnline ? (committed ? "rolled_back" : "withdrawn") : "rollback_queued",
       can_roll_back: false,
-      rolled_back: isOnline ? back : null,
+      rolled_back: isOnline && committed ? back : null,
     });
     return back;
   }

@@ -2919,6 +2919,10 @@ failed: Array<LeftRecord>,
  */
 queued: boolean,
 /**
+ * Whether it was taken back before it was imported, so that nothing had to be reversed.
+ */
+withdrawn: boolean,
+/**
  * How many were kept.
  */
 kept_count: number,
@@ -2965,7 +2969,8 @@ by: string,
 at: string,
 /**
  * `queued` (not sent), `requested` (the service has not answered), `committed`, `refused`,
- * `rollback_queued`, `rollback_requested`, `rolled_back`.
+ * `rollback_queued`, `rollback_requested`, `rolled_back`, `withdrawn` (taken back before it was
+ * imported).
  */
 state: string,
 /**
@@ -3006,7 +3011,7 @@ here: boolean, };
  */
 export type VerifyCheck = {
 /**
- * `here`, `digest`, `counts` or `file`.
+ * `here`, `digest`, `counts`, `plan`, `file` or `references`.
  */
 check: string,
 /**
@@ -3044,7 +3049,7 @@ digest: string,
 records: Record<string, number>, };
 
 /**
- * A report of verifying that was written to a file.
+ * A report that was written.
  */
 export type SavedReport = {
 /**
@@ -3053,19 +3058,19 @@ export type SavedReport = {
 file: string, };
 
 /**
- * What is said of a report that somebody holds.
+ * What checking a report found.
  */
 export type ReportChecked = {
 /**
- * The import that it says it is of.
+ * The import that it is about.
  */
 import: string,
 /**
- * Its tenant.
+ * The tenant's name, as the report has it.
  */
 tenant: string,
 /**
- * Who signed it.
+ * Who signed it, as the report has it.
  */
 by: string,
 /**
@@ -3073,11 +3078,11 @@ by: string,
  */
 at: string,
 /**
- * Whether it is the one that was signed, unchanged.
+ * Whether it is unchanged and signed by a device that a tenant's journal knows.
  */
 ok: boolean,
 /**
- * What was found, for the person.
+ * What was found, in plain words.
  */
 found: string, };
 
