@@ -90,9 +90,9 @@ mod tests {
         (
             2,
             "already_decided backup_elsewhere backup_unreadable bad_date bad_field bad_folder bad_format bad_id
-             bad_kind bad_mapping bad_request bad_restore bad_settings bad_status built_on cannot_write changed_since
+             bad_kind bad_mapping bad_request bad_restore bad_settings bad_status built_on cannot_read cannot_write changed_since
              database_exists file_exists import_cancelled import_damaged import_empty import_encrypted import_format_unknown
-             import_limit import_unreadable import_unsafe_path import_unsupported key_file_differs no_project
+             import_limit import_unreadable import_unsafe_path import_unsupported key_file_differs no_plan no_project not_a_report
              not_editable not_found nothing_to_undo older_playbook other_playbook playbook_unreadable replaced_several
              roster_no_id roster_unsorted settings_not_saved too_many unknown_conflict unknown_import unknown_item unknown_op
              unknown_person unknown_playbook unknown_project unknown_revision unknown_tenant unsent_work up_to_date

@@ -749,7 +749,7 @@ impl Store {
         let mut renamed = BTreeMap::new();
         // Drawn beforehand, because the transaction borrows the store.
         let mut salts = Vec::new();
-        for _ in 0..self.counts(None)?.pending {
+        for _ in 0..self.to_issue_again()? {
             let mut salt = [0; 16];
             self.entropy.fill(&mut salt)?;
             salts.push(salt);
@@ -759,6 +759,7 @@ impl Store {
             let judge = self.judge()?;
             let tx = self.begin()?;
             self.me()?.save(&tx)?;
+            tx.execute(NOT_SENT_AGAIN, [])?;
             for tenant in &tenants {
                 reissue(&judge, &tx, tenant, &mut salts, &mut renamed)?;
             }
@@ -770,7 +771,25 @@ impl Store {
         }
         result.map(|()| renamed)
     }
+
+    /// How many ops a new device issues again.
+    fn to_issue_again(&self) -> Result<u64, StoreError> {
+        let count: i64 = self
+            .db
+            .prepare_cached(
+                "SELECT count(*) FROM outbox
+                 WHERE state = 'pending' OR (resend = 1 AND state IN ('receipted', 'held'))",
+            )?
+            .query_row([], |row| row.get(0))?;
+        Ok(uint(count))
+    }
 }
+
+/// What was to be sent again under the name of a former device can be no more: work that counts waits, to
+/// be issued again.
+const NOT_SENT_AGAIN: &str = "UPDATE outbox SET resend = 0,
+        state = CASE WHEN state IN ('receipted', 'held') THEN 'pending' ELSE state END
+     WHERE resend = 1";
 
 /// Issues again what is pending under a former device.
 pub(crate) fn reissue(

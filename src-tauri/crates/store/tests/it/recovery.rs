@@ -234,6 +234,35 @@ fn what_a_second_restore_lost_is_offered_once_more() {
     assert!(a.store.audit_verify(&tenant()).unwrap().not_returned.is_empty());
 }
 
+/// It could only be sent again under the name that this profile had to give up.
+#[test]
+fn held_work_that_a_restore_lost_is_issued_again_by_a_new_device() {
+    let mut fake = Fake::new();
+    let mut a = Laptop::new(&mut fake, "a", 1);
+    let common = fake.t1().seen();
+    let mut copy = a.copy(50);
+    a.write(note("name-contacts", "held"));
+    a.push(&mut fake, Take::Hold);
+    fake.roll_back(&tenant(), common.seq);
+    let journal = fake.journal(&tenant());
+    journal.numbers.remove(&a.device());
+    journal.runs.retain(|(device, _, _)| *device != a.device());
+    a.pull_all(&fake);
+    assert_eq!(a.store.counts(None).unwrap().held, 1);
+
+    copy.write(note("check-roles", "under the same number"));
+    copy.sync(&mut fake);
+    assert!(a.push(&mut fake, Take::Judge), "the service finds the fork");
+    a.sign_in(&mut fake);
+    assert_eq!(a.store.counts(None).unwrap().pending, 1);
+    a.sync(&mut fake);
+    a.assert_settled(&fake);
+    assert_eq!(a.store.counts(None).unwrap().held, 0);
+    assert!(
+        a.cells().values().any(|cell| cell.winner().is_some_and(|(_, kept)| kept.value == json!("held")))
+    );
+}
+
 /// Adopted below a snapshot, the op's own entry never comes by a page.
 #[test]
 fn held_work_that_a_snapshot_covers_leaves_the_outbox() {
