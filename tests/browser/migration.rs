@@ -68,7 +68,20 @@ pub async fn check(walk: &mut Walk) -> Result<()> {
 pub async fn preview(walk: &mut Walk) -> Result<()> {
     walk.press("Control+Enter").await?;
     walk.reads("preview-no-roster", "no roster on this computer").await?;
+    walk.reads("plan-row", "ann.lee@example.org").await?;
+    walk.reads("plan-record", "School").await?;
     walk.look("migration-preview").await?;
+    walk.press("/").await?;
+    walk.has_focus("rows-text").await?;
+    walk.window().fill("rows-text", "nobody").await?;
+    walk.window().find("rows-clear").await?;
+    walk.look("migration-preview-none").await?;
+    walk.press("Escape").await?;
+    walk.reads("plan-row", "ann.lee@example.org").await?;
+    walk.press_all(&["ArrowDown", "Enter"]).await?;
+    walk.has_focus("plan-record").await?;
+    walk.press("Escape").await?;
+    walk.has_focus("plan-row").await?;
     walk.press("Escape").await?;
     walk.window().find("migration-sum").await?;
     walk.window().click("nav-checklist").await?;

@@ -1,6 +1,8 @@
 //! A roster in the real window: imported by the real service, verified here, on a colleague's laptop too,
 //! and taken back.
 
+use std::path::Path;
+
 use cairn_tests::ctl::Laptop;
 use cairn_tests::desk::Desk;
 use cairn_tests::service::Service;
@@ -11,11 +13,28 @@ const ROWS: &str = "email,first_name,last_name,organization,role\n\
     bo.ray@example.org,Bo,Ray,School,teacher\n";
 
 /// What each step shows, behind the files.
+/// `import-ask` comes last.
 const STEPS: [&str; 5] = ["format-found", "migration-map", "migration-sum", "preview-types", "import-ask"];
 
 async fn stands(window: &Window, state: &str) {
     let is = format!("document.querySelector('[data-testid=import-state]')?.dataset.state === '{state}'");
     window.until(state, &is).await.unwrap();
+}
+
+/// From the files to what is asked before an import, past the rows that it would make.
+async fn come_to_the_import(window: &Window, roster: &Path) {
+    window.fill("import-path", roster.to_str().unwrap()).await.unwrap();
+    window.click("import-path-use").await.unwrap();
+    window.find("migration-found").await.unwrap();
+    for shown in STEPS {
+        window.click("migration-next").await.unwrap();
+        window.find(shown).await.unwrap();
+        if shown == "preview-types" {
+            window.find("plan-row").await.unwrap();
+            let record = window.text("plan-record").await.unwrap();
+            assert!(record.contains("ann.lee@example.org"), "{record}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -32,14 +51,7 @@ async fn a_roster_is_imported_verified_and_taken_back() {
     window.sign_in_to_tenants(&service.url(), &demo.person("IMPL_SPEC", 0).unwrap()).await.unwrap();
     window.open_tenant(tenant).await.unwrap();
     window.click("nav-migration").await.unwrap();
-    window.fill("import-path", roster.to_str().unwrap()).await.unwrap();
-    window.click("import-path-use").await.unwrap();
-    window.find("migration-found").await.unwrap();
-    for shown in STEPS {
-        window.click("migration-next").await.unwrap();
-        window.find(shown).await.unwrap();
-    }
-
+    come_to_the_import(&window, &roster).await;
     window.click("migration-run").await.unwrap();
     stands(&window, "committed").await;
     window.click("import-verify").await.unwrap();
@@ -62,5 +74,22 @@ async fn a_roster_is_imported_verified_and_taken_back() {
     let done = window.text("rollback-done").await.unwrap();
     assert!(done.contains("2 records taken back"), "{done}");
     assert_eq!(his()["state"], "rolled_back");
+
+    // Asked for without a network, it can be taken back before it happens.
+    service.stop().unwrap();
+    window.click("migration-back").await.unwrap();
+    come_to_the_import(&window, &roster).await;
+    window.click("migration-run").await.unwrap();
+    stands(&window, "queued").await;
+    window.click("rollback-ask").await.unwrap();
+    window.click("rollback-confirm").await.unwrap();
+    stands(&window, "rollback_queued").await;
+    service.start().unwrap();
+    window.click("nav-sync").await.unwrap();
+    window.click("sync-now").await.unwrap();
+    window.open_tenant(tenant).await.unwrap();
+    window.click("nav-migration").await.unwrap();
+    stands(&window, "withdrawn").await;
+    assert_eq!(his()["state"], "withdrawn");
     window.close().await.unwrap();
 }
