@@ -866,6 +866,9 @@ describe("preview", () => {
     expect(screen.getByTestId("preview-holds").textContent).toMatch(
       /Classes: 12 % of the records there would be removed\. Above 10 %/,
     );
+    expect(screen.getByTestId("preview-doubles").textContent).toMatch(
+      /People: 2 rows have the email of another record\..*row 41 and USR-00017, row 96 and USR-00230/s,
+    );
     expect(screen.getByTestId("preview-revision").textContent).toMatch(/revision 12/);
     await click("preview-check");
     await waitFor(() => expect(step()).toBe("Check"));

@@ -1280,6 +1280,12 @@ export const texts = {
       holds: "Somebody has to confirm this import",
       hold: (kind: string, what: string, share: number, limit: number) =>
         `${kind}: ${n(Math.round(share * 100))} % of the records there would be ${what === "remove" ? "removed" : "changed"}. Above ${n(Math.round(limit * 100))} % somebody has to say that this is meant.`,
+      doubles: "Some may be there already, under another id",
+      double: (kind: string, column: string, count: number) =>
+        `${kind}: ${plural(count, "row has", "rows have")} the ${column} of another record.`,
+      pair: (row: number, id: string) => `row ${n(row)} and ${id}`,
+      doublesLead:
+        "Imported as they are, they are two. Where they are one, have the id mended in the files.",
       filesBad: "The files hold errors",
       filesBadLead:
         "Rejected rows would not be imported. Settle the errors, or have the school mend the rows, and choose the files again.",

@@ -3,9 +3,10 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use cairn_domain::access::Action;
 use cairn_imports::{
     Blob, Counts, Entry, Look, MAX_MAPPING_BYTES, Mapping, Options, Plan, Profile, Record, Report, Scratch,
-    check, each_entry, export_rejected, look, plan_with, write_blob_with,
+    check, each_entry, export_rejected, look, outlined_id, plan_with, write_blob_with,
 };
 pub use cairn_imports::{Progress, Watch};
 use cairn_protocol::ApiError;
@@ -14,6 +15,7 @@ use serde::Serialize;
 use ts_rs::TS;
 
 use crate::Desk;
+use crate::desk::id;
 use crate::error::{Result, fault, store};
 use crate::files::replace_private_with;
 
@@ -125,7 +127,27 @@ impl Desk {
     /// As [`Desk::import`], [`Desk::import_roster`] and [`Import::plan`].
     pub fn plan_import(&self, tenant: &str, request: &ImportRequest) -> Result<ImportPlan> {
         let import = self.import(tenant, request, Watch::default())?;
-        import.plan(self.import_roster(tenant)?.as_ref())
+        let mut plan = import.plan(self.import_roster(tenant)?.as_ref())?;
+        if self.is_masked(tenant)? {
+            plan.mask();
+        }
+        Ok(plan)
+    }
+
+    /// Whether this person sees values about people as outlines: who may not import does.
+    pub(crate) fn is_masked(&self, tenant: &str) -> Result<bool> {
+        Ok(!self.may(&id(&self.tenant(tenant)?)?, Action::RunImports))
+    }
+}
+
+impl ImportPlan {
+    /// Shows ids about people as outlines.
+    pub(crate) fn mask(&mut self) {
+        for double in &mut self.plan.doubles {
+            for one in &mut double.examples {
+                one.id = outlined_id(&self.format, &double.kind_of_record, &one.id);
+            }
+        }
     }
 }
 

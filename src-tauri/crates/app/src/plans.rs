@@ -1,14 +1,12 @@
 //! Plans of imports with their rows: what each record is and what it would be, before anything is asked
 //! for. Works offline and writes nothing but scratch, which goes with the plan.
 
-use cairn_domain::access::Action;
 pub use cairn_imports::PlanQuery;
 use cairn_imports::{Entry, PlanPage, PlanRows, PlanWriter, Planned};
 use cairn_protocol::ApiError;
 use cairn_store::roster::{Beside, Roster};
 
 use crate::Desk;
-use crate::desk::id;
 use crate::error::{Result, fault};
 use crate::imports::{Import, ImportPlan, ImportRequest, Watch};
 use crate::scratch::ScratchFolder;
@@ -49,7 +47,7 @@ impl Desk {
             import: self.import(tenant, request, watch)?,
             roster: self.import_roster(tenant)?,
             scratch: self.store.path().with_file_name("scratch"),
-            masked: !self.may(&id(&self.tenant(tenant)?)?, Action::RunImports),
+            masked: self.is_masked(tenant)?,
             tenant: tenant.to_owned(),
         })
     }
@@ -63,7 +61,7 @@ impl Planning {
     pub fn plan(self) -> Result<(ImportPlan, PlannedRows)> {
         let Self { tenant, import, roster, scratch, masked } = self;
         let mut absent = Vec::new();
-        let plan = import.pass(1, PASSES).plan_with(roster.as_ref(), |kind, id| {
+        let mut plan = import.pass(1, PASSES).plan_with(roster.as_ref(), |kind, id| {
             absent.push((kind.to_owned(), id.to_owned()));
         })?;
         let folder = ScratchFolder::new(&scratch)?;
@@ -79,6 +77,9 @@ impl Planning {
             }),
         }?;
         let rows = writer.end(&plan.format)?;
+        if masked {
+            plan.mask();
+        }
         Ok((plan, PlannedRows { tenant, masked, rows, _folder: folder }))
     }
 }

@@ -115,6 +115,8 @@ fn types() -> String {
         ImportTypes,
         ImportChanges,
         ImportHold,
+        ImportDouble,
+        ImportDoubleExample,
         ImportPlan,
         PlanChange,
         PlanValue,

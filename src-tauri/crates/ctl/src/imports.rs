@@ -171,6 +171,16 @@ fn plan_lines(plan: &ImportPlan) -> Vec<String> {
             hold.kind_of_record
         )
     }));
+    lines.extend(plan.plan.doubles.iter().map(|double| {
+        let pairs = double.examples.iter().map(|one| format!("row {} and {}", one.row, one.id));
+        format!(
+            "{} {} have the {} of a record that is there under another id: {}",
+            double.count,
+            double.kind_of_record,
+            double.column,
+            pairs.collect::<Vec<_>>().join(", ")
+        )
+    }));
     lines.push(
         match (plan.files_can_proceed, plan.plan.can_proceed) {
             (false, _) => "These files cannot be imported as they are: import check says why.",

@@ -37,7 +37,7 @@ pub use error::{ImportError, Result};
 pub use limits::Limits;
 pub use look::{ColumnLook, DatesLook, FieldLook, FormatName, Look, TableLook, WordLook, look};
 pub use map::{DateOrder, FileRules, MAX_MAPPING_BYTES, Mapping};
-pub use plan::{Changes, Hold, Plan, REMOVE_LIMIT, UPDATE_LIMIT, plan, plan_with};
+pub use plan::{Changes, Double, DoubleExample, Hold, Plan, REMOVE_LIMIT, UPDATE_LIMIT, plan, plan_with};
 pub use planned::{
     PlanChange, PlanPage, PlanQuery, PlanRow, PlanRows, PlanValue, PlanWriter, Planned, WORST,
 };
@@ -50,5 +50,5 @@ pub use report::{
     LeftFile, Place, Problem, Report,
 };
 pub use sort::{SCRATCH_BUDGET, Scratch};
-pub use veil::outlined;
+pub use veil::{outlined, outlined_id};
 pub use watch::{Progress, Watch};

@@ -16,7 +16,7 @@ use crate::check::{Hashing, Itself, Late, Options, Outcome, Sink, Verdict, run_w
 use crate::error::ImportError;
 use crate::record::{Canon, Record, is_content};
 use crate::report::Report;
-use crate::schema::{FileSchema, Schema};
+use crate::schema::{FileSchema, Rule, Schema};
 
 /// More updated records of a type than this share of those that are there hold an import.
 pub const UPDATE_LIMIT: f64 = 0.75;
@@ -33,7 +33,40 @@ pub struct Plan {
     pub holds: Vec<Hold>,
     /// The files can be imported, and nothing holds it.
     pub can_proceed: bool,
+    /// Values that should be one record's and are in the files with one id and there with another. They
+    /// hold nothing: the two may be two indeed.
+    pub doubles: Vec<Double>,
 }
+
+/// A value that a record of the files shares with one that is there under another id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(TS), ts(rename = "ImportDouble"))]
+pub struct Double {
+    /// The type.
+    #[serde(rename = "type")]
+    pub kind_of_record: String,
+    /// The column, such as an address.
+    pub column: String,
+    /// How many pairs there are.
+    #[cfg_attr(feature = "types", ts(type = "number"))]
+    pub count: u64,
+    /// The first ones.
+    pub examples: Vec<DoubleExample>,
+}
+
+/// A row, and the record that is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(TS), ts(rename = "ImportDoubleExample"))]
+pub struct DoubleExample {
+    /// The row, the header being 1.
+    #[cfg_attr(feature = "types", ts(type = "number"))]
+    pub row: u64,
+    /// The id of the record that is there.
+    pub id: String,
+}
+
+/// Examples of each sort of double.
+const EXAMPLES: usize = 5;
 
 /// What becomes of the records of a type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,6 +168,19 @@ enum State {
 struct File {
     records: HashMap<u64, Known, BuildHasherDefault<Itself>>,
     canon: Option<Canon>,
+    /// For each column that no two records should share: its number, and who holds which value.
+    shared: Vec<(usize, Holders)>,
+}
+
+/// The hash of a value to that of the id which holds it.
+type Holders = HashMap<u64, u64, BuildHasherDefault<Itself>>;
+
+/// The columns that no two records should share.
+fn shared_columns(file: &'static FileSchema) -> impl Iterator<Item = &'static str> {
+    file.rules.iter().filter_map(|rule| match rule {
+        Rule::Shared(column) => Some(*column),
+        _ => None,
+    })
 }
 
 struct Incoming {
@@ -167,6 +213,12 @@ impl Sink for Incoming {
             self.files.resize_with(outcome.place + 1, File::default);
         }
         let Some(file) = self.files.get_mut(outcome.place) else { return };
+        if file.canon.is_none() {
+            let at = |name| outcome.columns.iter().position(|bound| bound.column.name == name);
+            file.shared = shared_columns(outcome.file)
+                .map(|name| (at(name).unwrap_or(usize::MAX), Holders::default()))
+                .collect();
+        }
         let canon = file.canon.get_or_insert_with(|| Canon::new(outcome));
         canon.content(outcome, &mut self.buffer);
         let state = match outcome.verdict {
@@ -180,6 +232,12 @@ impl Sink for Incoming {
             None if state == State::Rejected => return,
             None => self.hashing.of(canon.id_of_content(&self.buffer).as_bytes()),
         };
+        for (column, holders) in file.shared.iter_mut().filter(|_| state == State::Good) {
+            let value = outcome.value(*column);
+            if !value.is_empty() {
+                holders.entry(self.hashing.of(&value.to_ascii_lowercase())).or_insert(id);
+            }
+        }
         let row = u32::try_from(outcome.row.number).unwrap_or(u32::MAX);
         file.records.insert(id, Known { content: self.hashing.of(&self.buffer), row, state });
     }
@@ -193,6 +251,8 @@ struct Comparison {
     schema: &'static Schema,
     /// The place of the last record's type.
     last: usize,
+    /// By the place of a file and of a column in it.
+    doubles: BTreeMap<(usize, usize), Double>,
 }
 
 #[derive(Default)]
@@ -209,7 +269,7 @@ impl Comparison {
             file.canon.is_some().then_some(fate)
         };
         let fates = incoming.files.iter().enumerate().map(fate).collect();
-        Self { incoming, fates, schema, last: 0 }
+        Self { incoming, fates, schema, last: 0, doubles: BTreeMap::new() }
     }
 
     /// Counts a record that is there; says whether bulk files no longer hold it.
@@ -227,7 +287,31 @@ impl Comparison {
         };
         let hashing = &self.incoming.hashing;
         fate.there += 1;
-        match held.records.get_mut(&hashing.of(record.id.as_bytes())) {
+        let own = hashing.of(record.id.as_bytes());
+        // What the files make of a record is held against them by the check.
+        if held.records.get(&own).is_none_or(|known| known.state == State::Rejected) {
+            for (place, (column, (_, holders))) in shared_columns(file).zip(&held.shared).enumerate() {
+                let value = record.values.iter().find(|(name, _)| *name == column);
+                let holder = value
+                    .and_then(|(_, value)| holders.get(&hashing.of(value.to_ascii_lowercase().as_bytes())));
+                let Some(known) = holder.filter(|id| **id != own).and_then(|id| held.records.get(id)) else {
+                    continue;
+                };
+                let double = self.doubles.entry((self.last, place)).or_insert_with(|| Double {
+                    kind_of_record: file.kind.to_owned(),
+                    column: column.to_owned(),
+                    count: 0,
+                    examples: Vec::new(),
+                });
+                double.count += 1;
+                if double.examples.len() < EXAMPLES {
+                    double
+                        .examples
+                        .push(DoubleExample { row: u64::from(known.row), id: record.id.to_owned() });
+                }
+            }
+        }
+        match held.records.get_mut(&own) {
             None if fate.is_delta => fate.changes.unchanged += 1,
             None => {
                 fate.changes.remove += 1;
@@ -262,7 +346,12 @@ impl Comparison {
             there.insert(file.kind.to_owned(), fate.there);
         }
         let holds = holds(&types, &there);
-        Plan { can_proceed: can_proceed && holds.is_empty(), types, holds }
+        Plan {
+            can_proceed: can_proceed && holds.is_empty(),
+            types,
+            holds,
+            doubles: self.doubles.into_values().collect(),
+        }
     }
 }
 
@@ -453,6 +542,31 @@ mod tests {
             plan.types["orgs"],
             Changes { create: 1, update: 1, unchanged: 1, remove: 1, kept: 0, absent: 0 }
         );
+    }
+
+    #[test]
+    fn a_value_that_is_there_under_another_id_is_told_and_holds_nothing() {
+        let dir = TempDir::new().unwrap();
+        let head = "student_id,first_name,last_name,email,grade\n";
+        // 1 is there as it is; 2 has 9's address; 3 and 4 swap theirs; 5 has none.
+        let rows = "1,Ann,Lee,a@x.org,9\n2,Bob,Roe,Z@x.org,9\n3,Cid,Poe,d@x.org,9\n4,Dee,Fox,c@x.org,9\n5,Eve,Gay,,9\n";
+        std::fs::write(dir.path().join("students.csv"), format!("{head}{rows}")).unwrap();
+        let pupil = |id: &str, email: &str| Current {
+            kind: "students".into(),
+            id: id.into(),
+            values: [("student_id", id), ("email", email)].map(|(a, b)| (a.into(), b.into())).to_vec(),
+        };
+        let there =
+            [("1", "a@x.org"), ("3", "c@x.org"), ("4", "d@x.org"), ("9", "z@x.org"), ("8", "n@x.org")];
+        let plan = planned(&dir, there.map(|(id, email)| pupil(id, email)).to_vec());
+        let double = Double {
+            kind_of_record: "students".into(),
+            column: "email".into(),
+            count: 1,
+            examples: vec![DoubleExample { row: 3, id: "9".into() }],
+        };
+        assert_eq!(plan.doubles, [double]);
+        assert_eq!(planned(&dir, vec![]).doubles, []);
     }
 
     #[test]

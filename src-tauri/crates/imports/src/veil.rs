@@ -39,6 +39,14 @@ impl Veil {
     }
 }
 
+/// The id of a record of a format, as an outline where it is about a person.
+#[must_use]
+pub fn outlined_id(format: &str, kind: &str, id: &str) -> String {
+    let schema = schema(format);
+    let file = schema.and_then(|schema| schema.files.iter().find(|file| file.kind == kind));
+    Veil::Outlines.id(file, id.to_owned())
+}
+
 /// The id and the values of a record of a format, those about people as outlines.
 #[must_use]
 pub fn outlined(format: &str, record: &Record<'_>) -> (String, Vec<(String, String)>) {
@@ -47,7 +55,7 @@ pub fn outlined(format: &str, record: &Record<'_>) -> (String, Vec<(String, Stri
     let value = |(column, value): &(&str, &str)| {
         ((*column).to_owned(), Veil::Outlines.value(file, column, (*value).to_owned()))
     };
-    (Veil::Outlines.id(file, record.id.to_owned()), record.values.iter().map(value).collect())
+    (outlined_id(format, record.kind, record.id), record.values.iter().map(value).collect())
 }
 
 #[cfg(test)]

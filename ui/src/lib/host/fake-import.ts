@@ -230,6 +230,19 @@ export function fakePlan(report: ImportReport, hasRoster: boolean): ImportPlan {
       users: changes(205, 67, 2_029, 0, 6),
     },
     holds: hasRoster ? holds : [],
+    doubles: hasRoster
+      ? [
+          {
+            type: "users",
+            column: "email",
+            count: 2,
+            examples: [
+              { row: 41, id: "USR-00017" },
+              { row: 96, id: "USR-00230" },
+            ],
+          },
+        ]
+      : [],
     can_proceed: report.can_proceed && !hasRoster,
     format: report.format,
     profile: report.profile,

@@ -2595,7 +2595,12 @@ holds: Array<ImportHold>,
 /**
  * The files can be imported, and nothing holds it.
  */
-can_proceed: boolean, };
+can_proceed: boolean,
+/**
+ * Values that should be one record's and are in the files with one id and there with another. They
+ * hold nothing: the two may be two indeed.
+ */
+doubles: Array<ImportDouble>, };
 
 /**
  * What becomes of the records of a type.
@@ -2648,6 +2653,40 @@ share: number,
 limit: number, };
 
 /**
+ * A value that a record of the files shares with one that is there under another id.
+ */
+export type ImportDouble = {
+/**
+ * The type.
+ */
+type: string,
+/**
+ * The column, such as an address.
+ */
+column: string,
+/**
+ * How many pairs there are.
+ */
+count: number,
+/**
+ * The first ones.
+ */
+examples: Array<ImportDoubleExample>, };
+
+/**
+ * A row, and the record that is there.
+ */
+export type ImportDoubleExample = {
+/**
+ * The row, the header being 1.
+ */
+row: number,
+/**
+ * The id of the record that is there.
+ */
+id: string, };
+
+/**
  * What an import would do to a tenant, in the shape of SPEC. Fields that SPEC does not name come last.
  */
 export type ImportPlan = {
@@ -2686,7 +2725,12 @@ holds: Array<ImportHold>,
 /**
  * The files can be imported, and nothing holds it.
  */
-can_proceed: boolean, };
+can_proceed: boolean,
+/**
+ * Values that should be one record's and are in the files with one id and there with another. They
+ * hold nothing: the two may be two indeed.
+ */
+doubles: Array<ImportDouble>, };
 
 /**
  * What would become of a record.
