@@ -32,8 +32,8 @@ use cairn_domain::Time;
 use chrono::Duration;
 use tauri::window::Color;
 use tauri::{
-    App, AppHandle, Builder, Emitter as _, Manager as _, Runtime, WebviewWindowBuilder, WindowEvent,
-    async_runtime,
+    App, AppHandle, Builder, Emitter as _, Manager as _, RunEvent, Runtime, WebviewWindowBuilder,
+    WindowEvent, async_runtime,
 };
 
 use crate::profile::{OneWindow, Profile};
@@ -96,7 +96,11 @@ pub enum Ended {
 /// The profile directory cannot be made, or the system offers no display or web view.
 pub fn run(options: Options) -> anyhow::Result<Ended> {
     let Some(app) = app(Builder::default(), options)? else { return Ok(Ended::OpenAlready) };
-    app.run(|_, _| {});
+    app.run(|app, event| {
+        if let RunEvent::Exit = event {
+            app.state::<Arc<Shell>>().close();
+        }
+    });
     Ok(Ended::Closed)
 }
 
@@ -140,6 +144,22 @@ fn local_now() -> chrono::NaiveDateTime {
     chrono::Local::now().naive_local()
 }
 
+/// Ends the program in order where the desktop session ends: what is asked to end otherwise just stops,
+/// and the next start has to check the whole database.
+#[cfg(unix)]
+async fn end_when_asked<R: Runtime>(app: AppHandle<R>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut ends), Ok(mut hangs_up)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+    else {
+        return;
+    };
+    tokio::select! {
+        _ = ends.recv() => {}
+        _ = hangs_up.recv() => {}
+    }
+    app.exit(0);
+}
+
 /// Whether closing the window only hides it: the settings say so, and there is a way back.
 fn goes_on_in_tray<R: Runtime>(app: &AppHandle<R>) -> bool {
     app.state::<Arc<Shell>>().settings().keep_running && app.state::<Arc<Tray<R>>>().is_there()
@@ -167,6 +187,8 @@ fn open<R: Runtime>(
     app.manage(Arc::clone(&tray));
     async_runtime::spawn(async move { tray.follow(wanted).await });
     async_runtime::spawn(background::keep_in_sync(Arc::clone(&shell)));
+    #[cfg(unix)]
+    async_runtime::spawn(end_when_asked(app.handle().clone()));
     let handle = app.handle().clone();
     let desktop = notify::Desktop::new(move |opens| {
         raise(&handle);

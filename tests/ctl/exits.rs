@@ -36,6 +36,20 @@ fn a_journal_that_was_tampered_with_is_1() {
     assert!(answer.json["first_bad_seq"].is_u64() && answer.json["reason"].is_string(), "{answer:?}");
 }
 
+/// What is not closed in order is checked whole at the next start, which takes long on a large one.
+#[test]
+fn every_command_closes_the_database_in_order() {
+    let office = Office::open();
+    let is_running = || -> Vec<u8> {
+        let mark = "SELECT value FROM meta WHERE key = 'running'";
+        inside(&office.laptop).query_row(mark, [], |row| row.get(0)).unwrap()
+    };
+    for words in [&["status"][..], &["checklist", "no such tenant"], &["sync"]] {
+        office.laptop.run(words).unwrap();
+        assert_eq!(is_running(), b"0", "{words:?}");
+    }
+}
+
 #[test]
 fn a_newer_database_is_5_and_is_left_as_it_is() {
     let office = Office::open();

@@ -3,6 +3,7 @@
 
 mod demo;
 mod desk;
+mod ends;
 mod imports;
 mod keyring;
 mod locks;

@@ -124,6 +124,12 @@ impl Desk {
     /// # Errors
     /// `unknown_tenant`.
     pub fn tenant(&self, wanted: &str) -> Result<TenantRow> {
+        // The window names tenants by their ids, and often.
+        if let Ok(id) = wanted.parse()
+            && let Some(found) = self.store.tenant(&id).map_err(store)?
+        {
+            return Ok(tenant_row(&found));
+        }
         let rows = self.tenants()?;
         let fits = |r: &&TenantRow| r.slug == wanted || r.id == wanted || r.name == wanted;
         rows.iter().find(fits).cloned().ok_or_else(|| {

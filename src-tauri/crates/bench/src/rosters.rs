@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -379,16 +380,8 @@ fn sent(laptop: &Laptop, tenant: &TenantId) -> Result<(f64, f64, f64)> {
     let is_sent = || laptop.desk(|desk| Ok(desk.store.unsent_blobs()?.is_empty()));
     let is_committed =
         || laptop.desk(|desk| Ok(desk.store.imports(tenant)?.iter().any(|one| one.committed().is_some())));
-    std::thread::scope(|scope| {
-        let watching = scope.spawn(|| -> Result<(Duration, Duration)> {
-            let until = |there: &dyn Fn() -> Result<bool>| -> Result<Duration> {
-                while !there()? {
-                    std::thread::sleep(Duration::from_millis(5));
-                }
-                Ok(began.elapsed())
-            };
-            Ok((until(&is_sent)?, until(&is_committed)?))
-        });
+    let is_over = AtomicBool::new(false);
+    let arrives = || -> Result<Duration> {
         while laptop.desk(|desk| Ok(desk.store.roster_state(tenant)?.is_none()))? {
             laptop.sync()?;
             let asked = laptop.desk(|desk| Ok(desk.store.imports(tenant)?))?;
@@ -396,7 +389,21 @@ fn sent(laptop: &Laptop, tenant: &TenantId) -> Result<(f64, f64, f64)> {
             ensure!(refused.is_none(), "the import is refused: {refused:?}");
             ensure!(began.elapsed() < Duration::from_secs(300), "the import does not arrive");
         }
-        let whole = began.elapsed();
+        Ok(began.elapsed())
+    };
+    std::thread::scope(|scope| {
+        let watching = scope.spawn(|| -> Result<(Duration, Duration)> {
+            let until = |there: &dyn Fn() -> Result<bool>| -> Result<Duration> {
+                while !there()? && !is_over.load(Ordering::Relaxed) {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Ok(began.elapsed())
+            };
+            Ok((until(&is_sent)?, until(&is_committed)?))
+        });
+        let whole = arrives();
+        is_over.store(true, Ordering::Relaxed);
+        let whole = whole?;
         let (sent, committed) = watching.join().ok().context("the watching thread ended")??;
         Ok((ms(sent), ms(committed - sent), ms(whole - committed)))
     })

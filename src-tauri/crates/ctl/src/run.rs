@@ -88,16 +88,24 @@ async fn run(cli: Cli) -> Result<Answer> {
         return check_playbook(file);
     }
     let session = session(&cli)?;
+    let answer = answer(&session, cli).await;
+    // A database that is not closed in order is checked whole at the next start, which is all that a
+    // failure to close it means.
+    let _ = session.close();
+    answer
+}
+
+async fn answer(session: &Session, cli: Cli) -> Result<Answer> {
     if let Command::Held { words } = &cli.command
         && let [verb, file] = words.as_slice()
         && verb == "export"
     {
-        return export(&session, Path::new(file));
+        return export(session, Path::new(file));
     }
     let project = cli.project.as_deref();
     match cli.command {
         Command::Login { server, user, password_stdin } => {
-            login(&session, &server, &user, password_stdin).await
+            login(session, &server, &user, password_stdin).await
         }
         Command::Logout => {
             session.sign_out().await?;
@@ -106,10 +114,10 @@ async fn run(cli: Cli) -> Result<Answer> {
                 vec!["Signed out. Unsent changes stay here.".into()],
             ))
         }
-        Command::Status => status(&session),
-        Command::Sync { watch: false } => sync(&session).await,
-        Command::Sync { watch: true } => watch(&session, cli.json).await,
-        Command::Import(args) => crate::imports::import(&session, args.what).await,
+        Command::Status => status(session),
+        Command::Sync { watch: false } => sync(session).await,
+        Command::Sync { watch: true } => watch(session, cli.json).await,
+        Command::Import(args) => crate::imports::import(session, args.what).await,
         other => session.signed_in(|desk| at_desk(desk, other, project)),
     }
 }

@@ -158,6 +158,19 @@ impl Store {
         Ok(out)
     }
 
+    /// One of the tenants on this laptop; none where it is not here. Costs the same however many there are.
+    ///
+    /// # Errors
+    /// Whatever the database reports.
+    pub fn tenant(&self, tenant: &TenantId) -> Result<Option<TenantSummary>, StoreError> {
+        let tx = self.db.unchecked_transaction()?;
+        let Some(journal) = Journal::load(&tx, tenant)?.filter(|_| !tenant.as_str().starts_with('_')) else {
+            return Ok(None);
+        };
+        let (facts, _) = self.facts(tenant, journal.version)?;
+        Ok(Some(TenantSummary::new(tenant.clone(), &journal, &facts, self.counts(Some(tenant))?)))
+    }
+
     /// A playbook that came with one of the tenant's projects.
     ///
     /// # Errors
