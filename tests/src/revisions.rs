@@ -31,7 +31,7 @@ pub fn write(roster: &mut Roster, mut acknowledge: impl FnMut(u64) -> Result<()>
     for number in newest + 1.. {
         let import = name(number);
         let revision = Revision { number, import: &import };
-        if number % BACK == 0 {
+        if number.is_multiple_of(BACK) {
             roster.roll_back(revision, number - 1, drop)?;
         } else {
             roster.apply(revision, |writer| {
@@ -59,13 +59,13 @@ fn id(n: u64) -> String {
 
 /// What a record is after an import; none where it is removed.
 fn value(number: u64, n: u64) -> Option<String> {
-    ((number + n) % 7 != 0).then(|| format!("name {n} of {number}; ").repeat(1 + (n % 9) as usize))
+    (!(number + n).is_multiple_of(7)).then(|| format!("name {n} of {number}; ").repeat(1 + (n % 9) as usize))
 }
 
 /// What is there after a revision.
 fn expected(number: u64) -> Vec<(String, String)> {
     // What takes back is what was there before what it took back.
-    let import = if number % BACK == 0 { number - 2 } else { number };
+    let import = if number.is_multiple_of(BACK) { number - 2 } else { number };
     (0..RECORDS).filter_map(|n| Some((id(n), value(import, n)?))).collect()
 }
 

@@ -374,6 +374,11 @@ fn trip(folder: &Path, set: &Path) -> Result<Trip> {
     Ok(Trip { prepare: ms(prepare), upload, commit, own, other: ms(other) })
 }
 
+#[allow(clippy::disallowed_methods, reason = "nobody tells how far a sync is")]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(5));
+}
+
 /// Syncs until the roster is there; looks meanwhile at how far it is.
 fn sent(laptop: &Laptop, tenant: &TenantId) -> Result<(f64, f64, f64)> {
     let began = Instant::now();
@@ -395,7 +400,7 @@ fn sent(laptop: &Laptop, tenant: &TenantId) -> Result<(f64, f64, f64)> {
         let watching = scope.spawn(|| -> Result<(Duration, Duration)> {
             let until = |there: &dyn Fn() -> Result<bool>| -> Result<Duration> {
                 while !there()? && !is_over.load(Ordering::Relaxed) {
-                    std::thread::sleep(Duration::from_millis(5));
+                    pause();
                 }
                 Ok(began.elapsed())
             };

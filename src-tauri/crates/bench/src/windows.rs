@@ -4,12 +4,15 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use cairn_service::seed;
 use cairn_service::storage::sqlite::Sqlite;
 use cairn_tests::acts::keys_with;
 use cairn_tests::desk::Desk;
+use cairn_tests::process::wait_for;
 use cairn_tests::window::Window;
 use serde_json::json;
 
@@ -40,7 +43,32 @@ struct Opened {
     ms: f64,
     /// Memory of all its processes, shared pages divided by who shares them, in MiB.
     pss: f64,
+    process: u32,
 }
+
+impl Opened {
+    /// Ends the program as a desktop's session does: WebDriver would kill it, and the next start would
+    /// check the whole database.
+    async fn end(self) -> Result<()> {
+        let process = self.process.to_string();
+        ensure!(
+            Command::new("kill").args(["-TERM", &process]).status()?.success(),
+            "there is no such process"
+        );
+        wait_for("the program ends", END_LIMIT, || {
+            let status = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+            // One that nobody has waited for yet has ended too.
+            ensure!(status.is_empty() || status.contains(") Z "), "it runs");
+            Ok(())
+        })?;
+        // The session went with it.
+        let _ = self.window.close().await;
+        Ok(())
+    }
+}
+
+/// How long a program may take to end.
+const END_LIMIT: Duration = Duration::from_secs(20);
 
 /// A program of this build behind a script that notes when it starts, and as which process.
 struct Program {
@@ -73,8 +101,9 @@ impl Program {
         let note = fs::read_to_string(&self.note)?;
         let (process, started) = note.trim().split_once(' ').context("the start was not noted")?;
         let ms = shown - started.parse::<f64>()? / 1e6;
-        let pss = kilobytes(process.parse()?)? as f64 / 1_024.0;
-        Ok(Opened { window, ms, pss })
+        let process = process.parse()?;
+        let pss = kilobytes(process)? as f64 / 1_024.0;
+        Ok(Opened { window, ms, pss, process })
     }
 }
 
@@ -125,7 +154,7 @@ pub fn run(folder: &Path, size: Size) -> Result<Report> {
         let start = async {
             let opened = program.open(&desk, profile, more).await?;
             let (ms, pss) = (opened.ms, opened.pss);
-            opened.window.close().await?;
+            opened.end().await?;
             anyhow::Ok((ms, pss))
         };
         runtime.block_on(start)

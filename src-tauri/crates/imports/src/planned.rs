@@ -160,6 +160,9 @@ type Side<'a> = Vec<(Text<'a>, Text<'a>)>;
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] std::borrow::Cow<'a, str>);
 
+/// How many values of a row change, and its place: the least comes first, of equal ones the last.
+type Weight = Reverse<(u64, Reverse<u64>)>;
+
 /// A number of a type, and what becomes of its records.
 type Sort = (u8, PlanChange);
 
@@ -183,7 +186,7 @@ pub struct PlanWriter {
     plain: Vec<u8>,
     sorts: BTreeMap<Sort, u64>,
     held: u64,
-    worst: BTreeMap<u8, BinaryHeap<Reverse<(u64, Reverse<u64>)>>>,
+    worst: BTreeMap<u8, BinaryHeap<Weight>>,
 }
 
 impl std::fmt::Debug for PlanWriter {

@@ -97,7 +97,8 @@ mod tests {
 
     #[test]
     fn references_lead_to_records_or_are_counted_where_they_do_not() {
-        let all: [(&str, &str, &[(&str, &str)]); 5] = [
+        type Given = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+        let all: [Given; 5] = [
             ("orgs", "o1", &[("sourcedId", "o1")]),
             ("orgs", "o2", &[("sourcedId", "o2"), ("parentSourcedId", "o1")]),
             ("users", "u1", &[("sourcedId", "u1"), ("orgSourcedIds", "o1, o2,o9")]),
@@ -110,11 +111,7 @@ mod tests {
             ),
         ];
         let mut references = References::new("oneroster-1.1").unwrap();
-        let record = |(kind, id, values): &(&'static str, &'static str, &'static [(&str, &str)])| Record {
-            kind,
-            id,
-            values,
-        };
+        let record = |(kind, id, values): &Given| Record { kind, id, values };
         all.iter().for_each(|one| references.know(&record(one)));
         all.iter().for_each(|one| references.follow(&record(one)));
         let broken = [("agentSourcedIds", 1), ("orgSourcedIds", 1)]
