@@ -410,7 +410,7 @@ fn sent(laptop: &Laptop, tenant: &TenantId) -> Result<(f64, f64, f64)> {
         is_over.store(true, Ordering::Relaxed);
         let whole = whole?;
         let (sent, committed) = watching.join().ok().context("the watching thread ended")??;
-        Ok((ms(sent), ms(committed - sent), ms(whole - committed)))
+        Ok((ms(sent), ms(committed.saturating_sub(sent)), ms(whole.saturating_sub(committed))))
     })
 }
 
