@@ -13,6 +13,8 @@ use cairn_app::api::{PlanChange, PlanRow, PlanValue};
 use cairn_app::desk::Desk;
 use cairn_app::imports::{ImportPlan, ImportRequest, Watch};
 use cairn_app::plans::{LastPlan, PlanQuery};
+use cairn_domain::access::Role;
+use cairn_domain::{AccountId, Change, TenantId};
 use cairn_imports::generate::{Dirt, Set, write};
 use cairn_imports::{Changes, Entry, Limits, Options, SCRATCH_BUDGET, Scratch, read_blob, write_blob};
 use cairn_protocol::ApiError;
@@ -211,6 +213,26 @@ fn the_rows_of_a_plan_go_with_it() {
     last.forget();
     assert_eq!(last.page("hill", &PlanQuery::default()).unwrap_err().code, "no_plan");
     assert_eq!(std::fs::read_dir(&scratch).unwrap().count(), 0);
+}
+
+#[test]
+fn who_may_not_import_plans_with_outlines() {
+    let mut fake = Fake::new();
+    let account: AccountId = "a".parse().unwrap();
+    let csm = Change::AccountCreated { account: account.clone(), name: "a".into(), role: Role::Csm };
+    fake.says(&TenantId::org(), csm);
+    let assigned = Change::AssignmentSet { account, tenant: tenant(), active: true };
+    fake.says(&TenantId::org(), assigned);
+    let Laptop { store, dir: _dir, .. } = Laptop::new(&mut fake, "a", 1);
+    let desk = Desk { store };
+    let set = set(3, vec![]);
+    let request = ImportRequest { path: set.path().to_owned(), ..ImportRequest::default() };
+    let mut last = LastPlan::default();
+    last.keep(desk.planning("hill", &request, Watch::default()).unwrap().plan().unwrap().1);
+    let query = PlanQuery { r#type: Some("users".into()), limit: 1, ..PlanQuery::default() };
+    let page = last.page("hill", &query).unwrap();
+    let name = side(&page.rows[0], |value| &value.after)["givenName"].clone();
+    assert!(page.masked && name.chars().all(|c| "x9 -".contains(c)), "{name}");
 }
 
 #[test]
