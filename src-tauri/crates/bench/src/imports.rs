@@ -51,7 +51,7 @@ pub fn run(folder: &Path, tools: &Path, size: Size) -> Result<Report> {
             bytes(&set)? / 1_000_000
         ),
         figures,
-        tables: vec![growth(folder, size)?],
+        tables: vec![growth(folder, size, "A check, by the size of the set", |set| ours(folder, set))?],
     })
 }
 
@@ -110,7 +110,16 @@ fn shell(folder: &Path, set: &Path) -> Result<Cost> {
     Ok(cost)
 }
 
-fn growth(folder: &Path, size: Size) -> Result<Table> {
+/// What something costs with sets of more and more rows.
+///
+/// # Errors
+/// Its own, and faults of the file system.
+pub fn growth(
+    folder: &Path,
+    size: Size,
+    title: &str,
+    measure: impl Fn(&Path) -> Result<Cost>,
+) -> Result<Table> {
     let sizes: &[usize] = match size {
         Size::Whole => &[10_000, 100_000, 1_000_000, 3_000_000],
         Size::Quick => &[1_000, 10_000],
@@ -118,13 +127,13 @@ fn growth(folder: &Path, size: Size) -> Result<Table> {
     let mut costs = Vec::new();
     for rows in sizes {
         let set = made(folder, *rows)?;
-        costs.push(ours(folder, &set)?);
+        costs.push(measure(&set)?);
         std::fs::remove_dir_all(set)?;
     }
     let heads: Vec<String> = sizes.iter().map(|rows| format!("{rows} rows")).collect();
     let heads: Vec<&str> =
         std::iter::once("").chain(heads.iter().map(String::as_str)).chain(["growth"]).collect();
-    let mut table = Table::new("A check, by the size of the set", &heads);
+    let mut table = Table::new(title, &heads);
     table.growth("ms", &costs.iter().map(|c| c.ms).collect::<Vec<_>>());
     table.growth("processor time, ms", &costs.iter().map(|c| c.cpu_ms).collect::<Vec<_>>());
     table.growth("memory, MiB", &costs.iter().map(|c| c.mib).collect::<Vec<_>>());

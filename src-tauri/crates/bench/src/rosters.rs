@@ -27,9 +27,9 @@ use serde_json::{Value, json};
 use crate::Size;
 use crate::bare::connect;
 use crate::harness::{Pair, Samples, in_turn, ms, pair, timed};
-use crate::imports::{FILES, made};
+use crate::imports::{FILES, growth, made};
 use crate::python::{Cost, cost};
-use crate::report::{Figure, Goal, Report, Table};
+use crate::report::{Figure, Goal, Report};
 use crate::stage::{Ground, Laptop, Serving, now};
 
 const ROWS: usize = 1_060_000;
@@ -97,7 +97,9 @@ pub fn run(folder: &Path, size: Size) -> Result<Report> {
              service over HTTP on this machine."
         ),
         figures,
-        tables: vec![growth(folder, size)?],
+        tables: vec![growth(folder, size, "Files to the roster, by the size of the set", |set| {
+            hidden(folder, "load-set", set)
+        })?],
     })
 }
 
@@ -412,25 +414,4 @@ fn sent(laptop: &Laptop, tenant: &TenantId) -> Result<(f64, f64, f64)> {
         let (sent, committed) = watching.join().ok().context("the watching thread ended")??;
         Ok((ms(sent), ms(committed.saturating_sub(sent)), ms(whole.saturating_sub(committed))))
     })
-}
-
-fn growth(folder: &Path, size: Size) -> Result<Table> {
-    let sizes: &[usize] = match size {
-        Size::Whole => &[10_000, 100_000, 1_000_000, 3_000_000],
-        Size::Quick => &[1_000, 10_000],
-    };
-    let mut costs = Vec::new();
-    for rows in sizes {
-        let set = made(folder, *rows)?;
-        costs.push(hidden(folder, "load-set", &set)?);
-        std::fs::remove_dir_all(set)?;
-    }
-    let heads: Vec<String> = sizes.iter().map(|rows| format!("{rows} rows")).collect();
-    let heads: Vec<&str> =
-        std::iter::once("").chain(heads.iter().map(String::as_str)).chain(["growth"]).collect();
-    let mut table = Table::new("Files to the roster, by the size of the set", &heads);
-    table.growth("ms", &costs.iter().map(|c| c.ms).collect::<Vec<_>>());
-    table.growth("processor time, ms", &costs.iter().map(|c| c.cpu_ms).collect::<Vec<_>>());
-    table.growth("memory, MiB", &costs.iter().map(|c| c.mib).collect::<Vec<_>>());
-    Ok(table)
 }
