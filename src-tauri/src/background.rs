@@ -8,7 +8,7 @@ use cairn_app::hints::Hints;
 use cairn_sync::backoff::Backoff;
 use tokio::time::sleep;
 
-use crate::shell::Shell;
+use crate::shell::{Changed, Shell};
 
 /// Without any reason, sync this often; also the longest pause while there is no network, because
 /// an attempt then costs nobody anything.
@@ -71,7 +71,7 @@ pub async fn keep_watch(shell: Arc<Shell>, raise: impl Fn() + Send + Sync + Clon
         });
         let Ok(version) = looked.await else { continue };
         if seen.is_some() && version.is_some() && seen != version {
-            shell.tell();
+            shell.tell(Changed::All);
             shell.nudge();
             shell.news();
         }

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use cairn_app::Desk;
 use cairn_app::api::{
     About, BackupList, BackupRow, ChecklistView, Choice, ComputerView, Edit, Exported, ExportedRows, Failure,
     HistoryFilter, HistoryPage, HistoryRow, ImportDraft, ImportLook, ImportPlan, ImportProgress,
@@ -76,6 +77,13 @@ pub struct Passphrase {
 #[derive(Deserialize)]
 pub struct OfTenant {
     tenant: String,
+}
+
+#[derive(Deserialize)]
+pub struct WhichTenants {
+    /// The one that was written to, in place of all.
+    #[serde(default)]
+    only: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -383,10 +391,12 @@ async fn status(shell: Host<'_>, request: Nothing) -> Answer<StatusLine> {
 }
 
 #[tauri::command]
-async fn tenants(shell: Host<'_>, request: Nothing) -> Answer<Tenants> {
-    let Nothing {} = request;
-    let tenants = shell.read(|desk, _| desk.tenants()).await.map_err(failure)?;
-    Ok(Tenants { tenants })
+async fn tenants(shell: Host<'_>, request: WhichTenants) -> Answer<Tenants> {
+    let read = move |desk: &mut Desk, _| match &request.only {
+        Some(only) => desk.tenant(only).map(|row| vec![row]),
+        None => desk.tenants(),
+    };
+    Ok(Tenants { tenants: shell.read(read).await.map_err(failure)? })
 }
 
 #[tauri::command]
@@ -676,9 +686,15 @@ async fn restore(shell: Host<'_>, request: RestoreRequest) -> Answer<Restored> {
 
 /// Asks in the desktop's dialog; the answer is a path, null where none was chosen.
 #[tauri::command]
-async fn choose_import<R: Runtime>(app: AppHandle<R>, request: ChooseImport) -> Answer<Option<String>> {
-    let chosen =
-        if request.folder { dialogs::import_folder(&app).await } else { dialogs::import_file(&app).await };
+async fn choose_import<R: Runtime>(
+    window: WebviewWindow<R>,
+    request: ChooseImport,
+) -> Answer<Option<String>> {
+    let chosen = if request.folder {
+        dialogs::import_folder(&window).await
+    } else {
+        dialogs::import_file(&window).await
+    };
     Ok(chosen.map_err(failure)?.map(|path| path.display().to_string()))
 }
 
@@ -739,23 +755,23 @@ async fn remember_mapping(shell: Host<'_>, request: RememberMapping) -> Answer<N
 /// Asks in the desktop's dialog for a mapping file and reads it; null where none was chosen.
 #[tauri::command]
 async fn open_mapping<R: Runtime>(
-    app: AppHandle<R>,
+    window: WebviewWindow<R>,
     shell: Host<'_>,
     request: Nothing,
 ) -> Answer<Option<ImportRules>> {
     let Nothing {} = request;
-    let Some(path) = dialogs::mapping_file(&app).await.map_err(failure)? else { return Ok(None) };
+    let Some(path) = dialogs::mapping_file(&window).await.map_err(failure)? else { return Ok(None) };
     shell.blocking(move |_| cairn_app::imports::read_mapping(&path)).await.map(Some).map_err(failure)
 }
 
 /// Asks in the desktop's dialog where to, and answers the file's path; null where no place was chosen.
 #[tauri::command]
 async fn save_mapping<R: Runtime>(
-    app: AppHandle<R>,
+    window: WebviewWindow<R>,
     shell: Host<'_>,
     request: SaveMapping,
 ) -> Answer<Option<String>> {
-    let Some(into) = dialogs::save_mapping(&app).await.map_err(failure)? else { return Ok(None) };
+    let Some(into) = dialogs::save_mapping(&window).await.map_err(failure)? else { return Ok(None) };
     let save = move |_: &Shell| {
         cairn_app::drafts::save_mapping(&request.mapping, &into).map(|()| into.display().to_string())
     };
@@ -788,12 +804,12 @@ async fn verify_import(shell: Host<'_>, request: OneImport) -> Answer<ImportVeri
 /// chosen.
 #[tauri::command]
 async fn save_import_report<R: Runtime>(
-    app: AppHandle<R>,
+    window: WebviewWindow<R>,
     shell: Host<'_>,
     request: SaveReport,
 ) -> Answer<Option<SavedReport>> {
     let SaveReport { import, kind } = request;
-    let Some(into) = dialogs::save_report(&app, kind.ending()).await.map_err(failure)? else {
+    let Some(into) = dialogs::save_report(&window, kind.ending()).await.map_err(failure)? else {
         return Ok(None);
     };
     let now = shell.now();
@@ -804,12 +820,12 @@ async fn save_import_report<R: Runtime>(
 /// Says whether a report that somebody holds is as it was signed; null where none was chosen.
 #[tauri::command]
 async fn check_import_report<R: Runtime>(
-    app: AppHandle<R>,
+    window: WebviewWindow<R>,
     shell: Host<'_>,
     request: Nothing,
 ) -> Answer<Option<ReportChecked>> {
     let Nothing {} = request;
-    let Some(file) = dialogs::report_file(&app).await.map_err(failure)? else { return Ok(None) };
+    let Some(file) = dialogs::report_file(&window).await.map_err(failure)? else { return Ok(None) };
     shell.read(move |desk, _| desk.check_import_report(&file)).await.map(Some).map_err(failure)
 }
 
@@ -836,12 +852,12 @@ async fn cancel_import(shell: Host<'_>, request: Nothing) -> Answer<Nothing> {
 /// Asks in the desktop's dialog where to; null where no place was chosen.
 #[tauri::command]
 async fn export_rejected<R: Runtime>(
-    app: AppHandle<R>,
+    window: WebviewWindow<R>,
     shell: Host<'_>,
     request: ExportRejected,
 ) -> Answer<Option<ExportedRows>> {
     let ExportRejected { import, file } = request;
-    let Some(into) = dialogs::save_table(&app, rejected_name(&file)).await.map_err(failure)? else {
+    let Some(into) = dialogs::save_table(&window, rejected_name(&file)).await.map_err(failure)? else {
         return Ok(None);
     };
     let (tenant, request) = import.split();

@@ -14,6 +14,8 @@ mod jobs;
 mod news;
 mod notify;
 mod profile;
+#[cfg(target_os = "linux")]
+mod rendering;
 mod settings;
 mod shell;
 mod tray;
@@ -37,7 +39,7 @@ use tauri::{
 };
 
 use crate::profile::{OneWindow, Profile};
-use crate::shell::{Shell, Start};
+use crate::shell::{Changed, Shell, Start};
 use crate::tray::Tray;
 use crate::updates::Updates;
 
@@ -95,6 +97,8 @@ pub enum Ended {
 /// # Errors
 /// The profile directory cannot be made, or the system offers no display or web view.
 pub fn run(options: Options) -> anyhow::Result<Ended> {
+    #[cfg(target_os = "linux")]
+    rendering::choose();
     let Some(app) = app(Builder::default(), options)? else { return Ok(Ended::OpenAlready) };
     app.run(|app, event| {
         if let RunEvent::Exit = event {
@@ -175,7 +179,7 @@ fn open<R: Runtime>(
     let keys = profile.key_file.clone().map_or(KeyPlace::Keyring, KeyPlace::File);
     let session = Session::new(&profile.directory, keys);
     let handle = app.handle().clone();
-    let shell = Arc::new(Shell::new(session, now, start, move || tell(&handle)));
+    let shell = Arc::new(Shell::new(session, now, start, move |changed| tell(&handle, changed)));
     app.manage(Arc::clone(&shell));
     // Cookies, caches and storage of the web view belong to the profile: two profiles share nothing.
     show(app, profile.directory.join(WEB_DATA), &shell.settings())?;
@@ -241,8 +245,8 @@ fn first_theme(theme: Theme) -> &'static str {
     }
 }
 
-fn tell<R: Runtime>(app: &AppHandle<R>) {
-    if let Err(error) = app.emit(CHANGED, ()) {
+fn tell<R: Runtime>(app: &AppHandle<R>, changed: Changed) {
+    if let Err(error) = app.emit(CHANGED, changed) {
         // The window is closing; there is nobody to tell.
         tracing::debug!(%error, "the window was not told");
     }

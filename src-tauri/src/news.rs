@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use cairn_app::Desk;
 use cairn_app::error::Result;
+use cairn_app::inbox::Looked;
 use cairn_app::settings::Notifications;
 use cairn_app::toasts::{Budget, Moment, Plan, plan};
 use cairn_domain::Time;
@@ -14,7 +15,7 @@ use chrono::NaiveDate;
 use tokio::time::sleep;
 
 use crate::notify::{Desktop, Name};
-use crate::shell::{Place, Shell};
+use crate::shell::{Changed, Place, Shell};
 
 /// Without any reason, look this often: days begin and quiet hours end by themselves.
 const REGULARLY: Duration = Duration::from_secs(60);
@@ -44,7 +45,6 @@ impl Here {
 
 /// What a look at the inbox found.
 struct Look {
-    changed: bool,
     unread: BTreeSet<Name>,
     plan: Plan,
     budget: Budget,
@@ -57,8 +57,10 @@ pub async fn keep_telling(shell: Arc<Shell>, desktop: Desktop) {
     loop {
         if shell.is_open().await.unwrap_or(false) {
             let (here, mine) = (Here::of(&shell), budget.clone());
+            let today = here.today;
+            let refreshed = look_at_all(&shell, move |desk, now| desk.refresh_inbox(today, now)).await;
             let looked = shell.read(move |desk, now| look(desk, now, here, mine)).await;
-            if let Ok(found) = looked {
+            if let (Ok(changed), Ok(found)) = (refreshed, looked) {
                 budget = found.budget;
                 desktop.withdraw(&found.unread);
                 // A daemon that hangs must not keep the next look waiting.
@@ -66,8 +68,8 @@ pub async fn keep_telling(shell: Arc<Shell>, desktop: Desktop) {
                     let desktop = desktop.clone();
                     tokio::spawn(async move { desktop.raise(toast).await });
                 }
-                if found.changed {
-                    shell.tell();
+                if changed {
+                    shell.tell(Changed::Line);
                 }
             }
         }
@@ -78,12 +80,29 @@ pub async fn keep_telling(shell: Arc<Shell>, desktop: Desktop) {
     }
 }
 
-/// Brings the inbox up to date and decides what to tell. What is told is noted before it is shown: a
-/// toast that fails is not repeated, since the inbox has it.
+/// Looks at tenants, some at a time, until no more wait. Says whether the inbox is another one now.
+///
+/// # Errors
+/// As [`Shell::read`]; what `look` answers.
+pub async fn look_at_all(
+    shell: &Arc<Shell>,
+    look: impl Fn(&mut Desk, Time) -> Result<Looked> + Copy + Send + 'static,
+) -> Result<bool> {
+    let mut changed = false;
+    loop {
+        let looked = shell.read(look).await?;
+        changed |= looked.changed;
+        if !looked.more {
+            return Ok(changed);
+        }
+    }
+}
+
+/// Decides what to tell. What is told is noted before it is shown: a toast that fails is not repeated,
+/// since the inbox has it.
 fn look(desk: &mut Desk, now: Time, here: Here, mut budget: Budget) -> Result<Look> {
-    let changed = desk.refresh_inbox(here.today, now)?;
     let news = desk.news()?;
     let plan = plan(&news, &Moment { now, quiet: here.quiet, focus: here.focus }, &mut budget);
     desk.mark_told(&plan.told)?;
-    Ok(Look { changed, unread: desk.unread_names()?, plan, budget })
+    Ok(Look { unread: desk.unread_names()?, plan, budget })
 }

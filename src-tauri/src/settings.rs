@@ -8,7 +8,7 @@ use cairn_app::backup::{RestoreRequest, usual_folder};
 use cairn_app::error::Result;
 use cairn_app::settings::{Notifications, Settings, Trouble, ZOOMS};
 
-use crate::shell::{Network, Shell};
+use crate::shell::{Changed, Network, Shell};
 
 impl Shell {
     /// What somebody chose for this computer, or the defaults.
@@ -56,7 +56,7 @@ impl Shell {
                 state.idle.set_limit(limit);
             }
         }
-        (self.changed)();
+        self.tell(Changed::All);
         Ok(self.settings_view())
     }
 
@@ -91,7 +91,7 @@ impl Shell {
         let turn = self.turn.lock().await;
         let restored = self.blocking(move |shell| shell.restore_now(&request)).await;
         drop(turn);
-        (self.changed)();
+        self.tell(Changed::All);
         restored
     }
 
@@ -133,7 +133,7 @@ mod tests {
     fn shell(folder: &Path, start: Start, told: &Arc<AtomicUsize>) -> Shell {
         let told = Arc::clone(told);
         let session = Session::new(folder, KeyPlace::File(folder.join("key")));
-        Shell::new(session, clock, start, move || {
+        Shell::new(session, clock, start, move |_| {
             told.fetch_add(1, Ordering::SeqCst);
         })
     }

@@ -19,6 +19,7 @@ use cairn_app::{Desk, Session};
 use cairn_domain::{Entity, TenantId, Time};
 use cairn_protocol::code;
 use chrono::Duration;
+use serde::Serialize;
 use tokio::sync::Notify;
 
 use crate::idle::Idle;
@@ -55,7 +56,17 @@ pub struct Shell {
     /// Rings when something may have become news.
     news: Notify,
     /// Tells the window to read again.
-    pub(crate) changed: Box<dyn Fn() + Send + Sync>,
+    told: Box<dyn Fn(Changed) + Send + Sync>,
+}
+
+/// What the window has to read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Changed {
+    /// Everything it shows.
+    All,
+    /// What stands around the screens: the line of the network, the counts, the inbox.
+    Line,
 }
 
 pub(crate) struct State {
@@ -89,13 +100,13 @@ pub(crate) enum Network {
 }
 
 impl Shell {
-    /// The shell over `session`; `changed` is called after everything the window should show.
+    /// The shell over `session`; `told` is called after everything the window should show.
     /// The settings are those in the session's profile.
     pub fn new(
         session: Session,
         clock: Clock,
         start: Start,
-        changed: impl Fn() + Send + Sync + 'static,
+        told: impl Fn(Changed) + Send + Sync + 'static,
     ) -> Self {
         let settings = SettingsFile::read(session.profile().dir());
         let limit = start.lock_after.unwrap_or_else(|| settings.settings().lock_after.duration());
@@ -118,7 +129,7 @@ impl Shell {
             last_plan: Mutex::default(),
             nudge: Notify::new(),
             news: Notify::new(),
-            changed: Box::new(changed),
+            told: Box::new(told),
         }
     }
 
@@ -173,7 +184,7 @@ impl Shell {
         self.state().locked = Some(Locked { why, name: Some(name) });
         self.drop_work();
         let closed = self.session.shut();
-        (self.changed)();
+        self.tell(Changed::All);
         closed
     }
 
@@ -425,11 +436,14 @@ impl Shell {
         let result = self.session.sync(&self.clock).await;
         self.note(&result);
         let today = crate::local_now().date();
-        if let Err(error) = self.read(move |desk, now| desk.begin_inbox(today, now)).await {
+        let begin = move |desk: &mut Desk, now| desk.begin_inbox(today, now);
+        if let Err(error) = crate::news::look_at_all(self, begin).await {
             tracing::info!(code = error.code, "the inbox is not begun; the next look does it");
         }
         drop(turn);
-        (self.changed)();
+        // An attempt without a network has changed nothing but the line, if that.
+        let is_vain = matches!(&result, Err(error) if error.code == code::UNREACHABLE);
+        self.tell(if is_vain { Changed::Line } else { Changed::All });
         self.news();
         result
     }
@@ -501,9 +515,9 @@ impl Shell {
         self.blocking(|shell| Ok(shell.session.is_open())).await
     }
 
-    /// Tells the window to read again.
-    pub fn tell(&self) {
-        (self.changed)();
+    /// Tells the window what to read again.
+    pub fn tell(&self, changed: Changed) {
+        (self.told)(changed);
     }
 }
 
@@ -551,7 +565,7 @@ mod tests {
 
     fn shell(folder: &Path) -> Shell {
         let keys = KeyPlace::File(folder.join("key"));
-        Shell::new(Session::new(&folder.join("profile"), keys), noon, Start::default(), || {})
+        Shell::new(Session::new(&folder.join("profile"), keys), noon, Start::default(), |_| {})
     }
 
     #[test]
@@ -606,7 +620,7 @@ mod tests {
         fs::write(folder.path().join("keys.json"), br#"{"v": 1, "fingerprint": "00"}"#).unwrap();
         let keyring = Arc::new(LockedKeyring::default());
         let session = Session::with_keyring(folder.path(), KeyPlace::Keyring, keyring.clone());
-        let shell = Shell::new(session, noon, Start::default(), || {});
+        let shell = Shell::new(session, noon, Start::default(), |_| {});
         shell.state().locked = Some(Locked { why: "asked", name: None });
         let standing = shell.unlock(None).unwrap();
         assert!(matches!(standing, api::Session::Recovery { code, .. } if code == "key_locked"));

@@ -14,7 +14,7 @@ use cairn_sync::http::Client;
 use chrono::SecondsFormat;
 use tokio::time::sleep;
 
-use crate::shell::Shell;
+use crate::shell::{Changed, Shell};
 
 /// How often to see whether a day has passed.
 const LOOK: Duration = Duration::from_secs(15 * 60);
@@ -179,7 +179,7 @@ impl Updates {
 
     fn set(&self, at: At) {
         self.state().at = at;
-        (self.shell.changed)();
+        self.shell.tell(Changed::All);
     }
 
     fn is_due(&self) -> bool {

@@ -1,8 +1,6 @@
 //! A roster in the real window: imported by the real service, verified here, on a colleague's laptop too,
 //! and taken back.
 
-use std::path::Path;
-
 use cairn_tests::ctl::Laptop;
 use cairn_tests::desk::Desk;
 use cairn_tests::service::Service;
@@ -21,10 +19,8 @@ async fn stands(window: &Window, state: &str) {
     window.until(state, &is).await.unwrap();
 }
 
-/// From the files to what is asked before an import, past the rows that it would make.
-async fn come_to_the_import(window: &Window, roster: &Path) {
-    window.fill("import-path", roster.to_str().unwrap()).await.unwrap();
-    window.click("import-path-use").await.unwrap();
+/// From files that were found to what is asked before an import, past the rows that it would make.
+async fn come_to_the_import(window: &Window) {
     window.find("migration-found").await.unwrap();
     for shown in STEPS {
         window.click("migration-next").await.unwrap();
@@ -51,12 +47,23 @@ async fn a_roster_is_imported_verified_and_taken_back() {
     window.sign_in_to_tenants(&service.url(), &demo.person("IMPL_SPEC", 0).unwrap()).await.unwrap();
     window.open_tenant(tenant).await.unwrap();
     window.click("nav-migration").await.unwrap();
-    come_to_the_import(&window, &roster).await;
+    window.click("import-file").await.unwrap();
+    desk.answer_dialog("Choose a roster", &roster).unwrap();
+    come_to_the_import(&window).await;
     window.click("migration-run").await.unwrap();
     stands(&window, "committed").await;
     window.click("import-verify").await.unwrap();
-    let is_ok = "document.querySelector('[data-testid=import-verified]')?.dataset.ok === 'true'";
-    window.until("verified", is_ok).await.unwrap();
+    let is_ok = |id| format!("document.querySelector('[data-testid={id}]')?.dataset.ok === 'true'");
+    window.until("verified", &is_ok("import-verified")).await.unwrap();
+    // The reports go where the desktop's own dialog says, and are checked from there.
+    let report = folder.path().join("for the school.html");
+    window.click("report-html").await.unwrap();
+    desk.answer_dialog("Save the report", &report).unwrap();
+    window.click("migration-back").await.unwrap();
+    window.click("report-check").await.unwrap();
+    desk.answer_dialog("Choose a report", &report).unwrap();
+    window.until("the report is right", &is_ok("report-checked")).await.unwrap();
+    window.click("import-open").await.unwrap();
 
     let ben = Laptop::new(folder.path(), "ben");
     ben.login(&service.url(), &demo.person("IMPL_SPEC", 1).unwrap()).unwrap();
@@ -78,7 +85,9 @@ async fn a_roster_is_imported_verified_and_taken_back() {
     // Asked for without a network, it can be taken back before it happens.
     service.stop().unwrap();
     window.click("migration-back").await.unwrap();
-    come_to_the_import(&window, &roster).await;
+    window.fill("import-path", roster.to_str().unwrap()).await.unwrap();
+    window.click("import-path-use").await.unwrap();
+    come_to_the_import(&window).await;
     window.click("migration-run").await.unwrap();
     stands(&window, "queued").await;
     window.click("rollback-ask").await.unwrap();

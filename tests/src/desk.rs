@@ -5,13 +5,14 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::keyring::Keyring;
-use crate::process::{Running, run};
+use crate::process::{Running, run, wait_for};
 
 /// Size of the screen in pixels: some space around the window's 1280x800.
 const SCREEN: &str = "1440x900x24";
@@ -19,6 +20,9 @@ const SCREEN: &str = "1440x900x24";
 /// What may start by itself on a desk's bus: the window in which a keyring asks for its password.
 /// Whatever else is installed on this machine stays out: a desk without keyring has none.
 const STARTS_BY_ITSELF: &str = "/usr/share/dbus-1/services/org.gnome.keyring.SystemPrompter.service";
+
+/// How long a dialog may take to open or to close.
+const DIALOG_LIMIT: Duration = Duration::from_secs(10);
 
 /// Which theme programs on the desk are told to follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,6 +136,26 @@ impl Desk {
     /// The daemon does not answer.
     pub fn click_notification(&self) -> Result<()> {
         run(self.command("dunstctl").args(["action", "0"])).map(drop)
+    }
+
+    /// Answers the dialog for files that has this title as a person at the keyboard does: types a path.
+    ///
+    /// # Errors
+    /// No such dialog opens, or it stays open.
+    pub fn answer_dialog(&self, title: &str, path: &Path) -> Result<()> {
+        let press = |keys: &[&str]| run(self.command("xdotool").args(keys)).map(drop);
+        let name = format!("^{title}$");
+        let found = || run(self.command("xdotool").args(["search", "--onlyvisible", "--name", &name]));
+        let window = wait_for(title, DIALOG_LIMIT, found)?;
+        press(&["windowfocus", "--sync", window.trim()])?;
+        press(&["key", "ctrl+l"])?;
+        press(&["key", "ctrl+a"])?;
+        press(&["type", path.to_str().context("the path is no text")?])?;
+        press(&["key", "Return"])?;
+        wait_for(&format!("the end of '{title}'"), DIALOG_LIMIT, || {
+            ensure!(found().is_err(), "it is open");
+            Ok(())
+        })
     }
 
     /// Makes the notification daemon hang, as a broken one does: it lives and answers nothing.

@@ -918,7 +918,7 @@ describe("import", () => {
       },
     ]);
     expect(screen.getByTestId("rollback-until").textContent).toMatch(/\d{4}.*\d{2}:\d{2}/);
-    expect(host.drafts.get("t-lake")).toBeUndefined();
+    await waitFor(() => expect(host.drafts.get("t-lake")).toBeUndefined());
     await click("import-verify");
     const found = await screen.findByTestId("import-verified");
     expect(found.getAttribute("data-ok")).toBe("true");
@@ -977,6 +977,22 @@ describe("import", () => {
     await waitFor(() => expect(title()).toBe("clean.zip was not imported"));
     expect(screen.getByTestId("import-reason").textContent).toMatch(/500 records/);
     expect(screen.queryByTestId("rollback-ask")).toBeNull();
+  });
+
+  it("shows how far its file is on its way", async () => {
+    const host = await open({ network: "offline" }, "#/migration/t-lake");
+    await walk("clean.zip", "Import");
+    next();
+    await waitFor(() => expect(title()).toBe("clean.zip waits to be imported"));
+    const [row] = host.runs.of("t-lake");
+    expect(screen.queryByTestId("import-moving")).toBeNull();
+    const moving = { sends: true, bytes: 12_400_000, total: 58_000_000 };
+    host.runs.answer(row?.id ?? "", { moving });
+    host.emitChanged();
+    const shown = await screen.findByTestId("import-moving");
+    expect(shown.textContent).toMatch(/Sent 12.4 MB of 58 MB/);
+    const bar = within(shown).getByRole<HTMLProgressElement>("progressbar");
+    expect([bar.value, bar.max]).toEqual([moving.bytes, moving.total]);
   });
 
   it("can be taken back while it waits, and then never happens", async () => {

@@ -44,6 +44,7 @@ describe("today", () => {
     ]) {
       expect(stuck.textContent).toContain(words);
     }
+    await screen.findByTestId("today-waiting");
     const rows = [...document.querySelectorAll("a[data-row]")].map((row) =>
       row.getAttribute("data-testid"),
     );

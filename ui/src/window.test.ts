@@ -134,11 +134,35 @@ describe("checklist", () => {
     expect(asked(host, "set_status")).toEqual([
       { tenant: "t-hill", entity: ITEM, status: "complete" },
     ]);
-    expect(screen.getByTestId("sync-line").textContent).toContain("5 changes waiting");
+    await waitFor(() =>
+      expect(screen.getByTestId("sync-line").textContent).toContain("5 changes waiting"),
+    );
     await fireEvent.click(screen.getByTestId("toast-undo"));
     await waitFor(async () =>
       expect((await row("check-room-codes")).dataset.status).toBe("not_started"),
     );
+  });
+
+  it("reads what the screen shows first after a write, and of the frame only what it changes", async () => {
+    const host = await open({}, HILL);
+    (await row("check-room-codes")).focus();
+    await waitFor(() => expect(asked(host, "tenants")).toEqual([{ only: null }]));
+    host.calls.length = 0;
+    press(" ");
+    await waitFor(() => expect(asked(host, "tenants")).toEqual([{ only: "t-hill" }]));
+    const reads = host.calls.map((call) => call.command);
+    expect(reads.indexOf("checklist")).toBeGreaterThan(reads.indexOf("set_status"));
+    expect(reads.indexOf("tenants")).toBeGreaterThan(reads.indexOf("checklist"));
+    expect(screen.getByTestId("nav-checklist").textContent).toContain("done");
+  });
+
+  it("reads the line alone where nothing else changed", async () => {
+    const host = await open({}, HILL);
+    await waitFor(() => expect(asked(host, "tenants")).toHaveLength(1));
+    host.calls.length = 0;
+    host.emitChanged("line");
+    await waitFor(() => expect(asked(host, "status")).toHaveLength(1));
+    expect(asked(host, "checklist").concat(asked(host, "tenants"))).toEqual([]);
   });
 
   it("claims instead of completing where a check confirms it", async () => {
@@ -453,7 +477,7 @@ describe("sync", () => {
   it("says that everything is synced only then", async () => {
     await open({ data: "clean", network: "online" }, "#/sync");
     expect((await screen.findByTestId("sync-summary")).textContent).toContain("Everything synced");
-    expect(screen.getByTestId("sync-line").textContent).toContain("everything sent");
+    expect((await screen.findByTestId("sync-line")).textContent).toContain("everything sent");
   });
 });
 

@@ -185,6 +185,9 @@ export const texts = {
     stored: "Unsent work is kept on this computer, encrypted",
   },
 
+  opening:
+    "Opening your work. After an end that was not in order, Cairn first checks that nothing is damaged.",
+
   lock: {
     title: "Cairn is locked",
     name: (name: string) => `Signed in as ${name}`,
@@ -1171,6 +1174,14 @@ export const texts = {
       },
       leftUnknown: "The time left is not known for these files",
       lead: "Nothing is written while this runs, and you can go on working elsewhere.",
+    },
+
+    moving: {
+      title: (sends: boolean) => (sends ? "The file is sent" : "The file is fetched"),
+      far: (sends: boolean, done: string, all: string) =>
+        `${sends ? "Sent" : "Fetched"} ${done} of ${all}`,
+      rate: (bytes: string) => `${bytes}/s`,
+      lead: "What has arrived stays: after a break it goes on from there.",
     },
 
     check: {

@@ -248,36 +248,29 @@ impl Desk {
     /// Who may own items of a tenant: its assigned people, and whoever is signed in.
     fn people(&self, tenant: &TenantId) -> Result<Vec<Person>> {
         let me = self.identity()?.account.clone();
-        let accounts = self.store.accounts().map_err(store)?;
-        let org = self.store.cells(&TenantId::org()).map_err(store)?;
-        let assigned = |account: &AccountId| {
-            let entity = Entity::Assignment(account.clone(), tenant.clone());
-            checklist::shown(&org, &entity, field::ACTIVE).is_some_and(|s| s.kept.value == json!(true))
-        };
-        let mut people: Vec<Person> = accounts
-            .into_iter()
-            .filter(|a| a.active && (a.id == me || assigned(&a.id)))
-            .map(|a| Person {
-                account: a.id.to_string(),
-                name: a.name,
-                role: a.role.map(|r| r.to_string()).unwrap_or_default(),
-            })
-            .collect();
+        let mut people = Vec::new();
+        for account in self.store.accounts().map_err(store)?.into_iter().filter(|account| account.active) {
+            if account.id == me || self.store.is_assigned(&account.id, tenant).map_err(store)? {
+                people.push(Person {
+                    account: account.id.to_string(),
+                    name: account.name,
+                    role: account.role.map(|role| role.to_string()).unwrap_or_default(),
+                });
+            }
+        }
         people.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(people)
     }
 
     pub(crate) fn may(&self, tenant: &TenantId, action: Action) -> bool {
         let Some(me) = self.store.identity() else { return false };
-        let positions = self.store.positions().unwrap_or_default();
-        let held = positions.iter().any(|p| p.tenant == *tenant);
+        let held = self.store.holds(tenant).unwrap_or(false);
         let relation = if held { Relation::Assigned } else { Relation::Stranger };
         self.role(me).is_some_and(|role| Table::standard().allows(role, action, relation))
     }
 
     pub(crate) fn role(&self, me: &Identity) -> Option<Role> {
-        let accounts = self.store.accounts().ok()?;
-        let listed = accounts.into_iter().find(|a| a.id == me.account).and_then(|a| a.role);
+        let listed = self.store.account(&me.account).ok()?.and_then(|account| account.role);
         Some(listed.unwrap_or(me.role))
     }
 
@@ -507,7 +500,7 @@ impl Desk {
         Ok(StatusLine {
             // What was receipted has left this computer, though it is not confirmed by a pull yet.
             pending: counts.pending,
-            conflicts: self.store.conflicts(None).map_err(store)?.len() as u64,
+            conflicts: self.store.conflict_count().map_err(store)?,
             quarantined: counts.quarantined,
             held: counts.held,
             unread: self.unread()?,
@@ -523,7 +516,7 @@ impl Desk {
 
     /// Whether anything was ever received.
     fn synced(&self) -> bool {
-        self.store.positions().is_ok_and(|p| !p.is_empty())
+        self.store.has_journals().unwrap_or(false)
     }
 
     /// Checks the whole journal of a tenant.

@@ -16,35 +16,58 @@ use crate::views::rfc3339;
 /// The most notices the window is given; the oldest stay in the database.
 const SHOWN: usize = 2_000;
 
+/// Tenants that are looked at with one commit while everybody else waits: a tenth of a second.
+const AT_ONCE: usize = 50;
+
+/// What a look at tenants did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Looked {
+    /// Whether the inbox is another one now.
+    pub changed: bool,
+    /// Whether more wait for the next look.
+    pub more: bool,
+}
+
 impl Desk {
-    /// Derives the notices of every tenant that changed, or of all where a new day began for the
-    /// person. Costs one query while nothing changed, and otherwise one reading of each changed
-    /// tenant's cells. Says whether any tenant was looked at.
+    /// Derives the notices of tenants that changed, or of all where a new day began for the person: of some
+    /// at a time, so that whoever works meanwhile does not wait for a thousand. Costs one query while
+    /// nothing changed, and otherwise one reading of each changed tenant's cells.
     ///
     /// # Errors
     /// `signed_out`; whatever the store reports.
-    pub fn refresh_inbox(&mut self, today: NaiveDate, now: Time) -> Result<bool> {
+    pub fn refresh_inbox(&mut self, today: NaiveDate, now: Time) -> Result<Looked> {
         let changed = self.store.unnoticed(today).map_err(store)?;
-        self.derive(&changed, today, now)?;
-        Ok(!changed.is_empty())
+        self.derive(&changed, today, now)
     }
 
-    /// Begins the inbox of every tenant that the last sync brought: what it brought is no news. To be
-    /// called before the next sync, whose changes are news even when nobody looked in between.
+    /// Begins the inbox of tenants that the last sync brought: what it brought is no news. To be called
+    /// until no more wait, before the next sync: its changes are news even when nobody looked in between.
     ///
     /// # Errors
     /// As [`Desk::refresh_inbox`].
-    pub fn begin_inbox(&mut self, today: NaiveDate, now: Time) -> Result<()> {
+    pub fn begin_inbox(&mut self, today: NaiveDate, now: Time) -> Result<Looked> {
         let came = self.store.never_noticed().map_err(store)?;
         self.derive(&came, today, now)
     }
 
-    fn derive(&mut self, tenants: &[TenantId], today: NaiveDate, now: Time) -> Result<()> {
-        for tenant in tenants {
-            let notices = self.notices_of(tenant, today)?;
-            self.store.keep_notices(tenant, today, &notices, now).map_err(store)?;
+    fn derive(&mut self, tenants: &[TenantId], today: NaiveDate, now: Time) -> Result<Looked> {
+        let (some, rest) = tenants.split_at(tenants.len().min(AT_ONCE));
+        let mut derived = Vec::with_capacity(some.len());
+        for tenant in some {
+            derived.push((tenant, self.notices_of(tenant, today)?));
         }
-        Ok(())
+        let keep = |store: &mut cairn_store::Store| {
+            let mut changed = false;
+            for (tenant, notices) in &derived {
+                changed |= store.keep_notices(tenant, today, notices, now)?;
+            }
+            Ok(changed)
+        };
+        let changed = match derived.is_empty() {
+            true => false,
+            false => self.store.at_once(keep).and_then(|kept| kept).map_err(store)?,
+        };
+        Ok(Looked { changed, more: !rest.is_empty() })
     }
 
     fn notices_of(&self, tenant: &TenantId, today: NaiveDate) -> Result<Vec<Notice>> {

@@ -62,7 +62,7 @@ fn what_the_second_sync_brings_is_news_though_nobody_looked_since_the_first() {
     laptop.sync(&mut fake);
     let (mut desk, _dir) = self::desk(laptop);
     desk.begin_inbox(day, at(1_200)).unwrap();
-    assert!(desk.refresh_inbox(day, at(1_200)).unwrap());
+    assert!(desk.refresh_inbox(day, at(1_200)).unwrap().changed);
     let news = desk.news().unwrap();
     assert_eq!(news.iter().map(|n| n.notice.text.as_str()).collect::<Vec<_>>(), ["no key"]);
 }

@@ -59,7 +59,8 @@ impl Store {
 
     /// Puts what a tenant gives rise to in place of what it gave rise to before. New ones are news,
     /// except the first time: what stood before this laptop knew the tenant is no news. Those that
-    /// stay keep what is known of them; those whose cause is gone are withdrawn.
+    /// stay keep what is known of them; those whose cause is gone are withdrawn. Says whether the inbox is
+    /// another one now.
     ///
     /// # Errors
     /// `unknown_tenant`; whatever the database reports.
@@ -69,7 +70,7 @@ impl Store {
         day: NaiveDate,
         notices: &[Notice],
         now: Time,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let tx = self.begin()?;
         let version: Option<i64> = tx
             .prepare_cached("SELECT version FROM journals WHERE tenant = ?1")?
@@ -78,11 +79,14 @@ impl Store {
         let version = version.ok_or_else(|| StoreError::UnknownTenant(tenant.clone()))?;
         let first = !is_noticed(&tx, tenant)?;
         let mut gone = keys(&tx, tenant)?;
+        let mut changed = false;
         for notice in notices {
             if !gone.remove(&notice.key) {
                 insert(&tx, tenant, notice, now, first)?;
+                changed = true;
             }
         }
+        changed |= !gone.is_empty();
         for key in &gone {
             tx.prepare_cached("DELETE FROM notices WHERE tenant = ?1 AND key = ?2")?
                 .execute([tenant.as_str(), key])?;
@@ -92,7 +96,8 @@ impl Store {
              ON CONFLICT (tenant) DO UPDATE SET version = excluded.version, day = excluded.day",
         )?
         .execute(params![tenant.as_str(), version, day.to_string()])?;
-        tx.commit()
+        tx.commit()?;
+        Ok(changed)
     }
 
     /// The inbox, newest first, at most `limit`.

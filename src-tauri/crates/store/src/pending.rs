@@ -103,7 +103,12 @@ impl Judge<'_> {
     }
 }
 
-fn org_value(db: &Connection, entity: Entity, name: &str) -> Result<Option<serde_json::Value>, StoreError> {
+/// What the journal of the organisation says of something, as this laptop knows it.
+pub(crate) fn org_value(
+    db: &Connection,
+    entity: Entity,
+    name: &str,
+) -> Result<Option<serde_json::Value>, StoreError> {
     let cell = load_cell(db, &TenantId::org(), &CellKey::new(entity, name))?;
     Ok(cell.as_ref().and_then(Cell::winner).map(|(_, kept)| kept.value.clone()))
 }

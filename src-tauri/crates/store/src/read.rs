@@ -16,10 +16,10 @@ use cairn_protocol::sync::{HeldOp, Position};
 use rusqlite::{Connection, OptionalExtension};
 use serde::Deserialize;
 
-use crate::cells::load_cells;
+use crate::cells::{load_cells, load_cells_between};
 use crate::journals::Journal;
 use crate::outbox::Counts;
-use crate::pending::read_playbook;
+use crate::pending::{org_value, read_playbook};
 use crate::sql::{from_json, uint};
 use crate::{Store, StoreError};
 
@@ -214,12 +214,52 @@ impl Store {
         Ok(out)
     }
 
+    /// Whether a tenant is on this laptop.
+    ///
+    /// # Errors
+    /// Whatever the database reports.
+    pub fn holds(&self, tenant: &TenantId) -> Result<bool, StoreError> {
+        Ok(Journal::load(&self.db, tenant)?.is_some())
+    }
+
+    /// Whether anything was ever received.
+    ///
+    /// # Errors
+    /// Whatever the database reports.
+    pub fn has_journals(&self) -> Result<bool, StoreError> {
+        Ok(self.db.prepare_cached("SELECT 1 FROM journals LIMIT 1")?.exists([])?)
+    }
+
+    /// How many conflicts are open: the length of [`Store::conflicts`] of all, without reading them.
+    ///
+    /// # Errors
+    /// Whatever the database reports.
+    pub fn conflict_count(&self) -> Result<u64, StoreError> {
+        let count = "SELECT count(*) FROM cells WHERE conflict = 1";
+        Ok(uint(self.db.prepare_cached(count)?.query_row([], |row| row.get(0))?))
+    }
+
     /// The people this laptop may know, by name.
     ///
     /// # Errors
     /// Whatever the database reports.
     pub fn accounts(&self) -> Result<Vec<Account>, StoreError> {
-        let cells = self.cells(&TenantId::org())?;
+        self.accounts_between("account/", "account0")
+    }
+
+    /// One of them.
+    ///
+    /// # Errors
+    /// Whatever the database reports.
+    pub fn account(&self, id: &AccountId) -> Result<Option<Account>, StoreError> {
+        let entity = Entity::Account(id.clone());
+        Ok(self.accounts_between(&format!("{entity}/"), &format!("{entity}0"))?.pop())
+    }
+
+    /// Accounts whose cells lie between two texts. `0` follows `/`; the journal of the organisation also
+    /// holds an assignment for each person and tenant, which would be read for nothing.
+    fn accounts_between(&self, from: &str, to: &str) -> Result<Vec<Account>, StoreError> {
+        let cells = load_cells_between(&self.db, &TenantId::org(), from, to)?;
         let value = |entity: &Entity, name: &str| {
             checklist::shown(&cells, entity, name).map(|s| s.kept.value.clone())
         };
@@ -240,6 +280,15 @@ impl Store {
             .collect();
         out.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         Ok(out)
+    }
+
+    /// Whether a person is assigned to a tenant, as far as this laptop may know.
+    ///
+    /// # Errors
+    /// Whatever the database reports.
+    pub fn is_assigned(&self, account: &AccountId, tenant: &TenantId) -> Result<bool, StoreError> {
+        let entity = Entity::Assignment(account.clone(), tenant.clone());
+        Ok(org_value(&self.db, entity, field::ACTIVE)? == Some(serde_json::Value::Bool(true)))
     }
 
     /// The held list of a tenant, for those who may decide about it.

@@ -37,6 +37,7 @@ const BUILD: &[(Probe, &str)] = &[
 const TESTS: &[(Probe, &str)] = &[
     (Probe::Program("Xvfb"), "xvfb"),
     (Probe::Program("WebKitWebDriver"), "webkit2gtk-driver"),
+    (Probe::Program("xdotool"), "xdotool"),
     (Probe::Program("chromium"), "chromium"),
     (Probe::Program("chromedriver"), "chromium-driver"),
     (Probe::Program("faketime"), "faketime"),

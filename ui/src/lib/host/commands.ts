@@ -124,7 +124,8 @@ export type Commands = {
   active: [None, None];
   set_recovery_passphrase: [{ passphrase: string }, None];
   status: [None, StatusLine];
-  tenants: [None, { tenants: TenantRow[] }];
+  /** All, or only the row of one. */
+  tenants: [{ only: string | null }, { tenants: TenantRow[] }];
   checklist: [{ tenant: string }, ChecklistView];
   item: [{ tenant: string; entity: string }, ItemDetail];
   set_status: [{ tenant: string; entity: string; status: string; reason?: string }, Written];
@@ -228,10 +229,13 @@ export type Commands = {
   export_rejected: [ImportRequest & { file: string }, ExportedRows | null];
 };
 
+/** What is to be read again: all that the window shows, or the line, the counts and the inbox. */
+export type Changed = "all" | "line";
+
 /** What stands behind the seam: the desktop shell, or the fake used in tests and the browser. */
 export type Host = {
   invoke<K extends keyof Commands>(command: K, request: Commands[K][0]): Promise<Commands[K][1]>;
-  onChanged(callback: () => void): Promise<() => void>;
+  onChanged(callback: (changed: Changed) => void): Promise<() => void>;
   /** Calls back when a native notification was clicked; null stands for the inbox. */
   onOpen(callback: (place: Place | null) => void): Promise<() => void>;
   /** Calls back when a playbook file was opened from outside; `take_playbook` gives it. */
@@ -261,7 +265,7 @@ export async function call<K extends keyof Commands>(
 }
 
 /** Calls back after anything changed in the local database, whoever wrote it. */
-export async function onChanged(callback: () => void): Promise<() => void> {
+export async function onChanged(callback: (changed: Changed) => void): Promise<() => void> {
   if (host === null) throw failure("no_host", "Cairn is still starting.");
   return host.onChanged(callback);
 }

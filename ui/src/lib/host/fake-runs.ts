@@ -194,6 +194,7 @@ export class FakeRuns {
       reason: null,
       rolled_back: null,
       here: false,
+      moving: null,
       ...given,
     };
   }

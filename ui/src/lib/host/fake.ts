@@ -5,7 +5,7 @@
  */
 import { asStatus, needsReason, STATUSES } from "../status";
 import { texts } from "../texts";
-import type { Commands, Drag, Host, ImportRequest, Place } from "./commands";
+import type { Changed, Commands, Drag, Host, ImportRequest, Place } from "./commands";
 import {
   ABOUT,
   at,
@@ -181,7 +181,7 @@ export class FakeHost implements Host {
   /** The next call of a command fails with this. */
   readonly failNext = new Map<keyof Commands, Failure>();
   readonly #playbookListeners = new Set<() => void>();
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<(changed: Changed) => void>();
   readonly #openers = new Set<(place: Place | null) => void>();
   readonly #before = new Map<string, () => void>();
   readonly #options: FakeOptions;
@@ -368,14 +368,14 @@ export class FakeHost implements Host {
     for (const opener of this.#openers) opener(place);
   }
 
-  onChanged(callback: () => void): Promise<() => void> {
+  onChanged(callback: (changed: Changed) => void): Promise<() => void> {
     this.#listeners.add(callback);
     return Promise.resolve(() => this.#listeners.delete(callback));
   }
 
   /** As the shell does after a pull. */
-  emitChanged(): void {
-    for (const listener of this.#listeners) listener();
+  emitChanged(changed: Changed = "all"): void {
+    for (const listener of this.#listeners) listener(changed);
   }
 
   async invoke<K extends keyof Commands>(
@@ -523,7 +523,11 @@ export class FakeHost implements Host {
       network: this.network,
       problem: this.problem,
     }),
-    tenants: () => ({ tenants: this.tenants.map((row) => this.#tenant(row)) }),
+    tenants: ({ only }) => ({
+      tenants: this.tenants
+        .filter((row) => only === null || row.id === only)
+        .map((row) => this.#tenant(row)),
+    }),
     checklist: ({ tenant }) => this.#checklist(tenant),
     item: ({ tenant, entity }) => {
       const item = this.#item(tenant, entity);

@@ -1,6 +1,6 @@
 import { invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
-import type { Drag, Host, Place } from "./commands";
+import type { Changed, Drag, Host, Place } from "./commands";
 
 /** Whether this page runs inside the desktop shell. */
 export function inShell(): boolean {
@@ -10,7 +10,7 @@ export function inShell(): boolean {
 /** The desktop shell: each command takes one argument, `request`. */
 export const shell: Host = {
   invoke: (command, request) => invoke(command, { request }),
-  onChanged: (callback) => listen("changed", () => callback()),
+  onChanged: (callback) => listen<Changed>("changed", (event) => callback(event.payload)),
   onPlaybook: (callback) => listen("playbook", () => callback()),
   onDrag: (callback) => dragged(callback),
   onOpen: (callback) => listen<Place | null>("open", (event) => callback(event.payload)),

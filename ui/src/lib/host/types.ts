@@ -2984,6 +2984,23 @@ types: { [key in string]?: ImportDid },
 took_ms: number, };
 
 /**
+ * How far the file of an import is on its way over the line.
+ */
+export type FileMoving = {
+/**
+ * Whether it goes to the service; otherwise it comes from there.
+ */
+sends: boolean,
+/**
+ * Bytes that have arrived.
+ */
+bytes: number,
+/**
+ * All of them.
+ */
+total: number, };
+
+/**
  * An import in a list.
  */
 export type ImportRow = {
@@ -3048,7 +3065,11 @@ rolled_back: ImportRollback | null,
 /**
  * Whether the roster on this computer has it.
  */
-here: boolean, };
+here: boolean,
+/**
+ * How far its file is, while this computer sends or fetches it.
+ */
+moving: FileMoving | null, };
 
 /**
  * One thing that was looked at.

@@ -1,8 +1,17 @@
 import { tick } from "svelte";
-import { asFailure, call, onChanged, onOpen, onPlaybook, type Place } from "../host/commands";
+import {
+  asFailure,
+  type Changed,
+  call,
+  onChanged,
+  onOpen,
+  onPlaybook,
+  type Place,
+} from "../host/commands";
 import type { Failure, Session, StatusLine, TenantRow, Written } from "../host/types";
 import { texts } from "../texts";
 import { migrations } from "./migration.svelte";
+import { afterReads } from "./resource.svelte";
 import { parseRoute, type Route, routeHash } from "./route";
 import { toasts, type Undo } from "./toasts.svelte";
 
@@ -64,7 +73,7 @@ class App {
     for (const kind of USES) window.addEventListener(kind, onUse, { capture: true, passive: true });
     // Without the events the screens still reload after every command.
     const stops = [
-      listening(onChanged(() => void this.refresh())),
+      listening(onChanged((changed) => void this.#reads(changed))),
       listening(onOpen((place) => this.#openFromOutside(place))),
       listening(onPlaybook(() => void this.#takePlaybook())),
     ];
@@ -101,6 +110,17 @@ class App {
     }
   }
 
+  /** The core says what is to be read again. */
+  async #reads(changed: Changed): Promise<void> {
+    if (changed === "all" || this.me === null) return this.refresh();
+    try {
+      await this.#readLine();
+    } catch {
+      // Why it cannot be read is for the screens to say: somebody was signed out, say.
+      await this.refresh();
+    }
+  }
+
   /** Shows where the core said it stands: asking it again would ask the keyring again. */
   async #show(session: Session): Promise<void> {
     this.session = session;
@@ -112,19 +132,29 @@ class App {
     }
   }
 
-  /** The screen asks for what it shows, and only then the frame: for the list of all tenants, say. */
-  async #reread(): Promise<void> {
+  /**
+   * The screen asks for what it shows, and only when that is there the frame does. After a write to
+   * one tenant only its row is read: the list of all may be long.
+   */
+  async #reread(tenant: string | null = null): Promise<void> {
     this.now = new Date();
     this.revision += 1;
     await tick();
-    if (this.me !== null) await this.#readFrame();
+    await afterReads();
+    if (this.me === null) return;
+    await Promise.all([this.#readLine(), this.#readTenants(tenant)]);
   }
 
-  async #readFrame(): Promise<void> {
-    const [status, list] = await Promise.all([call("status", {}), call("tenants", {})]);
-    this.status = status;
-    this.tenants = list.tenants;
-    this.tenantsRead = true;
+  async #readLine(): Promise<void> {
+    this.status = await call("status", {});
+  }
+
+  async #readTenants(only: string | null): Promise<void> {
+    const { tenants } = await call("tenants", { only });
+    const [row] = tenants;
+    if (only === null) this.tenants = tenants;
+    else if (row) this.tenants = this.tenants.map((known) => (known.id === row.id ? row : known));
+    this.tenantsRead ||= only === null;
   }
 
   /** Takes over the answer of a command that changes the session. */
@@ -260,7 +290,7 @@ class App {
       if (written.undoable) toasts.say(written.summary, written.op);
       else toasts.say(instead === undefined ? written.summary : `${written.summary}. ${instead}`);
       // What was written shows before the question who is signed in; that comes where reading fails.
-      await this.#reread().catch(() => this.refresh());
+      await this.#reread(this.tenant?.id).catch(() => this.refresh());
       return true;
     } catch (error) {
       toasts.fail(readable(asFailure(error)));
