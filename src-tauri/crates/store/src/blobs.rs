@@ -272,15 +272,18 @@ impl Store {
         rows.map(|row| Ok(row?.parse()?)).collect()
     }
 
-    /// Tenants whose roster may be behind their journal.
+    /// Tenants whose roster may be behind their journal, or ahead of one that came back from a backup
+    /// without any import.
     ///
     /// # Errors
     /// Whatever the database reports.
     pub fn rosters_behind(&self) -> Result<Vec<TenantId>, StoreError> {
         self.named_tenants(
             "SELECT j.tenant FROM journals j LEFT JOIN roster_states s ON s.tenant = j.tenant
-             WHERE (s.version IS NULL OR s.version <> j.version) AND EXISTS
-                 (SELECT 1 FROM cells c WHERE c.tenant = j.tenant AND c.cell >= 'import/' AND c.cell < 'import0')
+             WHERE (s.version IS NULL OR s.version <> j.version)
+               AND (EXISTS (SELECT 1 FROM cells c
+                            WHERE c.tenant = j.tenant AND c.cell >= 'import/' AND c.cell < 'import0')
+                    OR EXISTS (SELECT 1 FROM rosters r WHERE r.tenant = j.tenant))
              ORDER BY j.tenant",
         )
     }

@@ -96,7 +96,14 @@ impl Sending {
                 if start < total {
                     let bytes = store.blob_bytes(tenant, sha256, *start, most)?;
                     let (tenant, sha256) = (tenant.clone(), sha256.clone());
-                    return Ok(Some(Part { tenant, sha256, start: *start, total: *total, rows: *rows, bytes }));
+                    return Ok(Some(Part {
+                        tenant,
+                        sha256,
+                        start: *start,
+                        total: *total,
+                        rows: *rows,
+                        bytes,
+                    }));
                 }
                 store.note_blob_sent(tenant, sha256)?;
                 self.sent += 1;
@@ -335,6 +342,9 @@ struct Known {
     roster: Option<Roster>,
     /// The place of the next revision.
     at: usize,
+    /// Where the bytes begin that were asked for last. Somebody may have asked for the same import here
+    /// meanwhile, and then the file is whole.
+    asked: u64,
 }
 
 impl Way {
@@ -349,7 +359,8 @@ impl Way {
             known => known.insert(Known::read(store, &self.tenant)?),
         };
         if known.roster.is_none() && known.at == 0 {
-            if let Some(state) = store.roster_state(&self.tenant)?.filter(|state| known.is_at_the_end(*state)) {
+            if let Some(state) = store.roster_state(&self.tenant)?.filter(|state| known.is_at_the_end(*state))
+            {
                 return known.end(store, &self.tenant, state, now).map(|()| None);
             }
             known.open(store, &self.tenant)?;
@@ -362,6 +373,7 @@ impl Way {
             let here = store.blob(&self.tenant, &request.blob)?;
             if here.is_none_or(|here| !here.is_whole()) {
                 let start = here.map_or(0, |here| here.received);
+                known.asked = start;
                 let (tenant, sha256) = (self.tenant.clone(), request.blob.clone());
                 return Ok(Some(Next::Get { tenant, sha256, start }));
             }
@@ -371,18 +383,17 @@ impl Way {
         Ok(Some(Next::Go(Box::new(Going { tenant, revision, roster }))))
     }
 
-    /// The file that the next step needs.
-    fn file(&self) -> Option<&str> {
+    /// The file that the next step needs, and from where on it was asked for.
+    fn file(&self) -> Option<(&str, u64)> {
         let known = self.known.as_ref()?;
         match &known.revisions.get(known.at)?.step {
-            Step::Import(request) => Some(&request.blob),
+            Step::Import(request) => Some((&request.blob, known.asked)),
             Step::RollBack { .. } => None,
         }
     }
 
     fn got(&self, store: &mut Store, bytes: &[u8], total: u64) -> Result<(), ApiError> {
-        let Some(sha256) = self.file() else { return Ok(()) };
-        let start = store.blob(&self.tenant, sha256)?.map_or(0, |here| here.received);
+        let Some((sha256, start)) = self.file() else { return Ok(()) };
         if bytes.is_empty() && start < total {
             let message = "The service sent a file without its end. Sync again.";
             return Err(ApiError::new(code::UNREACHABLE, message));
@@ -413,7 +424,7 @@ impl Known {
     fn read(store: &Store, tenant: &TenantId) -> Result<Self, ApiError> {
         let imports = store.imports(tenant)?;
         let version = store.cells_version(tenant)?;
-        Ok(Self { revisions: import::revisions(&imports), imports, version, roster: None, at: 0 })
+        Ok(Self { revisions: import::revisions(&imports), imports, version, roster: None, at: 0, asked: 0 })
     }
 
     /// Whether a roster is all that the journal speaks of.
@@ -449,7 +460,13 @@ impl Known {
     }
 
     /// Notes where the roster is, and lets go of files that nobody needs.
-    fn end(&self, store: &mut Store, tenant: &TenantId, state: RosterState, now: Time) -> Result<(), ApiError> {
+    fn end(
+        &self,
+        store: &mut Store,
+        tenant: &TenantId,
+        state: RosterState,
+        now: Time,
+    ) -> Result<(), ApiError> {
         store.note_roster(tenant, state, self.version)?;
         // A file is kept as long as the import may be asked for once more.
         let needed = |one: &&Import| match one.committed() {

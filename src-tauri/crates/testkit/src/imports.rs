@@ -224,12 +224,7 @@ impl World<'_> {
     }
 
     /// Asks for an import on a laptop: its op and its file.
-    pub(crate) fn request_import(
-        &mut self,
-        at: usize,
-        tenant: &TenantId,
-        plan: Plan,
-    ) -> Result<(), Failure> {
+    pub(crate) fn request_import(&mut self, at: usize, tenant: &TenantId, plan: Plan) -> Result<(), Failure> {
         let now = self.device_now(at);
         let store = &mut self.devices[at].store;
         let written = store.request_import(tenant, plan.request.clone(), &plan.file, now);
@@ -338,8 +333,8 @@ impl World<'_> {
             return Ok(());
         };
         let Ok(caller) = self.service.caller(&device) else { return Ok(()) };
-        let may = caller.active
-            && caller.may(cairn_domain::access::Action::ReadTeam, tenant, &self.service.table);
+        let may =
+            caller.active && caller.may(cairn_domain::access::Action::ReadTeam, tenant, &self.service.table);
         for import in self.imports_at_service(tenant)? {
             let name = Name { tenant, sha256: &import.request.blob };
             match blobs::get(&self.service, &caller, name, 0, 1) {

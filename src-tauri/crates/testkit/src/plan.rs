@@ -25,7 +25,7 @@ pub type Key = (String, String);
 /// A record's values by column, blank ones left out.
 pub type Values = BTreeMap<String, String>;
 
-/// What is wrong with a file on purpose.
+/// What is wrong with a file, or with what is said of it, on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// Its end is missing.
@@ -34,23 +34,13 @@ pub enum Fault {
     Differs,
 }
 
-impl Fault {
-    /// What the service has to refuse it with.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Cut => "import_damaged",
-            Self::Differs => "import_differs",
-        }
-    }
-}
-
 /// What an import does to a roster: 1 to 27 records.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// What each record is to be; none where it is to be no more.
     pub entries: BTreeMap<Key, Option<Values>>,
-    /// What is wrong with its file.
-    pub fault: Option<Fault>,
+    /// Whether the end of its file is missing.
+    pub is_cut: bool,
     /// What is asked for.
     pub request: ImportRequest,
     /// The file.
@@ -93,11 +83,7 @@ impl Plan {
         fault: Option<Fault>,
         holds_confirmed: bool,
     ) -> Result<Self, Failure> {
-        let mut records: BTreeMap<String, ImportRecords> = BTreeMap::new();
-        for ((kind, _), values) in &entries {
-            let of = records.entry(kind.clone()).or_default();
-            *(if values.is_some() { &mut of.put } else { &mut of.remove }) += 1;
-        }
+        let mut records = records_of(&entries);
         let mut file = packed(&lines(&entries, &records))?;
         match fault {
             Some(Fault::Cut) => file.truncate(file.len() / 2),
@@ -118,8 +104,25 @@ impl Plan {
             records,
             holds_confirmed,
         };
-        Ok(Self { entries, fault, request, file })
+        Ok(Self { entries, is_cut: fault == Some(Fault::Cut), request, file })
     }
+
+    /// What the service has to refuse this request for its file with, whatever stands.
+    pub fn refusal(&self, request: &ImportRequest) -> Option<&'static str> {
+        if self.is_cut {
+            return Some("import_damaged");
+        }
+        (request.records != records_of(&self.entries)).then_some("import_differs")
+    }
+}
+
+fn records_of(entries: &BTreeMap<Key, Option<Values>>) -> BTreeMap<String, ImportRecords> {
+    let mut records: BTreeMap<String, ImportRecords> = BTreeMap::new();
+    for ((kind, _), values) in entries {
+        let of = records.entry(kind.clone()).or_default();
+        *(if values.is_some() { &mut of.put } else { &mut of.remove }) += 1;
+    }
+    records
 }
 
 /// Values from few words, so that equal ones meet too; none where the record is to be no more.

@@ -234,8 +234,8 @@ impl<'j> Telling<'j> {
         }
         let request = self.end(import, Outcome::Committed(committed.revision))?;
         let plan = self.plan_of(request)?;
-        if let Some(fault) = plan.fault {
-            return Err(Failure::new(format!("it was committed and should be refused: {}", fault.code())));
+        if let Some(code) = plan.refusal(request) {
+            return Err(Failure::new(format!("it was committed and should be refused: {code}")));
         }
         let there = self.model.records();
         self.model.import(&plan.entries);
@@ -251,25 +251,26 @@ impl<'j> Telling<'j> {
         let back_asked = self.asked_of(import)?.back_asked;
         let request = self.end(import, Outcome::Refused)?;
         let plan = self.plan_of(request)?;
-        let expected = match (back_asked, plan.fault) {
+        let expected = match (back_asked, plan.refusal(request)) {
             (true, _) => WITHDRAWN,
-            (false, Some(fault)) => fault.code(),
+            (false, Some(code)) => code,
             (false, None) => "import_held",
         };
         // After a restore the answer may be one that was right in what is gone.
-        let is_right = refused.code == expected && (expected != "import_held" || self.would_hold(plan));
+        let is_right =
+            refused.code == expected && (expected != "import_held" || self.would_hold(plan, request));
         if is_right || restored {
             return Ok(());
         }
         Err(Failure::new(format!("it is refused with {}, not with {expected}", refused.code)))
     }
 
-    fn would_hold(&self, plan: &Plan) -> bool {
+    fn would_hold(&self, plan: &Plan, request: &ImportRequest) -> bool {
         let there = self.model.records();
         let mut tried = Model::default();
         tried.import(&there.iter().map(|(key, values)| (key.clone(), Some(values.clone()))).collect());
         tried.import(&plan.entries);
-        !plan.request.holds_confirmed && held(&tried.counts(&plan.request, &there))
+        !request.holds_confirmed && held(&tried.counts(request, &there))
     }
 
     fn rolled_back(&mut self, import: &OpId, back: &ImportRolledBack) -> Result<(), Failure> {

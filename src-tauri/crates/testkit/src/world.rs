@@ -113,7 +113,9 @@ impl FromStr for Pace {
 
 /// A line that names no seed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is not a seed: a number, a pace where it is not brisk (steady, slow), and 'imports' where it has some")]
+#[error(
+    "'{0}' is not a seed: a number, a pace where it is not brisk (steady, slow), and 'imports' where it has some"
+)]
 pub struct BadSeed(String);
 
 /// What a run is made from.

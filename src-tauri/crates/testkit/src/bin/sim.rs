@@ -71,8 +71,8 @@ fn main() -> anyhow::Result<ExitCode> {
         None => FOUND.to_owned(),
     };
     let mut seeds = listed(&list)?;
-    let asked =
-        (options.first..options.first + options.seeds).map(|number| Seed::drawn(number, options.pace, options.imports_every));
+    let asked = (options.first..options.first + options.seeds)
+        .map(|number| Seed::drawn(number, options.pace, options.imports_every));
     let asked: Vec<Seed> = asked.filter(|seed| !seeds.contains(seed)).collect();
     seeds.extend(asked);
     let base = Base::make()?;
