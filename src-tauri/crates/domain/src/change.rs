@@ -396,6 +396,26 @@ pub enum Change {
 }
 
 impl Change {
+    /// The op after which the blocker or import is named that this change of a person's is about.
+    pub fn names(&self) -> Option<&OpId> {
+        match self {
+            Self::BlockerFieldSet { blocker: op, .. } | Self::ImportRollbackRequested { import: op } => {
+                Some(op)
+            }
+            _ => None,
+        }
+    }
+
+    /// [`Change::names`], to be put under another name.
+    pub fn names_mut(&mut self) -> Option<&mut OpId> {
+        match self {
+            Self::BlockerFieldSet { blocker: op, .. } | Self::ImportRollbackRequested { import: op } => {
+                Some(op)
+            }
+            _ => None,
+        }
+    }
+
     /// The verb, for history and logs.
     pub fn verb(&self) -> &'static str {
         match self {

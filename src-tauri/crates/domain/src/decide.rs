@@ -155,8 +155,8 @@ pub fn touches(op: &Op) -> Touches {
 /// stands, so one step is the rule.
 const MAX_DUPLICATES: usize = 8;
 
-/// The op as it is to be loaded and decided where it names a blocker after an op that was answered as
-/// a duplicate: the blocker then stands under the original's name. None where that is not so.
+/// The op as it is to be loaded and decided where it names a blocker or an import after an op that was
+/// answered as a duplicate: it then stands under the original's name. None where that is not so.
 ///
 /// # Errors
 /// Whatever `duplicate_of` fails with.
@@ -164,22 +164,21 @@ pub fn follow_duplicate<E>(
     op: &Op,
     duplicate_of: impl FnMut(&OpId) -> Result<Option<OpId>, E>,
 ) -> Result<Option<Op>, E> {
-    let Change::BlockerFieldSet { blocker, .. } = &op.body.change else { return Ok(None) };
-    let named = blocker.clone();
+    let Some(named) = op.body.change.names().cloned() else { return Ok(None) };
     let Some(stands) = original(&named, duplicate_of)? else { return Ok(None) };
     let mut followed = op.clone();
     followed.body.base = std::mem::take(&mut followed.body.base)
         .into_iter()
         .map(|(key, base)| (about(key, &named, &stands), base))
         .collect();
-    if let Change::BlockerFieldSet { blocker, .. } = &mut followed.body.change {
-        *blocker = stands;
+    if let Some(named) = followed.body.change.names_mut() {
+        *named = stands;
     }
     Ok(Some(followed))
 }
 
-/// The base of an op that was refused or is held, with the blockers it names under the names they
-/// stand under by now: whoever names that op as seen is decided under those.
+/// The base of an op that was refused or is held, with the blockers and imports it names under the names
+/// they stand under by now: whoever names that op as seen is decided under those.
 ///
 /// # Errors
 /// Whatever `duplicate_of` fails with.
@@ -189,12 +188,16 @@ pub fn follow_base<E>(
 ) -> Result<BTreeMap<CellKey, Vec<OpId>>, E> {
     let mut followed = BTreeMap::new();
     for (key, seen) in base {
-        let stands = match &key.entity {
-            Entity::Blocker(named) => original(named, &mut duplicate_of)?,
+        let named = match &key.entity {
+            Entity::Blocker(named) | Entity::Import(named) => Some(named.clone()),
             _ => None,
         };
-        let key = match stands {
-            Some(stands) => CellKey { entity: Entity::Blocker(stands), ..key },
+        let stands = match &named {
+            Some(named) => original(named, &mut duplicate_of)?,
+            None => None,
+        };
+        let key = match named.zip(stands) {
+            Some((named, stands)) => about(key, &named, &stands),
             None => key,
         };
         followed.insert(key, seen);
@@ -219,6 +222,9 @@ fn about(key: CellKey, named: &OpId, stands: &OpId) -> CellKey {
     match &key.entity {
         Entity::Blocker(blocker) if blocker == named => {
             CellKey { entity: Entity::Blocker(stands.clone()), ..key }
+        }
+        Entity::Import(import) if import == named => {
+            CellKey { entity: Entity::Import(stands.clone()), ..key }
         }
         _ => key,
     }

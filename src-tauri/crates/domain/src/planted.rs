@@ -85,6 +85,14 @@ bugs! {
     HeldNotAskedFor = "held-not-asked-for",
     /// What lies beyond the common point is not offered.
     NotOffered = "not-offered",
+    /// A rollback does not bring back what an import had replaced.
+    RollbackForgetsImage = "rollback-forgets-image",
+    /// A roster's revision moves on without some of its records.
+    RevisionWithoutRows = "revision-without-rows",
+    /// After a restore of the service the files of imports are not sent again.
+    FilesNotSentAgain = "files-not-sent-again",
+    /// A tenant that went away leaves its roster behind.
+    RosterLeft = "roster-left",
 }
 
 #[cfg(feature = "planted")]

@@ -250,6 +250,9 @@ impl<'t> Journal<'t> {
                 Ok(()) => self.rolls_back_in_time(op, desk.now)?.map(|()| effects),
                 Err(refusal) => Err(refusal),
             },
+            (Ok(_), false) if origin == EntryOrigin::Offered && makes_a_revision(&op.body.change) => {
+                Err(carried_out_again())
+            }
             (judged, _) => judged,
         };
         let judged = match judged {
@@ -587,6 +590,18 @@ impl<'t> Journal<'t> {
         }
         Ok(SealedOp::seal(&header, &body, random_bytes(random))?)
     }
+}
+
+/// Whether a change is the service's answer that a roster has another revision.
+fn makes_a_revision(change: &Change) -> bool {
+    matches!(change, Change::ImportCommitted { .. } | Change::ImportRolledBack { .. })
+}
+
+/// Why such an answer is not taken from before a restore: its number and digest follow from revisions that
+/// others may have taken the place of meanwhile, and its file may not be back.
+fn carried_out_again() -> Refusal {
+    let message = "The service came back from a backup. It carries the import out again from its file.";
+    Refusal::new("carried_out_again", message)
 }
 
 /// Random bytes of any length.

@@ -34,6 +34,7 @@ on_both!(
     a_disabled_account_only_pushes_and_is_held,
     reissued_ops_stand_once,
     a_blocker_is_reached_under_the_name_of_its_duplicate,
+    an_import_is_taken_back_under_the_name_of_its_duplicate,
     what_a_duplicate_had_seen_counts_for_those_who_name_it,
     a_long_journal_starts_from_a_snapshot_and_fills_in,
     a_slow_line_is_given_one_journal_at_a_time,
@@ -802,6 +803,38 @@ fn a_blocker_is_reached_under_the_name_of_its_duplicate(open: Open) {
     assert_eq!(cells[&cell(&id)].winner().unwrap().1.value, "P1");
     assert_eq!(cells[&cell(&id)].values.len(), 1);
     assert!(!cells.contains_key(&cell(&named)));
+}
+
+fn an_import_is_taken_back_under_the_name_of_its_duplicate(open: Open) {
+    let (mut world, tenant, mut ana, mut ben) = pair(&open);
+    let request = import::ImportRequest {
+        blob: "ab".repeat(32),
+        bytes: 3,
+        source: "roster".into(),
+        format: "clever".into(),
+        rules: "tolerant".into(),
+        records: BTreeMap::new(),
+        holds_confirmed: false,
+    };
+    let original = ana.op(&tenant, Change::ImportRequested(request.clone()), BTreeMap::new());
+    let id = original.header().unwrap().op;
+    ana.push(&mut world, &tenant, vec![original.clone()]);
+    // The same profile, enrolled anew, had meanwhile taken back what its own op asked for.
+    let mut copy = world.sign_in("ana");
+    copy.salt = 1_000;
+    let change = Change::ImportRequested(request);
+    let again = copy.op_reissuing(&tenant, change, BTreeMap::new(), Some(original.hash()));
+    let named = again.header().unwrap().op;
+    let back = copy.op(&tenant, Change::ImportRollbackRequested { import: named.clone() }, BTreeMap::new());
+    let run = copy.run(&tenant, vec![again, back]);
+    let outcomes: Vec<Outcome> =
+        copy.sync(&mut world, vec![run]).receipts.into_iter().map(|r| r.outcome).collect();
+    assert_eq!(outcomes[0], Outcome::Duplicate { of: id.clone() });
+    assert!(matches!(outcomes[1], Outcome::Accepted { .. }), "{outcomes:?}");
+    ben.sync(&mut world, vec![]);
+    let cells = &ben.held(&tenant).cells;
+    assert!(import::Import::read(cells, &id).unwrap().is_withdrawal_open());
+    assert!(!cells.contains_key(&import::key(&named, field::ROLLBACK)));
 }
 
 fn what_a_duplicate_had_seen_counts_for_those_who_name_it(open: Open) {

@@ -18,9 +18,11 @@ use cairn_imports::{
     Blob, Entry, ImportError, Limits, Options, Plan, Record, Report, SCRATCH_BUDGET, Scratch, plan_with,
     read_blob, write_blob, write_blob_with,
 };
+use cairn_protocol::sync::SyncRequest;
 use cairn_service::handlers::blobs;
 use cairn_service::rosters::{self, Done, Rosters};
-use cairn_service::{Ask, Service};
+use cairn_service::storage::sqlite::Sqlite;
+use cairn_service::{Ask, Service, backup};
 use cairn_store::roster::{Revision, Roster};
 use cairn_store::{DataKey, StoreError};
 use common::*;
@@ -275,6 +277,48 @@ fn an_import_is_taken_back_within_its_days_and_not_after(open: Open) {
     assert_eq!(refusal.code, "rollback_too_late");
     assert!(refusal.message.contains("7 days"), "{}", refusal.message);
     assert_eq!(place.settle(), []);
+}
+
+#[test]
+fn what_a_restore_lost_is_carried_out_again_after_what_came_meanwhile() {
+    let root = tempfile::tempdir().unwrap();
+    let (data, backup, again) = (root.path().join("a"), root.path().join("backup"), root.path().join("b"));
+    let open: Open = Arc::new(move || Arc::new(Sqlite::open(&data).unwrap()));
+    let mut place = Place::open(&open);
+    let mut other = place.world.sign_in("ana");
+    other.sync(&mut place.world, vec![]);
+    backup::backup(&place.world.service, &backup, time(500)).unwrap();
+    let common = place.ana.held(&place.tenant).seen.seq;
+    let (bytes, request) = file(&[("a@x.org", "Ann")]);
+    place.upload(&request, &bytes);
+    let lost = place.ask_for(&request);
+    assert_eq!(place.settle(), [Done::Committed(lost.clone(), 1)]);
+    assert!(place.seen(&lost).committed().is_some());
+
+    backup::restore(&backup, &again, &mut Ask::new(time(600), &mut StdRng::seed_from_u64(3))).unwrap();
+    place.world = World::new(Arc::new(Sqlite::open(&again).unwrap()));
+    // A laptop that knows nothing of it is quicker.
+    std::mem::swap(&mut place.ana, &mut other);
+    let meanwhile = place.import(&[("b@x.org", "Bob")]);
+    assert_eq!(place.settle(), [Done::Committed(meanwhile.clone(), 1)]);
+    std::mem::swap(&mut place.ana, &mut other);
+    let offers = offers(&place.ana, &place.tenant, common);
+    let offered = SyncRequest { offers, ..place.ana.request(vec![]) };
+    let receipts = place.ana.ask(&mut place.world, &offered).unwrap().receipts;
+    let outcomes: Vec<Outcome> = receipts.into_iter().map(|receipt| receipt.outcome).collect();
+    assert!(
+        matches!(&outcomes[..], [Outcome::Accepted { .. }, Outcome::Refused { refusal }]
+            if refusal.code == "carried_out_again"),
+        "{outcomes:?}"
+    );
+    assert_eq!(place.settle(), [], "its file is not there");
+    place.upload(&request, &bytes);
+    assert_eq!(place.settle(), [Done::Committed(lost.clone(), 2)]);
+    place.ana.journals.clear();
+    place.ana.sync(&mut place.world, vec![]);
+    let all = import::revisions(&import::imports(&place.ana.held(&place.tenant).cells));
+    let all: Vec<(u64, OpId)> = all.into_iter().map(|one| (one.number, one.import)).collect();
+    assert_eq!(all, [(1, meanwhile), (2, lost)]);
 }
 
 fn another_replica_makes_its_copy_from_the_files(open: Open) {

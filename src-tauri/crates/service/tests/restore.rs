@@ -11,7 +11,7 @@ use cairn_domain::change::Status;
 use cairn_domain::journal::{EntryOrigin, Outcome};
 use cairn_domain::op::Seen;
 use cairn_domain::*;
-use cairn_protocol::sync::{Offer, SyncRequest};
+use cairn_protocol::sync::SyncRequest;
 use cairn_service::storage::postgres::Postgres;
 use cairn_service::storage::sqlite::Sqlite;
 use cairn_service::storage::{BlobRow, Mode, with};
@@ -21,22 +21,6 @@ use rand::SeedableRng;
 
 fn open(dir: &std::path::Path) -> World {
     World::new(Arc::new(Sqlite::open(dir).unwrap()))
-}
-
-/// What a laptop holds of a journal beyond a place, with its proofs.
-fn offers(laptop: &Laptop, tenant: &TenantId, after: u64) -> Vec<Offer> {
-    let held = laptop.held(tenant);
-    let of = |op: &OpId| {
-        let covers = |p: &&cairn_protocol::sync::RunProof| {
-            p.device == op.device && p.run.first <= op.device_seq && op.device_seq < p.run.first + p.run.count
-        };
-        held.proofs.iter().find(covers).unwrap().clone()
-    };
-    held.entries
-        .iter()
-        .filter(|e| e.seq > after)
-        .map(|e| Offer { tenant: tenant.clone(), entry: e.clone(), proof: of(&e.read_header().unwrap().op) })
-        .collect()
 }
 
 #[test]

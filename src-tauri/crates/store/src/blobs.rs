@@ -5,6 +5,7 @@
 //! a backup without it.
 
 use cairn_domain::import::{self, Import};
+use cairn_domain::planted::{Bug, planted};
 use cairn_domain::{Change, Hash, TenantId, Time};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -271,15 +272,18 @@ impl Store {
         rows.map(|row| Ok(row?.parse()?)).collect()
     }
 
-    /// Tenants whose roster may be behind their journal.
+    /// Tenants whose roster may be behind their journal, or ahead of one that came back from a backup
+    /// without any import.
     ///
     /// # Errors
     /// Whatever the database reports.
     pub fn rosters_behind(&self) -> Result<Vec<TenantId>, StoreError> {
         self.named_tenants(
             "SELECT j.tenant FROM journals j LEFT JOIN roster_states s ON s.tenant = j.tenant
-             WHERE (s.version IS NULL OR s.version <> j.version) AND EXISTS
-                 (SELECT 1 FROM cells c WHERE c.tenant = j.tenant AND c.cell >= 'import/' AND c.cell < 'import0')
+             WHERE (s.version IS NULL OR s.version <> j.version)
+               AND (EXISTS (SELECT 1 FROM cells c
+                            WHERE c.tenant = j.tenant AND c.cell >= 'import/' AND c.cell < 'import0')
+                    OR EXISTS (SELECT 1 FROM rosters r WHERE r.tenant = j.tenant))
              ORDER BY j.tenant",
         )
     }
@@ -336,6 +340,9 @@ impl Store {
 
 /// The service came back from a backup: it may have lost what it had of a tenant.
 pub(crate) fn send_blobs_again(db: &Connection, tenant: &TenantId) -> Result<(), StoreError> {
+    if planted(Bug::FilesNotSentAgain) {
+        return Ok(());
+    }
     db.prepare_cached("UPDATE blobs SET sent = 0 WHERE tenant = ?1")?.execute([tenant.as_str()])?;
     Ok(())
 }

@@ -710,6 +710,7 @@ fn creates(op: &OpId, body: &Body) -> Option<Entity> {
     match &body.change {
         Change::ProjectStarted { project, .. } => Some(Entity::Project(project.clone())),
         Change::ItemStatusSet { status: Status::Blocked, .. } => Some(Entity::Blocker(op.clone())),
+        Change::ImportRequested(_) => Some(Entity::Import(op.clone())),
         _ => None,
     }
 }
@@ -723,6 +724,7 @@ fn uses(change: &Change) -> BTreeSet<Entity> {
         | Change::ItemFieldSet { item: on, .. }
         | Change::CommentAdded { on, .. } => on.project().cloned().map(Entity::Project),
         Change::BlockerFieldSet { blocker, .. } => Some(Entity::Blocker(blocker.clone())),
+        Change::ImportRollbackRequested { import } => Some(Entity::Import(import.clone())),
         _ => None,
     };
     entity.into_iter().collect()
@@ -842,8 +844,8 @@ fn renamed_op(
     let mut body = op.body.clone();
     header.op = id.clone();
     header.reissues = Some(op.hash);
-    if let Change::BlockerFieldSet { blocker, .. } = &mut body.change {
-        *blocker = rename(blocker);
+    if let Some(named) = body.change.names_mut() {
+        *named = rename(named);
     }
     body.base = op
         .body
@@ -857,6 +859,7 @@ fn renamed_op(
 fn rename_key(key: &cairn_domain::CellKey, rename: &impl Fn(&OpId) -> OpId) -> cairn_domain::CellKey {
     let entity = match &key.entity {
         Entity::Blocker(op) => Entity::Blocker(rename(op)),
+        Entity::Import(op) => Entity::Import(rename(op)),
         other => other.clone(),
     };
     cairn_domain::CellKey { entity, field: key.field.clone() }

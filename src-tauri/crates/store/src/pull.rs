@@ -388,6 +388,8 @@ impl<'a> Pull<'a> {
                  WHERE tenant = ?1 AND state <> 'pending'",
             )?
             .execute([self.tenant.as_str(), device])?;
+        // Files too, also where the journal here goes on from what came back.
+        crate::blobs::send_blobs_again(self.db, self.tenant)?;
         // An offer that was answered may have been lost with the answer's op, before a page brought it back.
         self.db
             .prepare_cached(

@@ -18,6 +18,8 @@ use reqwest::{Method, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::rosters::Part;
+
 /// The largest reply taken, decompressed, in bytes.
 const MAX_REPLY: u64 = 512 << 20;
 /// Bodies smaller than this are not worth compressing.
@@ -181,38 +183,26 @@ impl Client {
         self.signed(Method::GET, &format!("/v1/heads/{tenant}?at={}", list.join(",")), Vec::new()).await
     }
 
-    /// Sends the part of a blob that begins at `start`. `rows`: how many records the import has. Answers
-    /// how far the service has come, from where the next part has to begin: it may have had more before.
+    /// Sends a part of an import's blob. Answers how far the service has come, from where the next part has
+    /// to begin.
     ///
     /// # Errors
-    /// `unreachable`, `pilot_limit`, or what else the service answers.
-    pub async fn put_blob_part(
-        &mut self,
-        tenant: &TenantId,
-        sha256: &str,
-        (start, total): (u64, u64),
-        rows: u64,
-        part: &[u8],
-    ) -> Result<u64, ApiError> {
+    /// `unreachable`, `pilot_limit`, `wrong_offset` with how far it is there, or what else the service
+    /// answers.
+    pub async fn put_blob_part(&mut self, part: &Part) -> Result<u64, ApiError> {
         #[derive(serde::Deserialize)]
         struct State {
             received: u64,
         }
+        let Part { tenant, sha256, start, total, rows, bytes } = part;
         let path = format!("/v1/blobs/{tenant}/{sha256}");
-        let end = (start + part.len() as u64).saturating_sub(1);
+        let end = (start + bytes.len() as u64).saturating_sub(1);
         let headers = [
             ("content-range", format!("bytes {start}-{end}/{total}")),
             (IMPORT_ROWS_HEADER, rows.to_string()),
         ];
-        let reply = self.again_if_stale(&Method::PUT, &path, part, &headers).await?;
-        match receive(reply).await {
-            Ok(received) => Ok(decode::<State>(&received.body()?)?.received),
-            Err(error) if error.code == "wrong_offset" => {
-                let there = error.details["received"].as_u64().filter(|there| *there != start);
-                there.ok_or(error)
-            }
-            Err(error) => Err(error),
-        }
+        let reply = self.again_if_stale(&Method::PUT, &path, bytes, &headers).await?;
+        Ok(decode::<State>(&receive(reply).await?.body()?)?.received)
     }
 
     /// Bytes of a blob from `start`, at most `most`, and its size.

@@ -258,7 +258,12 @@ impl World<'_> {
     }
 
     /// Notes what came of a write. Refusals are part of life; anything else is not.
-    fn note(&mut self, at: usize, verb: &str, written: Result<Written, StoreError>) -> Result<(), Failure> {
+    pub(crate) fn note(
+        &mut self,
+        at: usize,
+        verb: &str,
+        written: Result<Written, StoreError>,
+    ) -> Result<(), Failure> {
         match written {
             Ok(Written { op, hash, .. }) => {
                 let device = &mut self.devices[at];

@@ -12,6 +12,7 @@ use cairn_service::storage::{JournalRow, Mode, with};
 use crate::acts::is_settled;
 use crate::base::{PEOPLE, TENANTS};
 use crate::oracle::Journal;
+use crate::rosters;
 use crate::world::{Failure, World};
 
 /// More rounds of everybody syncing than any healed world needs.
@@ -22,8 +23,7 @@ impl World<'_> {
     pub(crate) fn heal(&mut self) -> Result<(), Failure> {
         self.packets.clear();
         for device in &mut self.devices {
-            device.engine = None;
-            device.waiting = None;
+            device.stop_sync();
         }
         self.restore_rights()?;
         for _ in 0..ROUNDS {
@@ -37,6 +37,10 @@ impl World<'_> {
                 self.sync_whole(crate::base::MANAGER)?;
                 decided = true;
             }
+            for tenant in self.base.tenants.clone() {
+                self.settle_imports(&tenant)?;
+            }
+            decided |= self.take_lost_imports_back()?;
             if !decided && self.is_settled()? {
                 return Ok(());
             }
@@ -92,6 +96,9 @@ impl World<'_> {
                     return Ok(Some(format!("device {at} has to sign in again")));
                 }
             }
+            if let Some(why) = self.unsettled_imports(&tenant)? {
+                return Ok(Some(why));
+            }
         }
         Ok(None)
     }
@@ -115,6 +122,7 @@ impl World<'_> {
                     .map_err(|f| Failure::new(format!("device {} {tenant}: {f}", device.index)))?;
             }
         }
+        self.check_imports(&journals)?;
         for device in &self.devices {
             for acked in &device.acked {
                 let owed = self.accounted(&journals, &acked.op, acked.hash, &mut BTreeSet::new())?;
@@ -135,6 +143,27 @@ impl World<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Every import has one answer, and every roster is what the committed ones make.
+    fn check_imports(&self, journals: &BTreeMap<TenantId, Journal>) -> Result<(), Failure> {
+        let Some(imports) = &self.imports else { return Ok(()) };
+        for (tenant, journal) in journals {
+            let told = rosters::tell(journal, &imports.plans)
+                .map_err(|f| Failure::new(format!("an import of {tenant}: {f}")))?;
+            if let Some(open) = told.open.first() {
+                return Err(Failure::new(format!("{open} has no answer")));
+            }
+            let roster = (told.model.number(), &told.model.records());
+            for device in self.devices.iter().filter(|_| !tenant.is_org()) {
+                self.check_roster(device.index, tenant, roster)
+                    .map_err(|f| Failure::new(format!("device {} {tenant}: {f}", device.index)))?;
+            }
+        }
+        self.devices.iter().try_for_each(|device| {
+            self.check_roster_log(device.index)
+                .map_err(|f| Failure::new(format!("device {}: {f}", device.index)))
+        })
     }
 
     fn check_device(&self, at: usize, tenant: &TenantId, journal: &Journal) -> Result<(), Failure> {

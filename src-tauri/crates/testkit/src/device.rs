@@ -9,6 +9,7 @@ use cairn_store::{DataKey, SeededEntropy, Store};
 use cairn_sync::Engine;
 use chrono::Duration;
 
+use crate::imports::Files;
 use crate::world::Failure;
 
 /// A change that a laptop said is saved.
@@ -37,6 +38,8 @@ pub struct Device {
     pub skew: Duration,
     /// The synchronisation under way.
     pub engine: Option<Engine>,
+    /// The files and rosters of it, once its ops are through.
+    pub files: Option<Files>,
     /// The number of the request whose answer it waits for.
     pub waiting: Option<u64>,
     /// Whether it has to sign in before it can sync.
@@ -73,6 +76,7 @@ impl Device {
             store,
             skew: Duration::zero(),
             engine: None,
+            files: None,
             waiting: None,
             signed_out: true,
             viewed: None,
@@ -97,6 +101,24 @@ impl Device {
         self.restart_from(&from)
     }
 
+    /// Where the files go as they are at a moment within a step.
+    pub fn cut_place(&self) -> PathBuf {
+        self.home.join("cut")
+    }
+
+    /// Power off at the moment when the files were copied to `cut`, and on again.
+    pub fn crash_as(&mut self, cut: &Path) -> Result<(), Failure> {
+        self.restart_from(&cut.join("cairn.db"))?;
+        Ok(fs::remove_dir_all(cut)?)
+    }
+
+    /// Nothing of a synchronisation goes on.
+    pub fn stop_sync(&mut self) {
+        self.engine = None;
+        self.files = None;
+        self.waiting = None;
+    }
+
     /// Puts an older copy of the files in place of those there are.
     pub fn restore(&mut self) -> Result<bool, Failure> {
         let Some((saved, acked)) = self.saved.take() else { return Ok(false) };
@@ -115,14 +137,14 @@ impl Device {
         copy_database(database, &dir, "cairn.db")?;
         let entropy = SeededEntropy::new(self.seed ^ (self.life << 40));
         let store = Store::open(&dir.join("cairn.db"), &self.key, entropy)?;
+        // A roster that is open lies in the old files.
+        self.stop_sync();
         let old = std::mem::replace(&mut self.store, store);
         let left = old.path().parent().map(Path::to_owned);
         old.abandon();
         if let Some(left) = left {
             fs::remove_dir_all(left)?;
         }
-        self.engine = None;
-        self.waiting = None;
         Ok(())
     }
 
@@ -143,7 +165,11 @@ impl Device {
     }
 }
 
-/// Copies a database with its write-ahead log into a new directory, as a power cut leaves them.
+/// What lies beside a database: rosters, of a laptop and of a service.
+const BESIDE: [&str; 2] = ["tenants", "rosters"];
+
+/// Copies a database with its write-ahead log, and the rosters beside it, into a new directory, as a power
+/// cut leaves them.
 pub fn copy_database(from: &Path, dir: &Path, name: &str) -> Result<(), Failure> {
     fs::create_dir_all(dir)?;
     let to = dir.join(name);
@@ -155,6 +181,21 @@ pub fn copy_database(from: &Path, dir: &Path, name: &str) -> Result<(), Failure>
     };
     if wal(from).exists() {
         fs::copy(wal(from), wal(&to))?;
+    }
+    BESIDE.iter().try_for_each(|name| copy_folder(&from.with_file_name(name), &to.with_file_name(name)))
+}
+
+/// Copies the files of a folder, where there is one. What several connections share is made anew.
+pub fn copy_folder(from: &Path, to: &Path) -> Result<(), Failure> {
+    if !from.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(to)?;
+    for file in fs::read_dir(from)? {
+        let file = file?;
+        if !file.file_name().to_string_lossy().ends_with("-shm") {
+            fs::copy(file.path(), to.join(file.file_name()))?;
+        }
     }
     Ok(())
 }

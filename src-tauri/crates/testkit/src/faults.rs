@@ -57,8 +57,7 @@ impl World<'_> {
     fn give_up_on(&mut self, at: usize, number: u64) {
         let device = &mut self.devices[at];
         if device.waiting == Some(number) {
-            device.engine = None;
-            device.waiting = None;
+            device.stop_sync();
         }
     }
 
@@ -76,8 +75,7 @@ impl World<'_> {
 
     /// A laptop no longer waits; its request may still arrive.
     fn give_up(&mut self, at: usize) -> Result<(), Failure> {
-        self.devices[at].engine = None;
-        self.devices[at].waiting = None;
+        self.devices[at].stop_sync();
         Ok(())
     }
 
@@ -109,14 +107,22 @@ impl World<'_> {
         self.open_service()
     }
 
-    fn service_dir(&self) -> std::path::PathBuf {
+    pub(crate) fn next_service_dir(&self) -> std::path::PathBuf {
+        self.dir.join(format!("service-{}", self.service_life + 1))
+    }
+
+    pub(crate) fn service_dir(&self) -> std::path::PathBuf {
         self.dir.join(format!("service-{}", self.service_life))
     }
 
-    fn open_service(&mut self) -> Result<(), Failure> {
+    pub(crate) fn open_service(&mut self) -> Result<(), Failure> {
         let storage: Arc<dyn Storage> = Arc::new(Sqlite::open(&self.service_dir())?);
         let now = self.service_now();
-        self.service = Service::open(storage, Ask::new(now, &mut self.service_random))?;
+        let service = Service::open(storage, Ask::new(now, &mut self.service_random))?;
+        self.service = match &self.imports {
+            Some(imports) => service.with_on_change(imports.hook()),
+            None => service,
+        };
         let left = self.dir.join(format!("service-{}", self.service_life - 1));
         Ok(std::fs::remove_dir_all(left)?)
     }
@@ -198,10 +204,12 @@ impl World<'_> {
         let Some(backup) = self.backup.take() else { return Ok(()) };
         self.copies += 1;
         self.excuse_what_nobody_holds(&backup.seqs)?;
+        let before = self.service_dir();
         self.service_life += 1;
         let now = self.service_now();
         let dir = self.service_dir();
         backup::restore(&backup.file, &dir, &mut Ask::new(now, &mut self.service_random))?;
+        self.restore_imports(&before, &dir)?;
         self.open_service()?;
         self.trace(&("service went back", backup.seqs));
         Ok(())
@@ -312,6 +320,13 @@ impl World<'_> {
     pub(crate) fn note_gone(&mut self, at: usize, gone: &[TenantId]) -> Result<(), Failure> {
         for one in self.devices[at].acked.iter_mut().filter(|a| gone.contains(&a.op.tenant)) {
             one.unseen = true;
+        }
+        // Unless they came back with the same reply.
+        let left = |tenant: &&TenantId| !self.holds(at, tenant);
+        for tenant in gone.iter().filter(left) {
+            if crate::imports::roster_file(&self.devices[at].store, tenant).exists() {
+                return Err(Failure::new(format!("device {at} left {tenant} and kept its roster")));
+            }
         }
         if gone.is_empty() { Ok(()) } else { self.excuse_what_is_not_received(gone) }
     }

@@ -7,9 +7,11 @@
 //!
 //! - [`base`] makes what every run starts from: accounts, tenants, an empty laptop.
 //! - [`world`] holds a run; [`acts`] is what people do, [`faults`] what goes wrong, [`wire`] the
-//!   network, [`device`] a laptop.
+//!   network, [`device`] a laptop. [`imports`] is what they do with the plans of [`plan`], in one run of
+//!   three.
 //! - [`check`] heals the world and says whether every promise held; [`oracle`] knows which values
-//!   must survive without knowing how cells work.
+//!   must survive without knowing how cells work, and [`rosters`] what a roster must be without knowing
+//!   how versions do.
 //! - [`planted`] proves that the checks see faults: each planted bug must be caught.
 
 pub mod acts;
@@ -17,8 +19,11 @@ pub mod base;
 pub mod check;
 pub mod device;
 pub mod faults;
+pub mod imports;
 pub mod oracle;
+pub mod plan;
 pub mod planted;
+pub mod rosters;
 #[cfg(test)]
 mod scripted;
 pub mod wire;

@@ -79,6 +79,20 @@ impl Journal {
         Ok(Self { row, cells, tenant: tenant.clone(), entries, receipts })
     }
 
+    /// The accepted ops in their order.
+    pub fn ops(&self) -> impl Iterator<Item = &Op> {
+        self.entries.iter().map(|entry| &entry.op)
+    }
+
+    /// The op under whose name a duplicate of it stands; any other op as it is.
+    pub fn stands_as(&self, op: &OpId) -> OpId {
+        let mut named = op.clone();
+        while let Some(of) = self.receipts.get(&named).and_then(|row| row.receipt.outcome.duplicate_of()) {
+            named = of.clone();
+        }
+        named
+    }
+
     /// The op at a place.
     pub fn op_at(&self, seq: u64) -> Option<&OpId> {
         let place = usize::try_from(seq.checked_sub(1)?).ok()?;
@@ -173,15 +187,13 @@ impl Journal {
         met
     }
 
-    /// A cell's name where a blocker was opened by an op that turned out to be a duplicate: the
-    /// blocker stands under the name of the op that came first.
+    /// A cell's name where a blocker was opened, or an import asked for, by an op that turned out to be a
+    /// duplicate: it stands under the name of the op that came first.
     fn standing_name(&self, key: &CellKey) -> CellKey {
         let mut key = key.clone();
-        while let Entity::Blocker(named) = &key.entity
-            && let Some(row) = self.receipts.get(named)
-            && let Some(of) = row.receipt.outcome.duplicate_of()
-        {
-            key.entity = Entity::Blocker(of.clone());
+        match &mut key.entity {
+            Entity::Blocker(named) | Entity::Import(named) => *named = self.stands_as(named),
+            _ => {}
         }
         key
     }

@@ -6,12 +6,14 @@ use cairn_domain::decide::Refusal;
 use cairn_domain::journal::{Outcome, Receipt};
 use cairn_domain::{Entity, Hash, OpId, ProjectId, TenantId};
 use cairn_protocol::sync::{Known, SyncReply, SyncRequest};
-use cairn_store::{Draft, OutboxState};
+use cairn_store::{Draft, OutboxState, StoreError};
 use cairn_sync::{Engine, Report, Step};
 
 use crate::base::{Base, MANAGER};
+use crate::imports::roster_file;
+use crate::plan::{Plan, Values};
 use crate::wire::{Answered, Asked};
-use crate::world::World;
+use crate::world::{Seed, World};
 
 const ANA: usize = 0;
 const BEN: usize = 1;
@@ -52,9 +54,109 @@ fn sync(
             }
             Answered::Heads(tenant, reply) => engine.headed(store, &tenant, &reply, now).unwrap(),
             Answered::Error(error) => panic!("{error:?}"),
+            Answered::Put(_) | Answered::Got { .. } => panic!("nobody asked for a file"),
         }
     }
     panic!("it does not end");
+}
+
+/// A world as [`world`], in which there are imports.
+fn world_of_imports(base: &Base) -> World<'_> {
+    let seed = Seed { imports: true, ..1.into() };
+    let mut world = World::new(base, seed).unwrap();
+    for at in 0..world.devices.len() {
+        world.sync_whole(at).unwrap();
+    }
+    world
+}
+
+/// A plan that puts these students, by number and name.
+fn plan(students: &[(u32, &str)]) -> Plan {
+    let entries = students.iter().map(|(id, name)| {
+        let values = Values::from([("name".to_owned(), (*name).to_owned())]);
+        (("students".to_owned(), format!("students-{id}")), Some(values))
+    });
+    Plan::of(entries.collect(), None, true).unwrap()
+}
+
+/// Who asks sends it all, the service does what it can, and everybody hears of it.
+fn all_sync(world: &mut World<'_>) {
+    for _ in 0..2 {
+        for at in 0..world.devices.len() {
+            world.sync_whole(at).unwrap();
+        }
+        for tenant in world.base.tenants.clone() {
+            world.settle_imports(&tenant).unwrap();
+        }
+    }
+    for at in 0..world.devices.len() {
+        world.sync_whole(at).unwrap();
+    }
+}
+
+/// The names of the students on a laptop.
+fn students(world: &World<'_>, at: usize, tenant: &TenantId) -> Vec<String> {
+    let mut names = Vec::new();
+    let Some(roster) = world.devices[at].store.roster(tenant).unwrap() else { return names };
+    roster
+        .each(|record| {
+            names.extend(record.values.iter().map(|(_, value)| (*value).to_owned()));
+            Ok::<(), StoreError>(())
+        })
+        .unwrap();
+    names
+}
+
+#[test]
+fn an_import_reaches_the_team_and_what_others_changed_since_stays_when_it_is_taken_back() {
+    let base = Base::make().unwrap();
+    let mut world = world_of_imports(&base);
+    let north = base.tenants[0].clone();
+    world.request_import(ANA, &north, plan(&[(1, "Ann"), (2, "Bob")])).unwrap();
+    all_sync(&mut world);
+    assert_eq!(students(&world, BEN, &north), ["Ann", "Bob"]);
+    let first = world.imports_at_service(&north).unwrap()[0].id.clone();
+    world.request_import(BEN, &north, plan(&[(2, "Bo")])).unwrap();
+    all_sync(&mut world);
+    world.save(ANA, &north, Draft::new(Change::ImportRollbackRequested { import: first })).unwrap();
+    all_sync(&mut world);
+    for at in [ANA, BEN, MANAGER] {
+        assert_eq!(students(&world, at, &north), ["Bo"]);
+    }
+    world.heal().unwrap();
+    world.check().unwrap();
+}
+
+#[test]
+fn a_roster_goes_with_its_tenant_and_comes_back_with_it() {
+    let base = Base::make().unwrap();
+    let mut world = world_of_imports(&base);
+    let north = base.tenants[0].clone();
+    world.request_import(ANA, &north, plan(&[(1, "Ann")])).unwrap();
+    all_sync(&mut world);
+    world.assign(BEN, "north", false).unwrap();
+    world.sync_whole(BEN).unwrap();
+    assert!(!roster_file(&world.devices[BEN].store, &north).exists());
+    world.assign(BEN, "north", true).unwrap();
+    world.sync_whole(BEN).unwrap();
+    assert_eq!(students(&world, BEN, &north), ["Ann"]);
+}
+
+#[test]
+fn a_file_that_a_restore_lost_goes_out_again_where_no_history_differs() {
+    let base = Base::make().unwrap();
+    let mut world = world_of_imports(&base);
+    let north = base.tenants[0].clone();
+    world.request_import(ANA, &north, plan(&[(1, "Ann")])).unwrap();
+    // The request alone; its file follows after the backup.
+    plainly(&mut world, ANA);
+    world.back_up_service().unwrap();
+    world.sync_whole(ANA).unwrap();
+    world.restore_service().unwrap();
+    all_sync(&mut world);
+    assert_eq!(students(&world, BEN, &north), ["Ann"]);
+    world.heal().unwrap();
+    world.check().unwrap();
 }
 
 fn plainly(world: &mut World<'_>, at: usize) -> Report {

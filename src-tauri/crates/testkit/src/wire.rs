@@ -8,8 +8,10 @@ use cairn_protocol::sync::{HeadsReply, SyncReply, SyncRequest, TenantPage};
 use cairn_protocol::{ApiError, code};
 use cairn_service::handlers::{heads, sync};
 use cairn_service::{Ask, Error};
+use cairn_sync::rosters::Part as FilePart;
 use cairn_sync::{Batch, Engine, Step};
 
+use crate::imports::answer_about_file;
 use crate::world::{Failure, Seed, World};
 
 /// What a laptop asks.
@@ -19,6 +21,19 @@ pub enum Asked {
     Sync(Box<SyncRequest>),
     /// `/v1/heads`.
     Heads(TenantId, Vec<u64>),
+    /// `PUT /v1/blobs`.
+    Put(FilePart),
+    /// `GET /v1/blobs`.
+    Get {
+        /// Whose it is.
+        tenant: TenantId,
+        /// Its name.
+        sha256: String,
+        /// The first byte.
+        start: u64,
+        /// Bytes at most.
+        most: usize,
+    },
 }
 
 /// What the service answers.
@@ -28,6 +43,15 @@ pub enum Answered {
     Sync(Box<SyncReply>),
     /// To a question about heads.
     Heads(TenantId, HeadsReply),
+    /// To a part of a file: how far the service has it.
+    Put(u64),
+    /// To a question for bytes of a file.
+    Got {
+        /// Some of them.
+        bytes: Vec<u8>,
+        /// The file's size in bytes.
+        total: u64,
+    },
     /// It did not take the request.
     Error(ApiError),
 }
@@ -67,6 +91,9 @@ impl World<'_> {
         if self.devices[at].waiting.is_some() {
             return Ok(());
         }
+        if self.devices[at].files.is_some() {
+            return self.step_files(at);
+        }
         if (self.devices[at].signed_out || self.devices[at].store.must_re_enrol()) && !self.sign_in(at)? {
             return Ok(());
         }
@@ -82,7 +109,8 @@ impl World<'_> {
             Step::Done(report) => {
                 device.engine = None;
                 self.trace(&("done", at, report.pushed, report.pulled));
-                return self.judge_report(at, &report);
+                self.judge_report(at, &report)?;
+                return self.begin_files(at);
             }
         };
         device.waiting = Some(number);
@@ -136,6 +164,7 @@ impl World<'_> {
                 .map(|reply| Answered::Sync(Box::new(reply))),
             Asked::Heads(tenant, at) => heads::heads(&self.service, &caller, tenant, at)
                 .map(|reply| Answered::Heads(tenant.clone(), reply)),
+            Asked::Put(_) | Asked::Get { .. } => answer_about_file(&self.service, &caller, asked),
         });
         let closed: Vec<TenantId> = before.iter().map(|(tenant, _)| tenant.clone()).collect();
         if self.stand(&closed)? != before {
@@ -154,7 +183,7 @@ impl World<'_> {
         let Ok(caller) = self.service.caller(id) else { return Ok(Vec::new()) };
         let offers = |tenant: &TenantId| match asked {
             Asked::Sync(request) => request.offers.iter().any(|offer| offer.tenant == *tenant),
-            Asked::Heads(..) => false,
+            Asked::Heads(..) | Asked::Put(_) | Asked::Get { .. } => false,
         };
         let closed: Vec<TenantId> = self
             .base
@@ -176,6 +205,9 @@ impl World<'_> {
         let client = self.reads_client_only(at);
         let device = &mut self.devices[at];
         device.waiting = None;
+        if device.files.is_some() {
+            return self.hear_of_file(at, answer);
+        }
         let Some(engine) = &mut device.engine else { return Ok(()) };
         match answer {
             Answered::Sync(reply) => {
@@ -202,19 +234,22 @@ impl World<'_> {
             Answered::Heads(tenant, reply) => engine
                 .headed(&mut device.store, &tenant, &reply, now)
                 .map_err(|e| Failure::of("taking heads", &e)),
+            Answered::Put(_) | Answered::Got { .. } => {
+                Err(Failure::new(format!("device {at} heard of a file that it had not asked for")))
+            }
             Answered::Error(error) => self.turned_down(at, &error),
         }
     }
 
-    fn holds(&self, at: usize, tenant: &TenantId) -> bool {
+    pub(crate) fn holds(&self, at: usize, tenant: &TenantId) -> bool {
         self.devices[at].store.positions().is_ok_and(|all| all.iter().any(|p| p.tenant == *tenant))
     }
 
     /// What a laptop does when the service does not take its request.
-    fn turned_down(&mut self, at: usize, error: &ApiError) -> Result<(), Failure> {
+    pub(crate) fn turned_down(&mut self, at: usize, error: &ApiError) -> Result<(), Failure> {
         self.trace(&("turned down", at, &error.code));
         let device = &mut self.devices[at];
-        device.engine = None;
+        device.stop_sync();
         match error.code.as_str() {
             code::DEVICE_FORKED | code::DEVICE_RETIRED => Ok(device.store.mark_forked()?),
             code::UNKNOWN_DEVICE => {

@@ -25,6 +25,7 @@ use sha2::{Digest, Sha256};
 use crate::acts::Weights;
 use crate::base::{Base, PASSWORD, PEOPLE, START};
 use crate::device::{Device, copy_database};
+use crate::imports::Imports;
 use crate::wire::Packet;
 
 /// A promise that did not hold.
@@ -95,7 +96,8 @@ impl Pace {
     pub const ALL: [(Self, &str); 3] =
         [(Self::Brisk, "brisk"), (Self::Steady, "steady"), (Self::Slow, "slow")];
 
-    fn name(self) -> &'static str {
+    /// Its name.
+    pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(pace, _)| *pace == self).map_or("", |(_, name)| name)
     }
 }
@@ -111,7 +113,9 @@ impl FromStr for Pace {
 
 /// A line that names no seed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is not a seed: a number, and a pace where it is not brisk (steady, slow)")]
+#[error(
+    "'{0}' is not a seed: a number, a pace where it is not brisk (steady, slow), and 'imports' where it has some"
+)]
 pub struct BadSeed(String);
 
 /// What a run is made from.
@@ -121,31 +125,54 @@ pub struct Seed {
     pub number: u64,
     /// How much happens between two changes.
     pub pace: Pace,
+    /// Whether people import rosters too. Without, the schedule is the one it would be if there were none.
+    pub imports: bool,
+}
+
+/// One run of so many has imports.
+pub const IMPORTS_EVERY: u64 = 3;
+/// How a list of seeds and the command line name those.
+const WITH_IMPORTS: &str = "imports";
+
+impl Seed {
+    /// The seed of this number at this pace; one of every so many has imports, none where that is 0.
+    pub fn drawn(number: u64, pace: Pace, every: u64) -> Self {
+        Self { number, pace, imports: every > 0 && number % every == every - 1 }
+    }
 }
 
 impl From<u64> for Seed {
     fn from(number: u64) -> Self {
-        Self { number, pace: Pace::default() }
+        Self::drawn(number, Pace::default(), IMPORTS_EVERY)
     }
 }
 
 impl fmt::Display for Seed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.pace {
-            Pace::Brisk => write!(f, "{}", self.number),
-            pace => write!(f, "{} {}", self.number, pace.name()),
+        write!(f, "{}", self.number)?;
+        if self.pace != Pace::default() {
+            write!(f, " {}", self.pace.name())?;
         }
+        if self.imports { write!(f, " {WITH_IMPORTS}") } else { Ok(()) }
     }
 }
 
-/// As in the list of seeds: `194`, or `194 slow`.
+/// As in the list of seeds: `194`, `194 slow`, or `194 slow imports`.
 impl FromStr for Seed {
     type Err = BadSeed;
 
     fn from_str(text: &str) -> Result<Self, BadSeed> {
-        let (number, pace) = text.trim().split_once(' ').unwrap_or((text.trim(), Pace::default().name()));
-        let number = number.parse().map_err(|_| BadSeed(text.to_owned()))?;
-        Ok(Self { number, pace: pace.trim().parse()? })
+        let bad = || BadSeed(text.to_owned());
+        let mut words = text.split_whitespace();
+        let number = words.next().and_then(|word| word.parse().ok()).ok_or_else(bad)?;
+        let mut seed = Self { number, pace: Pace::default(), imports: false };
+        for word in words {
+            match word {
+                WITH_IMPORTS => seed.imports = true,
+                pace => seed.pace = pace.parse()?,
+            }
+        }
+        Ok(seed)
     }
 }
 
@@ -171,6 +198,8 @@ pub struct World<'b> {
     pub(crate) log: Option<Vec<String>>,
     /// By hash, what laptops issued again and as what: a restored service may not know it.
     pub(crate) renamed: BTreeMap<Hash, Vec<(OpId, Hash)>>,
+    /// In runs that have imports.
+    pub(crate) imports: Option<Imports>,
     trace: Sha256,
     seed: Seed,
 }
@@ -216,7 +245,11 @@ impl<'b> World<'b> {
         let clock = Time::from_timestamp(START + 60, 0).unwrap_or_default();
         copy_database(&base.service(), &dir.join("service-0"), "service.db")?;
         let storage: Arc<dyn Storage> = Arc::new(Sqlite::open(&dir.join("service-0"))?);
-        let service = Service::open(storage, Ask::new(clock, &mut service_random))?;
+        let mut service = Service::open(storage, Ask::new(clock, &mut service_random))?;
+        let imports = seed.imports.then(|| Imports::new(seed.number));
+        if let Some(imports) = &imports {
+            service = service.with_on_change(imports.hook());
+        }
         let weights = Weights::draw(&mut random, seed.pace);
         let mut world = Self {
             base,
@@ -237,6 +270,7 @@ impl<'b> World<'b> {
             words: 0,
             log: None,
             renamed: BTreeMap::new(),
+            imports,
             trace: Sha256::new(),
             seed,
             random,
@@ -266,7 +300,8 @@ impl<'b> World<'b> {
         while self.ops < OPS && steps < MAX_STEPS {
             steps += 1;
             self.clock += Duration::seconds(self.random.random_range(1..600));
-            self.step().map_err(|f| Failure::new(format!("step {steps}: {f}")))?;
+            let stepped = self.step().and_then(|()| self.import_step());
+            stepped.map_err(|f| Failure::new(format!("step {steps}: {f}")))?;
         }
         self.heal()?;
         self.check()?;

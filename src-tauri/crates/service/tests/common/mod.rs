@@ -65,6 +65,22 @@ pub fn time(second: i64) -> Time {
     chrono::DateTime::from_timestamp(1_790_000_000 + second, 0).unwrap()
 }
 
+/// What a laptop holds of a journal beyond a place, with its proofs.
+pub fn offers(laptop: &Laptop, tenant: &TenantId, after: u64) -> Vec<Offer> {
+    let held = laptop.held(tenant);
+    let of = |op: &OpId| {
+        let covers = |p: &&cairn_protocol::sync::RunProof| {
+            p.device == op.device && p.run.first <= op.device_seq && op.device_seq < p.run.first + p.run.count
+        };
+        held.proofs.iter().find(covers).unwrap().clone()
+    };
+    held.entries
+        .iter()
+        .filter(|e| e.seq > after)
+        .map(|e| Offer { tenant: tenant.clone(), entry: e.clone(), proof: of(&e.read_header().unwrap().op) })
+        .collect()
+}
+
 /// A service with a clock and randomness of the test's own.
 pub struct World {
     pub service: Service,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use cairn_domain::planted::{Bug, planted};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::pack::unpack_id;
@@ -123,6 +124,9 @@ impl Writer<'_> {
         if standing.image != version.image {
             let revision = ends.range(standing.version..).next().map_or(0, |(_, number)| *number);
             return Ok(Some(Why::ChangedBy { revision }));
+        }
+        if planted(Bug::RollbackForgetsImage) && version.before != 0 {
+            return Ok(None);
         }
         let Some(stood) = stood(self.db(), version.before)? else { return Ok(Some(Why::NoImage)) };
         self.write(at, id, Some(&standing), Image::Of(stood.image, stood.content.as_deref()))?;

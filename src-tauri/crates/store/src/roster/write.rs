@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use cairn_domain::TenantId;
 use cairn_domain::digest::SetHash;
+use cairn_domain::planted::{Bug, planted};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::pack::{Unpacked, pack, pack_id};
@@ -363,12 +364,14 @@ impl<'r> Writer<'r> {
             Some(_) => "UPDATE records SET version = ?3, image = ?4 WHERE type = ?1 AND id = ?2",
             None => "INSERT INTO records (type, id, version, image) VALUES (?1, ?2, ?3, ?4)",
         };
-        self.finder.db.prepare_cached(stand)?.execute(params![
-            one.id,
-            id,
-            version,
-            restored.unwrap_or(version)
-        ])?;
+        if !planted(Bug::RevisionWithoutRows) || version % 8 != 0 {
+            self.finder.db.prepare_cached(stand)?.execute(params![
+                one.id,
+                id,
+                version,
+                restored.unwrap_or(version)
+            ])?;
+        }
         self.last = version;
         let before = standing.and_then(|standing| standing.content.as_deref());
         for (content, is_now) in [(before, false), (content, true)] {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use cairn_domain::change::{BlockerField, ItemField, Status};
+use cairn_domain::import::ImportRequest;
 use cairn_domain::{Change, OpId};
 use cairn_store::{SeededEntropy, Store, StoreError};
 use serde_json::json;
@@ -57,6 +58,57 @@ fn a_copied_profile_enrols_anew_and_loses_nothing() {
     a.assert_settled(&fake);
     b.assert_settled(&fake);
     assert!(a.store.conflicts(None).unwrap().is_empty(), "the shared op counts once");
+}
+
+fn import() -> ImportRequest {
+    ImportRequest {
+        blob: "ab".repeat(32),
+        bytes: 3,
+        source: "roster".into(),
+        format: "clever".into(),
+        rules: "tolerant".into(),
+        records: BTreeMap::new(),
+        holds_confirmed: false,
+    }
+}
+
+#[test]
+fn a_copied_profile_takes_back_the_import_under_its_new_name() {
+    let mut fake = Fake::new();
+    let mut a = Laptop::new(&mut fake, "a", 1);
+    let mut b = a.copy(50);
+    let asked = b.write(Change::ImportRequested(import())).op;
+    b.write(Change::ImportRollbackRequested { import: asked });
+    a.write(note("check-roles", "only in a"));
+    a.sync(&mut fake);
+    assert!(b.push(&mut fake, Take::Judge), "the service finds the fork");
+    b.sign_in(&mut fake);
+    let runs = b.store.next_push(99).unwrap();
+    let ops: Vec<_> = runs[0].ops.iter().map(|op| op.open().unwrap()).collect();
+    let again = ops[0].header.op.clone();
+    assert_eq!(ops[1].body.change, Change::ImportRollbackRequested { import: again.clone() });
+    b.sync(&mut fake);
+    a.sync(&mut fake);
+    a.assert_settled(&fake);
+    b.assert_settled(&fake);
+    let imports = a.store.imports(&tenant()).unwrap();
+    assert!(matches!(&imports[..], [one] if one.id == again && one.is_withdrawal_open()), "{imports:?}");
+}
+
+#[test]
+fn files_go_out_again_to_a_service_that_came_back_without_differing_from_what_is_here() {
+    let mut fake = Fake::new();
+    let mut a = Laptop::new(&mut fake, "a", 1);
+    a.store.request_import(&tenant(), import(), b"abc", at(1)).unwrap();
+    a.sync(&mut fake);
+    a.store.note_blob_sent(&tenant(), &import().blob).unwrap();
+    assert!(a.store.unsent_blobs().unwrap().is_empty());
+    // The backup holds all that this laptop knows of the journal, but not the file, which came later.
+    let here = a.seen(&tenant());
+    fake.roll_back(&tenant(), here.seq);
+    a.sync(&mut fake);
+    assert_eq!(a.store.sync_log(9).unwrap().iter().find(|line| line.code == "history_differs"), None);
+    assert_eq!(a.store.unsent_blobs().unwrap().len(), 1, "the service may not have it any more");
 }
 
 #[test]

@@ -32,6 +32,9 @@ struct Options {
     /// How much happens between two changes: brisk, steady or slow.
     #[arg(long, default_value = "brisk")]
     pace: Pace,
+    /// One seed in so many has imports; 1 for all, 0 for none.
+    #[arg(long, default_value_t = world::IMPORTS_EVERY)]
+    imports_every: u64,
     /// Run the planted bugs instead, and print `caught` or `not caught` for each.
     #[arg(long)]
     planted: bool,
@@ -68,8 +71,8 @@ fn main() -> anyhow::Result<ExitCode> {
         None => FOUND.to_owned(),
     };
     let mut seeds = listed(&list)?;
-    let asked =
-        (options.first..options.first + options.seeds).map(|number| Seed { number, pace: options.pace });
+    let asked = (options.first..options.first + options.seeds)
+        .map(|number| Seed::drawn(number, options.pace, options.imports_every));
     let asked: Vec<Seed> = asked.filter(|seed| !seeds.contains(seed)).collect();
     seeds.extend(asked);
     let base = Base::make()?;
@@ -111,11 +114,12 @@ fn work(base: &Base, seeds: &[Seed], next: &AtomicU64, tally: &Tally, log: bool)
             if log {
                 println!("{}", lines.join("\n"));
             }
-            let pace = match seed.to_string().split_once(' ') {
-                Some((_, pace)) => format!(" --pace {pace}"),
-                None => String::new(),
-            };
-            println!("seed {seed} failed: {what} (again: sim --first {}{pace} --seeds 1 --log)", seed.number);
+            let pace = seed.pace.name();
+            let imports = u8::from(seed.imports);
+            println!(
+                "seed {seed} failed: {what} (again: sim --first {} --pace {pace} --imports-every {imports} --seeds 1 --log)",
+                seed.number
+            );
             tally.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((*seed, what));
         }
     }
