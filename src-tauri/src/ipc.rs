@@ -789,7 +789,9 @@ async fn run_import(shell: Host<'_>, request: RunImport) -> Answer<ImportRun> {
 /// The tenant's imports, newest first.
 #[tauri::command]
 async fn imports(shell: Host<'_>, request: OfTenant) -> Answer<Imports> {
-    let imports = shell.read(move |desk, now| desk.imports(&request.tenant, now)).await.map_err(failure)?;
+    let moving = shell.session().moving();
+    let read = move |desk: &mut Desk, now| desk.imports(&request.tenant, now, moving.as_ref());
+    let imports = shell.read(read).await.map_err(failure)?;
     Ok(Imports { imports })
 }
 

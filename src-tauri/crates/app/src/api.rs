@@ -9,7 +9,7 @@ use ts_rs::TS;
 pub use crate::drafts::{ImportDraft, RememberedMapping};
 pub use crate::imports::{ExportedRows, ImportPlan, ImportProgress};
 pub use crate::reports::{ReportChecked, SavedReport};
-pub use crate::runs::{ImportDid, ImportRollback, ImportRow, ImportRun, LeftRecord, RunChoices};
+pub use crate::runs::{FileMoving, ImportDid, ImportRollback, ImportRow, ImportRun, LeftRecord, RunChoices};
 pub use crate::verify::{ImportVerified, VerifyCheck};
 pub use cairn_imports::{
     Candidate as ImportCandidate, Changes as ImportChanges, ColumnLook, ColumnMapping as ImportColumn,

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use cairn_domain::access::{Action, Relation, Role, Table};
 use cairn_domain::agenda::Agenda;
-use cairn_domain::cell::{Cells, field};
+use cairn_domain::cell::Cells;
 use cairn_domain::change::{Change, ItemField, Owner, Status, Visibility};
 use cairn_domain::checklist::{self, ProjectView};
 use cairn_domain::playbook::Playbook;
-use cairn_domain::{AccountId, Entity, OpId, TenantId, Time};
+use cairn_domain::{Entity, OpId, TenantId, Time};
 use cairn_store::{Draft, HistoryQuery, Identity, OutboxState, Resolution, Store};
 use serde_json::{Value, json};
 

@@ -16,6 +16,7 @@ use cairn_sync::rosters::{Following, Going, Next, Sending};
 
 use crate::Session;
 use crate::error::{Result, store};
+use crate::runs::{FileMoving, Moving};
 
 /// Bytes of a part for each op that the line would carry.
 const PER_OP: usize = 128;
@@ -76,7 +77,27 @@ impl Parts {
     }
 }
 
+/// Says what is on its way until it is dropped.
+struct Told<'a>(&'a Session);
+
+impl Told<'_> {
+    fn far(&self, tenant: &TenantId, sha256: &str, far: FileMoving) {
+        *self.0.moving_slot() = Some(Moving { tenant: tenant.clone(), sha256: sha256.to_owned(), far });
+    }
+}
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        *self.0.moving_slot() = None;
+    }
+}
+
 impl Session {
+    /// The file that is on its way now, and how far it is.
+    pub fn moving(&self) -> Option<Moving> {
+        self.moving_slot().clone()
+    }
+
     /// Sends the files that the service does not have, each from where it stands. Answers how many went.
     ///
     /// # Errors
@@ -87,11 +108,13 @@ impl Session {
         parts: &mut Parts,
         now: Time,
     ) -> Result<usize> {
-        let mut sending = Sending::new();
+        let (mut sending, told) = (Sending::new(), Told(self));
         loop {
             let most = parts.bytes();
             let next = self.with(|desk| sending.next(&mut desk.store, most).map_err(store))?;
             let Some(part) = next else { return Ok(sending.sent()) };
+            let far = FileMoving { sends: true, bytes: part.start, total: part.total };
+            told.far(&part.tenant, &part.sha256, far);
             let began = Instant::now();
             match client.put_blob_part(&part).await {
                 Ok(received) => {
@@ -117,7 +140,7 @@ impl Session {
         parts: &mut Parts,
         now: Time,
     ) -> Result<()> {
-        let mut following = Following::new();
+        let (mut following, told) = (Following::new(), Told(self));
         loop {
             match self.with(|desk| following.next(&mut desk.store, now))? {
                 Next::Done => return Ok(()),
@@ -130,6 +153,8 @@ impl Session {
                     match client.blob_part(&tenant, &sha256, start, parts.bytes() as u64).await {
                         Ok((bytes, total)) => {
                             parts.came(began.elapsed());
+                            let far = start.saturating_add(bytes.len() as u64);
+                            told.far(&tenant, &sha256, FileMoving { sends: false, bytes: far, total });
                             self.with(|desk| following.got(&mut desk.store, &bytes, total, now))?;
                         }
                         Err(error) if parts.goes_on_after(&error) => {}

@@ -139,6 +139,27 @@ pub struct ImportRollback {
     pub took_ms: u64,
 }
 
+/// How far the file of an import is on its way over the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
+pub struct FileMoving {
+    /// Whether it goes to the service; otherwise it comes from there.
+    pub sends: bool,
+    /// Bytes that have arrived.
+    #[ts(type = "number")]
+    pub bytes: u64,
+    /// All of them.
+    #[ts(type = "number")]
+    pub total: u64,
+}
+
+/// A file on its way, and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moving {
+    pub(crate) tenant: TenantId,
+    pub(crate) sha256: String,
+    pub(crate) far: FileMoving,
+}
+
 /// An import in a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
 pub struct ImportRow {
@@ -176,6 +197,8 @@ pub struct ImportRow {
     pub rolled_back: Option<ImportRollback>,
     /// Whether the roster on this computer has it.
     pub here: bool,
+    /// How far its file is, while this computer sends or fetches it.
+    pub moving: Option<FileMoving>,
 }
 
 /// An import that is about to be asked for, apart from the desk.
@@ -295,11 +318,11 @@ impl Desk {
         }
     }
 
-    /// The imports of a tenant, newest first.
+    /// The imports of a tenant, newest first; `moving` is what [`Session::moving`] says.
     ///
     /// # Errors
     /// `unknown_tenant`; what the store reports.
-    pub fn imports(&self, tenant: &str, now: Time) -> Result<Vec<ImportRow>> {
+    pub fn imports(&self, tenant: &str, now: Time, moving: Option<&Moving>) -> Result<Vec<ImportRow>> {
         let tenant = id(&self.tenant(tenant)?)?;
         let names = self.names()?;
         let here = self.store.roster_state(&tenant).map_err(store)?.map_or(0, |state| state.revision);
@@ -311,6 +334,8 @@ impl Desk {
             let mut row = row(import, &pending, here, now);
             row.by = names.of(&import.by);
             row.can_roll_back &= self.may(&tenant, Action::RunImports);
+            let is_its = |one: &&Moving| one.tenant == tenant && one.sha256 == import.request.blob;
+            row.moving = moving.filter(is_its).map(|one| one.far);
             rows.push(row);
         }
         Ok(rows)
@@ -517,6 +542,7 @@ fn row(import: &Asked, pending: &BTreeSet<OpId>, here: u64, now: Time) -> Import
         reason,
         rolled_back: import.rolled_back.as_ref().map(|back| rollback(&import.id, Some(back))),
         here: committed.is_some_and(|committed| committed.revision <= here),
+        moving: None,
     }
 }
 

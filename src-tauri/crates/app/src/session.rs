@@ -23,6 +23,7 @@ use crate::error::{Result, fault, store};
 use crate::files;
 use crate::keyring::SystemKeyring;
 use crate::rosters::{Parts, is_of_the_line};
+use crate::runs::Moving;
 
 /// How long one `sync` may take (SPEC command line).
 pub const SYNC_LIMIT: Duration = Duration::from_secs(10);
@@ -54,6 +55,8 @@ pub struct Session {
     /// Set while nothing may open the database; written and read with `desk` held.
     shut: AtomicBool,
     network: Network,
+    /// The file of an import that is on its way now.
+    moving: Mutex<Option<Moving>>,
 }
 
 impl Session {
@@ -72,7 +75,13 @@ impl Session {
             desk: Mutex::new(None),
             shut: AtomicBool::new(false),
             network: Network::default(),
+            moving: Mutex::new(None),
         }
+    }
+
+    pub(crate) fn moving_slot(&self) -> MutexGuard<'_, Option<Moving>> {
+        // What is held is valid after every statement.
+        self.moving.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// The profile.

@@ -129,6 +129,7 @@ fn types() -> String {
         ImportRun,
         LeftRecord,
         ImportRollback,
+        FileMoving,
         ImportRow,
         VerifyCheck,
         ImportVerified,

@@ -24,7 +24,7 @@ pub(crate) async fn import(session: &Session, what: ImportCommand) -> Result<Ans
             run(session, files, RunChoices { confirm_holds, remove_absent, leave_rejected }).await
         }
         ImportCommand::List { tenant } => {
-            let rows = session.signed_in(|desk| desk.imports(&tenant, now()))?;
+            let rows = session.signed_in(|desk| desk.imports(&tenant, now(), None))?;
             Ok(Answer::yes(json!({ "imports": rows }), list_lines(&rows)))
         }
         ImportCommand::Rollback { import } => roll_back(session, &import).await,
