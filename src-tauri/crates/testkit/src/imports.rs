@@ -167,7 +167,7 @@ pub enum Files {
     /// Files go out.
     Sending(Sending),
     /// Rosters follow their journals.
-    Following(Following),
+    Following(Box<Following>),
 }
 
 /// Where a step of a roster's way ends.
@@ -368,7 +368,7 @@ impl World<'_> {
                 Files::Sending(sending) => match sending.next(store, most)? {
                     Some(part) => Asked::Put(part),
                     None => {
-                        self.devices[at].files = Some(Files::Following(Following::new()));
+                        self.devices[at].files = Some(Files::Following(Box::default()));
                         continue;
                     }
                 },
