@@ -43,6 +43,16 @@ impl Batch {
         Self { kind, text: String::new(), spans: Vec::new(), entries: Vec::new() }
     }
 
+    /// An empty one that will hold about as much.
+    pub fn another(&self) -> Self {
+        Self {
+            kind: Arc::clone(&self.kind),
+            text: String::with_capacity(self.text.capacity()),
+            spans: Vec::with_capacity(self.spans.capacity()),
+            entries: Vec::with_capacity(self.entries.capacity()),
+        }
+    }
+
     pub fn is_full(&self) -> bool {
         self.text.len() >= FULL
     }

@@ -475,11 +475,12 @@ fn batches<R: Read>(from: R, sha256: &str, limits: &Limits, give: Give<'_, Batch
 
 /// Gives the entries of a type, up to the first line that is none.
 fn of_type<R: Read>(reader: &mut Reader<R>, current: &mut Current, give: Give<'_, Batch>) -> Result<()> {
+    let mut batch = Batch::new(Arc::clone(&current.kind));
     loop {
-        let mut batch = Batch::new(Arc::clone(&current.kind));
         let read = fill(reader, current, &mut batch);
+        let next = batch.another();
         // What stands before a fault was given, so that the first fault is the one that is told.
-        give(batch)?;
+        give(std::mem::replace(&mut batch, next))?;
         if !read? {
             return Ok(());
         }

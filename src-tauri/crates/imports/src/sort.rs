@@ -82,6 +82,14 @@ struct Items {
 }
 
 impl Items {
+    /// An empty one that will hold about as much.
+    fn another(&self) -> Self {
+        Self {
+            bytes: Vec::with_capacity(self.bytes.capacity()),
+            items: Vec::with_capacity(self.items.capacity()),
+        }
+    }
+
     fn held(&self) -> usize {
         self.bytes.len() + self.items.len() * size_of::<Item>()
     }
@@ -258,7 +266,8 @@ fn merge(runs: &[Run], cipher: &ChaCha20Poly1305, give: Give<'_, Items>) -> Resu
             PeekMut::pop(head);
         }
         if items.held() >= MERGED {
-            give(std::mem::take(&mut items))?;
+            let next = items.another();
+            give(std::mem::replace(&mut items, next))?;
         }
     }
     give(items)
