@@ -6,14 +6,16 @@
 //! (blank ones at the end left out) or, for a record to remove, its id alone; and last how many there
 //! were. Equal records under equal rules give equal bytes, whatever order the rows had.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::ahead::{Give, ahead};
+use crate::batch::{Batch, Current, Kind};
 use crate::check::{Checked, Late, Options, Outcome, Sink, Verdict, run};
 use crate::error::{ImportError, Result};
 use crate::limits::Limits;
@@ -46,13 +48,6 @@ pub struct BlobHead {
     /// The mapping file, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mapping: Option<Mapping>,
-}
-
-/// The line above the records of a type.
-#[derive(Debug, Serialize, Deserialize)]
-struct Kind {
-    r#type: String,
-    columns: Vec<String>,
 }
 
 /// What a blob holds of a type.
@@ -152,15 +147,21 @@ pub fn each_entry<E: From<ImportError>>(
 ) -> std::result::Result<Report, E> {
     let (rows, checked) = gather(path, options, scratch, removals)?;
     let Rows { sorter, files, .. } = rows;
-    let mut current: Option<(usize, Current)> = None;
+    let mut current: Option<(usize, Current, Batch)> = None;
     let mut said = None;
     let read = each_good(sorter, &checked.late, |place, number, line| {
-        let at = match current.take() {
+        let (_, at, batch) = match current.take() {
             Some(at) if at.0 == place => current.insert(at),
-            _ => current.insert((place, Current::new(kind_of(checked.schema, &files, place)))),
+            _ => {
+                let at = Current::new(kind_of(checked.schema, &files, place));
+                let batch = Batch::new(Arc::clone(&at.kind));
+                current.insert((place, at, batch))
+            }
         };
+        batch.clear();
+        at.read(line, batch)?;
         let row = (number != NO_ROW).then_some(number);
-        at.1.entry(line, &mut |entry| each(entry, row)).map_err(|error| {
+        batch.each(&mut |entry| each(entry, row)).map_err(|error| {
             said = Some(error);
             ImportError::Cancelled
         })
@@ -232,7 +233,7 @@ impl Rows {
         self.line.clear();
         self.line.extend_from_slice(&outcome.row.number.to_le_bytes());
         if canon.is_leaving(outcome) {
-            put_json(&mut self.line, &id)?;
+            put_text(&mut self.line, &id)?;
         } else {
             put_row(&mut self.line, &id, canon, outcome)?;
         }
@@ -243,7 +244,7 @@ impl Rows {
     fn remove(&mut self, place: usize, id: &str) -> Result<()> {
         self.line.clear();
         self.line.extend_from_slice(&NO_ROW.to_le_bytes());
-        put_json(&mut self.line, id)?;
+        put_text(&mut self.line, id)?;
         self.push(place, id)
     }
 
@@ -268,20 +269,31 @@ impl Sink for Rows {
 
 fn put_row(line: &mut Vec<u8>, id: &str, canon: &Canon, outcome: &Outcome<'_, '_>) -> Result<()> {
     line.push(b'[');
-    put_json(line, id)?;
+    put_text(line, id)?;
     let mut end = line.len();
     for (_, column) in canon.columns() {
         let value = outcome.value(*column);
         // What is no text was rejected.
         let text = std::str::from_utf8(value).map_err(|_| damaged("a row that was accepted is no text"))?;
         line.push(b',');
-        put_json(line, text)?;
+        put_text(line, text)?;
         if !text.is_empty() {
             end = line.len();
         }
     }
     line.truncate(end);
     line.push(b']');
+    Ok(())
+}
+
+fn put_text(line: &mut Vec<u8>, text: &str) -> Result<()> {
+    let is_plain = text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
+    if !is_plain {
+        return put_json(line, text);
+    }
+    line.push(b'"');
+    line.extend_from_slice(text.as_bytes());
+    line.push(b'"');
     Ok(())
 }
 
@@ -427,104 +439,84 @@ pub struct Contents {
 /// Reads a blob: all its entries, by type and id. Only the end shows that it is whole and the one that
 /// `sha256` names, so what `each` does must be taken back where this fails.
 ///
+/// It is unpacked on a thread of its own, which stays some hundred kilobytes ahead of `each`.
+///
 /// # Errors
 /// `import_damaged` where it is another blob, cut off or no blob; `import_limit`; what `each` says.
-pub fn read_blob<R: Read, E: From<ImportError>>(
+pub fn read_blob<R: Read + Send, E: From<ImportError>>(
     from: R,
     sha256: &str,
     limits: &Limits,
     mut each: impl FnMut(Entry<'_>) -> std::result::Result<(), E>,
 ) -> std::result::Result<Contents, E> {
+    ahead(|give| batches(from, sha256, limits, give), |batch: Batch| batch.each(&mut each))
+}
+
+/// Gives all entries of a blob.
+fn batches<R: Read>(from: R, sha256: &str, limits: &Limits, give: Give<'_, Batch>) -> Result<Contents> {
     let mut reader = Reader::new(from, limits)?;
     let head = reader.head()?;
     let mut counts: BTreeMap<String, BlobType> = BTreeMap::new();
-    let mut kind: Option<Current> = None;
     loop {
         let line = reader.line()?;
-        match line.first() {
-            Some(b'[' | b'"') => {
-                let current = kind.as_mut().ok_or_else(|| damaged("a record comes before its type"))?;
-                current.entry(line, &mut each)?;
-            }
-            _ => {
-                if let Some(done) = kind.take() {
-                    counts.insert(done.kind.r#type, done.count);
-                }
-                if let Ok(next) = serde_json::from_slice::<Kind>(line) {
-                    if counts.contains_key(&next.r#type) {
-                        return Err(damaged("a type comes twice").into());
-                    }
-                    kind = Some(Current::new(next));
-                    continue;
-                }
-                let end: End = serde_json::from_slice(line).map_err(|_| damaged("a line makes no sense"))?;
-                let is_whole = end.end.len() == counts.len()
-                    && end.end.iter().all(|(kind, held)| {
-                        counts
-                            .get(kind)
-                            .is_some_and(|read| (read.put, read.remove) == (held.put, held.remove))
-                    });
-                if !is_whole {
-                    return Err(damaged("records are missing").into());
-                }
-                reader.end(sha256)?;
-                return Ok(Contents { head, types: end.end });
-            }
+        let kind = if is_entry(line) { None } else { serde_json::from_slice::<Kind>(line).ok() };
+        let Some(kind) = kind else { break };
+        if counts.contains_key(&kind.r#type) {
+            return Err(damaged("a type comes twice"));
+        }
+        let mut current = Current::new(kind);
+        of_type(&mut reader, &mut current, give)?;
+        counts.insert(current.kind.r#type.clone(), current.count);
+    }
+    let types = ended(reader.again(), &counts)?;
+    reader.end(sha256)?;
+    Ok(Contents { head, types })
+}
+
+/// Gives the entries of a type, up to the first line that is none.
+fn of_type<R: Read>(reader: &mut Reader<R>, current: &mut Current, give: Give<'_, Batch>) -> Result<()> {
+    let mut batch = Batch::new(Arc::clone(&current.kind));
+    loop {
+        let read = fill(reader, current, &mut batch);
+        let next = batch.another();
+        // What stands before a fault was given, so that the first fault is the one that is told.
+        give(std::mem::replace(&mut batch, next))?;
+        if !read? {
+            return Ok(());
         }
     }
 }
 
-/// A value that is only copied where it was escaped.
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-/// The type at hand.
-struct Current {
-    kind: Kind,
-    count: BlobType,
-    last: String,
+/// Takes lines until the batch is full; false where a line is no entry, which is read again.
+fn fill<R: Read>(reader: &mut Reader<R>, current: &mut Current, batch: &mut Batch) -> Result<bool> {
+    while !batch.is_full() {
+        let line = reader.line()?;
+        if !is_entry(line) {
+            reader.is_again = true;
+            return Ok(false);
+        }
+        current.read(line, batch)?;
+    }
+    Ok(true)
 }
 
-impl Current {
-    fn new(kind: Kind) -> Self {
-        Self { kind, count: BlobType::default(), last: String::new() }
-    }
+fn is_entry(line: &[u8]) -> bool {
+    matches!(line.first(), Some(b'[' | b'"'))
+}
 
-    fn entry<E: From<ImportError>>(
-        &mut self,
-        line: &[u8],
-        each: &mut impl FnMut(Entry<'_>) -> std::result::Result<(), E>,
-    ) -> std::result::Result<(), E> {
-        let bad = |_| damaged("a record makes no sense");
-        if line.first() == Some(&b'"') {
-            let Text(id) = serde_json::from_slice(line).map_err(bad)?;
-            self.follow(&id)?;
-            self.count.remove += 1;
-            return each(Entry::Remove { kind: &self.kind.r#type, id: &id });
-        }
-        let row: Vec<Text<'_>> = serde_json::from_slice(line).map_err(bad)?;
-        let Some((Text(id), values)) = row.split_first() else {
-            return Err(damaged("a record has no id").into());
-        };
-        if values.len() > self.kind.columns.len() {
-            return Err(damaged("a record has more values than its type has columns").into());
-        }
-        self.follow(id)?;
-        self.count.put += 1;
-        let named =
-            self.kind.columns.iter().zip(values).map(|(name, Text(value))| (name.as_str(), value.as_ref()));
-        let values: Vec<(&str, &str)> = named.filter(|(_, value)| !value.is_empty()).collect();
-        each(Entry::Put(Record { kind: &self.kind.r#type, id, values: &values }))
+/// What the last line says, which has to be what was read.
+fn ended(line: &[u8], counts: &BTreeMap<String, BlobType>) -> Result<BTreeMap<String, BlobType>> {
+    if is_entry(line) {
+        return Err(damaged("a record comes before its type"));
     }
-
-    /// Holds that ids come in order, each once.
-    fn follow(&mut self, id: &str) -> Result<()> {
-        if id.is_empty() || self.last.as_str() >= id {
-            return Err(damaged("its records are out of order"));
-        }
-        self.last.clear();
-        self.last.push_str(id);
-        Ok(())
+    let End { end } = serde_json::from_slice(line).map_err(|_| damaged("a line makes no sense"))?;
+    let is_read = |(kind, held): (&String, &BlobType)| {
+        counts.get(kind).is_some_and(|read| (read.put, read.remove) == (held.put, held.remove))
+    };
+    if end.len() == counts.len() && end.iter().all(is_read) {
+        Ok(end)
+    } else {
+        Err(damaged("records are missing"))
     }
 }
 
@@ -534,6 +526,8 @@ type Unpacked<R> = BufReader<zstd::Decoder<'static, BufReader<Named<R>>>>;
 struct Reader<R: Read> {
     from: Unpacked<R>,
     line: Vec<u8>,
+    /// Whether the line is to be read once more.
+    is_again: bool,
     bytes: u64,
     most: u64,
 }
@@ -544,7 +538,7 @@ impl<R: Read> Reader<R> {
             zstd::Decoder::new(Named::new(from)).map_err(|error| unread(&error))?.single_frame();
         decoder.window_log_max(WINDOW_LOG).map_err(|error| unread(&error))?;
         let most = limits.expanded_bytes.saturating_mul(MOST_GROWTH);
-        Ok(Self { from: BufReader::new(decoder), line: Vec::new(), bytes: 0, most })
+        Ok(Self { from: BufReader::new(decoder), line: Vec::new(), is_again: false, bytes: 0, most })
     }
 
     fn head(&mut self) -> Result<BlobHead> {
@@ -564,7 +558,15 @@ impl<R: Read> Reader<R> {
         serde_json::from_slice(line).map_err(|_| damaged("its first line makes no sense"))
     }
 
+    /// The line that was read last.
+    fn again(&self) -> &[u8] {
+        &self.line
+    }
+
     fn line(&mut self) -> Result<&[u8]> {
+        if std::mem::take(&mut self.is_again) {
+            return Ok(&self.line);
+        }
         self.line.clear();
         let most = MOST_LINE_BYTES as u64;
         self.from.by_ref().take(most).read_until(b'\n', &mut self.line).map_err(|error| unread(&error))?;
@@ -598,7 +600,7 @@ impl<R: Read> Reader<R> {
 
 const NAME: &str = "the import";
 
-fn damaged(reason: &str) -> ImportError {
+pub(crate) fn damaged(reason: &str) -> ImportError {
     ImportError::Damaged { name: NAME.to_owned(), reason: reason.to_owned() }
 }
 

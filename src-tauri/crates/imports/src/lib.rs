@@ -7,6 +7,8 @@
 //! [`PlanRows`] shows them one by one, and [`write_blob`] makes of them what is uploaded. Nothing here writes a file of its own accord, reads a
 //! clock or knows a tenant.
 
+mod ahead;
+mod batch;
 mod blob;
 mod check;
 mod detect;

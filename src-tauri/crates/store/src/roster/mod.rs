@@ -13,6 +13,7 @@ mod file;
 mod pack;
 mod read;
 mod rollback;
+mod tally;
 mod types;
 mod write;
 
@@ -272,11 +273,14 @@ fn save(db: &Connection, applied: &Applied) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// The label of what records count for in the digest.
+const HASHED: &str = "cairn roster record 1";
+
 /// What a record counts for in the digest: the same whatever the order of its columns.
 fn hash_of<'a>(kind: &str, id: &str, values: impl Iterator<Item = (&'a str, &'a str)>) -> Hash {
     let mut values: Vec<(&str, &str)> = values.filter(|(_, value)| !value.is_empty()).collect();
     values.sort_unstable();
     let mut parts = vec![kind.as_bytes(), id.as_bytes()];
     parts.extend(values.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]));
-    Hash::of("cairn roster record 1", &parts)
+    Hash::of(HASHED, &parts)
 }

@@ -54,35 +54,45 @@ fn put(value: &str, id: &str, out: &mut Vec<u8>) {
     }
 }
 
+/// What a sign is in a GUID: its digit, and behind it whether it is a letter in upper or lower case.
+const UPPER: u8 = 0x10;
+const LOWER: u8 = 0x20;
+const NO_DIGIT: u8 = 0x80;
+const DIGITS: [u8; 256] = digits();
+
+const fn digits() -> [u8; 256] {
+    let mut table = [NO_DIGIT; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        if digit < 10 {
+            table[b'0' as usize + digit] = digit as u8;
+        } else {
+            table[b'a' as usize + digit - 10] = digit as u8 | LOWER;
+            table[b'A' as usize + digit - 10] = digit as u8 | UPPER;
+        }
+        digit += 1;
+    }
+    table
+}
+
+/// Where each byte of a GUID begins in its text.
+const PAIRS: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+
 /// A GUID whose letters are of one case; without letters it counts as lower case.
 fn guid(value: &str) -> Option<(usize, [u8; 16])> {
-    if value.len() != GUID_LENGTH {
+    let signs: &[u8; GUID_LENGTH] = value.as_bytes().try_into().ok()?;
+    if HYPHENS.iter().any(|at| signs.get(*at) != Some(&b'-')) {
         return None;
     }
-    let (mut bytes, mut digits) = ([0; 16], 0);
-    let (mut upper, mut lower) = (false, false);
-    for (at, sign) in value.bytes().enumerate() {
-        if HYPHENS.contains(&at) {
-            if sign != b'-' {
-                return None;
-            }
-            continue;
-        }
-        let digit = match sign {
-            b'0'..=b'9' => sign - b'0',
-            b'a'..=b'f' => sign - b'a' + 10,
-            b'A'..=b'F' => sign - b'A' + 10,
-            _ => return None,
-        };
-        upper |= sign.is_ascii_uppercase();
-        lower |= sign.is_ascii_lowercase();
-        if let Some(byte) = bytes.get_mut(digits / 2) {
-            *byte = *byte << 4 | digit;
-        }
-        digits += 1;
+    let (mut bytes, mut seen) = ([0; 16], 0);
+    let digit = |at: usize| DIGITS[usize::from(signs.get(at).copied().unwrap_or_default())];
+    for (byte, at) in bytes.iter_mut().zip(PAIRS) {
+        let (high, low) = (digit(at), digit(at + 1));
+        seen |= high | low;
+        *byte = high << 4 | low & 15;
     }
-    let header = if upper { UPPER_GUID } else { LOWER_GUID };
-    (!(upper && lower)).then_some((header, bytes))
+    let header = if seen & UPPER == 0 { LOWER_GUID } else { UPPER_GUID };
+    (seen & NO_DIGIT == 0 && seen & (UPPER | LOWER) != UPPER | LOWER).then_some((header, bytes))
 }
 
 /// Values as they were packed, one behind the other in one text.
@@ -132,6 +142,14 @@ impl Unpacked {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         starts.zip(&self.ends).map(|(start, end)| self.text.get(start..*end).unwrap_or_default())
     }
+
+    /// The value at a place; blank behind the last.
+    pub fn value(&self, place: usize) -> &str {
+        let end = self.ends.get(place).copied().unwrap_or_default();
+        let start =
+            place.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or_default();
+        self.text.get(start..end).unwrap_or_default()
+    }
 }
 
 /// Reads what [`pack_id`] wrote.
@@ -155,14 +173,13 @@ fn header(content: &[u8]) -> Option<(usize, &[u8])> {
 
 fn push_guid(bytes: &[u8], upper: bool, text: &mut String) {
     let digits: &[u8; 16] = if upper { b"0123456789ABCDEF" } else { b"0123456789abcdef" };
-    for (at, byte) in bytes.iter().enumerate() {
-        if matches!(at, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        for nibble in [byte >> 4, byte & 15] {
-            text.push(digits.get(usize::from(nibble)).copied().map_or('0', char::from));
+    let mut signs = [b'-'; GUID_LENGTH];
+    for (byte, at) in bytes.iter().zip(PAIRS) {
+        for (slot, nibble) in signs.iter_mut().skip(at).zip([byte >> 4, byte & 15]) {
+            *slot = digits[usize::from(nibble)];
         }
     }
+    text.push_str(std::str::from_utf8(&signs).unwrap_or_default());
 }
 
 #[cfg(test)]

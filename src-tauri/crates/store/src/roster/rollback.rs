@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use cairn_domain::planted::{Bug, planted};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, Row, params};
 
 use super::pack::unpack_id;
-use super::write::Image;
+use super::write::{Image, MOST_AHEAD};
 use super::{Applied, Revision, Roster, RosterTrouble, Writer, damaged, trouble};
 use crate::StoreError;
 use crate::sql::uint;
@@ -42,9 +42,10 @@ struct Version {
     id: i64,
     kind: i64,
     record: Vec<u8>,
-    before: i64,
     /// The version that has its content.
     image: i64,
+    /// What was there before; none where that cannot be found.
+    stood: Option<Stood>,
 }
 
 impl Roster {
@@ -117,18 +118,16 @@ impl Writer<'_> {
         id: &str,
         ends: &BTreeMap<i64, u64>,
     ) -> Result<Option<Why>, StoreError> {
-        let kind = self.types().numbered(version.kind)?;
-        let at = self.types().position(&kind.name).unwrap_or_default();
-        let standing =
-            self.standing(version.kind, id)?.ok_or_else(|| damaged("a version without its record"))?;
+        let (at, standing) = self.standing(version.kind, id)?;
+        let standing = standing.ok_or_else(|| damaged("a version without its record"))?;
         if standing.image != version.image {
             let revision = ends.range(standing.version..).next().map_or(0, |(_, number)| *number);
             return Ok(Some(Why::ChangedBy { revision }));
         }
-        if planted(Bug::RollbackForgetsImage) && version.before != 0 {
+        let Some(stood) = &version.stood else { return Ok(Some(Why::NoImage)) };
+        if planted(Bug::RollbackForgetsImage) && stood.image != 0 {
             return Ok(None);
         }
-        let Some(stood) = stood(self.db(), version.before)? else { return Ok(Some(Why::NoImage)) };
         self.write(at, id, Some(&standing), Image::Of(stood.image, stood.content.as_deref()))?;
         Ok(None)
     }
@@ -142,21 +141,25 @@ fn ends(db: &Connection) -> Result<BTreeMap<i64, u64>, StoreError> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// The next versions with what was there before each, as many as memory should hold.
 fn versions(db: &Connection, after: i64, last: i64) -> Result<Vec<Version>, StoreError> {
     let mut statement = db.prepare_cached(
-        "SELECT id, type, record, before, coalesce(image, id) FROM versions
-         WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3",
+        "SELECT v.id, v.type, v.record, coalesce(v.image, v.id), v.before, b.id, coalesce(b.image, b.id),
+                held.id, held.content
+         FROM versions v LEFT JOIN versions b ON b.id = v.before
+         LEFT JOIN versions held ON held.id = coalesce(b.image, b.id)
+         WHERE v.id > ?1 AND v.id <= ?2 ORDER BY v.id LIMIT ?3",
     )?;
-    let rows = statement.query_map(params![after, last, RUN], |row| {
-        Ok(Version {
-            id: row.get(0)?,
-            kind: row.get(1)?,
-            record: row.get(2)?,
-            before: row.get(3)?,
-            image: row.get(4)?,
-        })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let mut rows = statement.query(params![after, last, RUN])?;
+    let (mut versions, mut bytes) = (Vec::new(), 0);
+    while bytes < MOST_AHEAD {
+        let Some(row) = rows.next()? else { break };
+        let stood = stood(row)?;
+        bytes += stood.as_ref().and_then(|stood| stood.content.as_ref()).map_or(0, Vec::len);
+        let (id, kind, record, image) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+        versions.push(Version { id, kind, record, image, stood });
+    }
+    Ok(versions)
 }
 
 /// What a version stood for.
@@ -166,19 +169,14 @@ struct Stood {
     content: Option<Vec<u8>>,
 }
 
-/// What a version stood for; none where that cannot be found.
-fn stood(db: &Connection, version: i64) -> Result<Option<Stood>, StoreError> {
-    if version == 0 {
+fn stood(row: &Row<'_>) -> rusqlite::Result<Option<Stood>> {
+    if row.get::<_, i64>(4)? == 0 {
         return Ok(Some(Stood { image: 0, content: None }));
     }
-    let mut statement = db.prepare_cached(
-        "SELECT coalesce(v.image, v.id), held.id, held.content
-         FROM versions v LEFT JOIN versions held ON held.id = coalesce(v.image, v.id) WHERE v.id = ?1",
-    )?;
-    let stood = statement.query_row([version], |row| {
-        let (image, held): (i64, Option<i64>) = (row.get(0)?, row.get(1)?);
-        let content = row.get(2)?;
-        Ok((image == 0 || held.is_some()).then_some(Stood { image, content }))
-    });
-    Ok(stood.optional()?.flatten())
+    let (before, held): (Option<i64>, Option<i64>) = (row.get(5)?, row.get(7)?);
+    if before.is_none() {
+        return Ok(None);
+    }
+    let (image, content) = (row.get(6)?, row.get(8)?);
+    Ok((image == 0 || held.is_some()).then_some(Stood { image, content }))
 }

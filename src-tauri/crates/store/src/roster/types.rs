@@ -106,6 +106,11 @@ impl Types {
         })
     }
 
+    /// The place of the type of that number in the list.
+    pub fn place(&self, id: i64) -> Result<usize, StoreError> {
+        self.0.iter().position(|one| one.id == id).ok_or_else(|| damaged("a record of no type"))
+    }
+
     /// The type of that number.
     pub fn numbered(&self, id: i64) -> Result<&Type, StoreError> {
         self.0.iter().find(|one| one.id == id).ok_or_else(|| damaged("a record of no type"))

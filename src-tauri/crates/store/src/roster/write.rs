@@ -6,11 +6,12 @@ use std::collections::VecDeque;
 use cairn_domain::TenantId;
 use cairn_domain::digest::SetHash;
 use cairn_domain::planted::{Bug, planted};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{CachedStatement, Connection, Row, params};
 
 use super::pack::{Unpacked, pack, pack_id};
+use super::tally::Tally;
 use super::types::{Type, Types};
-use super::{Applied, Changes, Revision, Roster, RosterTrouble, damaged, hash_of, named, trouble};
+use super::{Applied, Changes, Revision, Roster, RosterTrouble, damaged, named, trouble};
 use crate::StoreError;
 use crate::unit::Unit;
 
@@ -125,7 +126,7 @@ struct Ahead {
 const SHORTEST_RUN: usize = 4;
 const LONGEST_RUN: usize = 1_024;
 /// The bytes of values at which a run ends.
-const MOST_AHEAD: usize = 4 << 20;
+pub(super) const MOST_AHEAD: usize = 4 << 20;
 
 impl Ahead {
     fn new(is_end: bool) -> Self {
@@ -201,11 +202,15 @@ impl<'r> Finder<'r> {
         if at == self.ahead.len() {
             self.ahead.push(Ahead::new(true));
         }
+        self.find_at(at, id)
+    }
+
+    fn find_at(&mut self, at: usize, id: &str) -> Result<(usize, Option<Standing>), StoreError> {
         let (Some(ahead), Some(one)) = (self.ahead.get_mut(at), self.types.0.get(at)) else {
             return Ok((at, None));
         };
         if ahead.last.as_deref().is_some_and(|last| last >= id) {
-            let unsorted = RosterTrouble::Unsorted { kind: kind.to_owned(), id: id.to_owned() };
+            let unsorted = RosterTrouble::Unsorted { kind: one.name.clone(), id: id.to_owned() };
             return Err(trouble(self.tenant, unsorted));
         }
         let last = ahead.last.get_or_insert_default();
@@ -274,10 +279,13 @@ pub struct Writer<'r> {
     finder: Finder<'r>,
     /// The last version.
     last: i64,
-    digest: SetHash,
+    tally: Tally,
     content: Vec<u8>,
     packed_id: Vec<u8>,
-    unpacked: Unpacked,
+    /// Held ready, because each is asked for a million times.
+    add_version: CachedStatement<'r>,
+    add_record: CachedStatement<'r>,
+    change_record: CachedStatement<'r>,
 }
 
 impl std::fmt::Debug for Writer<'_> {
@@ -291,10 +299,18 @@ impl<'r> Writer<'r> {
         Ok(Self {
             finder: Finder::new(db, tenant)?,
             last: last.map_or(0, |last| last.last),
-            digest: last.map_or_else(SetHash::default, |last| SetHash::from_hash(last.digest)),
+            tally: Tally::new(last.map_or_else(SetHash::default, |last| SetHash::from_hash(last.digest))),
             content: Vec::new(),
             packed_id: Vec::new(),
-            unpacked: Unpacked::default(),
+            add_version: db.prepare_cached(
+                "INSERT INTO versions (id, type, record, before, image, content) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?,
+            add_record: db.prepare_cached(
+                "INSERT INTO records (type, id, version, image) VALUES (?1, ?2, ?3, ?4)",
+            )?,
+            change_record: db.prepare_cached(
+                "UPDATE records SET version = ?3, image = ?4 WHERE type = ?1 AND id = ?2",
+            )?,
         })
     }
 
@@ -348,43 +364,20 @@ impl<'r> Writer<'r> {
             Image::Of(image, content) => (None, Some(image), content),
         };
         pack_id(id, &mut self.packed_id);
-        self.finder.db
-            .prepare_cached(
-                "INSERT INTO versions (id, type, record, before, image, content) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute(params![
-                version,
-                one.id,
-                self.packed_id,
-                standing.map_or(0, |standing| standing.version),
-                restored,
-                own
-            ])?;
-        let stand = match standing {
-            Some(_) => "UPDATE records SET version = ?3, image = ?4 WHERE type = ?1 AND id = ?2",
-            None => "INSERT INTO records (type, id, version, image) VALUES (?1, ?2, ?3, ?4)",
-        };
+        let before = standing.map_or(0, |standing| standing.version);
+        self.add_version.execute(params![version, one.id, self.packed_id, before, restored, own])?;
         if !planted(Bug::RevisionWithoutRows) || version % 8 != 0 {
-            self.finder.db.prepare_cached(stand)?.execute(params![
-                one.id,
-                id,
-                version,
-                restored.unwrap_or(version)
-            ])?;
+            let stand = if standing.is_some() { &mut self.change_record } else { &mut self.add_record };
+            stand.execute(params![one.id, id, version, restored.unwrap_or(version)])?;
         }
         self.last = version;
         let before = standing.and_then(|standing| standing.content.as_deref());
+        count(one, before.is_some(), content.is_some());
         for (content, is_now) in [(before, false), (content, true)] {
-            let Some(content) = content else { continue };
-            self.unpacked.read(content, id).ok_or_else(|| damaged("the values of a record"))?;
-            let hash = hash_of(&one.name, id, one.named(self.unpacked.values()));
-            if is_now {
-                self.digest.add_hash(hash);
-            } else {
-                self.digest.remove_hash(hash);
+            if let Some(content) = content {
+                self.tally.count(&self.finder.types, at, (id, content), is_now)?;
             }
         }
-        count(one, before.is_some(), content.is_some());
         Ok(())
     }
 
@@ -396,7 +389,7 @@ impl<'r> Writer<'r> {
             import: revision.import.to_owned(),
             takes_back,
             counts: touched.map(|one| (one.name.clone(), one.changes)).collect(),
-            digest: self.digest.to_hash(),
+            digest: self.tally.end(&self.finder.types)?.to_hash(),
             last: self.last,
         };
         super::save(self.finder.db, &applied)?;
@@ -411,13 +404,11 @@ impl<'r> Writer<'r> {
         self.finder.db
     }
 
-    /// A record as it stands, wherever it is in the order.
-    pub(super) fn standing(&self, kind: i64, id: &str) -> Result<Option<Standing>, StoreError> {
-        let mut statement = self.finder.db.prepare_cached(
-            "SELECT r.id, r.version, r.image, v.content FROM records r LEFT JOIN versions v ON v.id = r.image
-             WHERE r.type = ?1 AND r.id = ?2",
-        )?;
-        Ok(statement.query_row(params![kind, id], standing).optional()?)
+    /// The place of the type of that number, and a record of it as it stands; asked for as
+    /// [`Writer::put`] is.
+    pub(super) fn standing(&mut self, kind: i64, id: &str) -> Result<(usize, Option<Standing>), StoreError> {
+        let at = self.finder.types.place(kind)?;
+        self.finder.find_at(at, id)
     }
 }
 
