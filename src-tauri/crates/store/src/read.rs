@@ -244,6 +244,7 @@ impl Store {
     /// # Errors
     /// Whatever the database reports.
     pub fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+        // `0` follows `/`.
         self.accounts_between("account/", "account0")
     }
 
@@ -253,11 +254,12 @@ impl Store {
     /// Whatever the database reports.
     pub fn account(&self, id: &AccountId) -> Result<Option<Account>, StoreError> {
         let entity = Entity::Account(id.clone());
-        Ok(self.accounts_between(&format!("{entity}/"), &format!("{entity}0"))?.pop())
+        // `$` follows `#`, which stands before the field.
+        Ok(self.accounts_between(&format!("{entity}#"), &format!("{entity}$"))?.pop())
     }
 
-    /// Accounts whose cells lie between two texts. `0` follows `/`; the journal of the organisation also
-    /// holds an assignment for each person and tenant, which would be read for nothing.
+    /// Accounts whose cells lie between two texts; the journal of the organisation also holds an assignment
+    /// for each person and tenant, which would be read for nothing.
     fn accounts_between(&self, from: &str, to: &str) -> Result<Vec<Account>, StoreError> {
         let cells = load_cells_between(&self.db, &TenantId::org(), from, to)?;
         let value = |entity: &Entity, name: &str| {

@@ -160,7 +160,11 @@ fn history_names_who_wrote_what_over_what() {
     assert_eq!(history.lines[0].state, Some(OutboxState::Pending));
     let all = a.store.history(&tenant(), &HistoryQuery { limit: 100, ..HistoryQuery::default() }).unwrap();
     assert_eq!(all.lines.len(), 4);
-    assert_eq!(a.store.accounts().unwrap()[0].name, "a");
+    let people = a.store.accounts().unwrap();
+    assert_eq!(people[0].name, "a");
+    // One of them is found without the others, and whose names only begin as the one's do are others.
+    assert!(people.iter().all(|one| a.store.account(&one.id).unwrap().as_ref() == Some(one)));
+    assert_eq!(a.store.account(&"a-longer-one".parse().unwrap()).unwrap(), None);
 }
 
 #[test]
