@@ -14,6 +14,7 @@ const CARDS: &str = "/dev/dri";
 
 /// Chooses how the web view will draw. To be called before anything else runs: what is chosen is an
 /// environment variable, which must not change under other threads.
+#[allow(clippy::disallowed_methods, reason = "what is chosen here is a variable of the environment")]
 pub fn choose() {
     if std::env::var_os(SWITCH).is_some() || has_card(Path::new(CARDS)) {
         return;

@@ -408,7 +408,13 @@ impl<'r> Writer<'r> {
     /// [`Writer::put`] is.
     pub(super) fn standing(&mut self, kind: i64, id: &str) -> Result<(usize, Option<Standing>), StoreError> {
         let at = self.finder.types.place(kind)?;
-        self.finder.find_at(at, id)
+        self.finder.find_at(at, id).map_err(|error| match error {
+            // A revision writes its versions in order; whoever follows them meets none out of it.
+            StoreError::Roster { trouble: RosterTrouble::Unsorted { .. }, .. } => {
+                damaged("the order of a revision's versions")
+            }
+            other => other,
+        })
     }
 }
 
