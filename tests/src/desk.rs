@@ -5,9 +5,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
@@ -23,6 +23,9 @@ const STARTS_BY_ITSELF: &str = "/usr/share/dbus-1/services/org.gnome.keyring.Sys
 
 /// How long a dialog may take to open or to close.
 const DIALOG_LIMIT: Duration = Duration::from_secs(10);
+
+/// After how long a dialog that did not hear a key is told again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Which theme programs on the desk are told to follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,6 +145,7 @@ impl Desk {
     ///
     /// # Errors
     /// No such dialog opens, or it stays open.
+    #[allow(clippy::disallowed_methods, reason = "waits for a foreign program")]
     pub fn answer_dialog(&self, title: &str, path: &Path) -> Result<()> {
         let press = |keys: &[&str]| run(self.command("xdotool").args(keys)).map(drop);
         let name = format!("^{title}$");
@@ -151,10 +155,17 @@ impl Desk {
         press(&["key", "ctrl+l"])?;
         press(&["key", "ctrl+a"])?;
         press(&["type", path.to_str().context("the path is no text")?])?;
-        press(&["key", "Return"])?;
+        // It takes a path only once it has read the folder, and says nobody when.
+        let mut pressed: Option<Instant> = None;
         wait_for(&format!("the end of '{title}'"), DIALOG_LIMIT, || {
-            ensure!(found().is_err(), "it is open");
-            Ok(())
+            if found().is_err() {
+                return Ok(());
+            }
+            if pressed.is_none_or(|last| last.elapsed() > AGAIN) {
+                press(&["key", "Return"])?;
+                pressed = Some(Instant::now());
+            }
+            bail!("it is open")
         })
     }
 

@@ -366,7 +366,7 @@ fn trip(folder: &Path, set: &Path) -> Result<Trip> {
         Ok(ana.session.signed_in(|desk| desk.queue_import(ready, now()))?)
     })?;
     let (upload, commit, own) = sent(&ana, &tenant)?;
-    let (_, other) = timed(|| ben.sync())?;
+    let (_, other) = timed(|| until_it_is_here(&ben, &tenant))?;
     let same = [&ana, &ben].map(|laptop| laptop.desk(|desk| Ok(desk.store.roster_state(&tenant)?)));
     let [ours, theirs] = same;
     let (ours, theirs) = (ours?, theirs?);
@@ -381,6 +381,18 @@ fn pause() {
     std::thread::sleep(Duration::from_millis(5));
 }
 
+/// Whether a laptop has a revision of the roster; what was noted before the first is no roster.
+fn is_here(laptop: &Laptop, tenant: &TenantId) -> Result<bool> {
+    laptop.desk(|desk| Ok(desk.store.roster_state(tenant)?.is_some_and(|state| state.revision > 0)))
+}
+
+fn until_it_is_here(laptop: &Laptop, tenant: &TenantId) -> Result<()> {
+    while !is_here(laptop, tenant)? {
+        laptop.sync()?;
+    }
+    Ok(())
+}
+
 /// Syncs until the roster is there; looks meanwhile at how far it is.
 fn sent(laptop: &Laptop, tenant: &TenantId) -> Result<(f64, f64, f64)> {
     let began = Instant::now();
@@ -389,7 +401,7 @@ fn sent(laptop: &Laptop, tenant: &TenantId) -> Result<(f64, f64, f64)> {
         || laptop.desk(|desk| Ok(desk.store.imports(tenant)?.iter().any(|one| one.committed().is_some())));
     let is_over = AtomicBool::new(false);
     let arrives = || -> Result<Duration> {
-        while laptop.desk(|desk| Ok(desk.store.roster_state(tenant)?.is_none()))? {
+        while !is_here(laptop, tenant)? {
             laptop.sync()?;
             let asked = laptop.desk(|desk| Ok(desk.store.imports(tenant)?))?;
             let refused = asked.iter().find(|one| !one.is_open() && one.committed().is_none());
