@@ -14,6 +14,8 @@ mod jobs;
 mod news;
 mod notify;
 mod profile;
+#[cfg(target_os = "linux")]
+mod rendering;
 mod settings;
 mod shell;
 mod tray;
@@ -95,6 +97,8 @@ pub enum Ended {
 /// # Errors
 /// The profile directory cannot be made, or the system offers no display or web view.
 pub fn run(options: Options) -> anyhow::Result<Ended> {
+    #[cfg(target_os = "linux")]
+    rendering::choose();
     let Some(app) = app(Builder::default(), options)? else { return Ok(Ended::OpenAlready) };
     app.run(|app, event| {
         if let RunEvent::Exit = event {

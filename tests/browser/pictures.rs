@@ -72,7 +72,7 @@ impl Album {
             .until("the theme", &format!("document.documentElement.dataset.theme === '{}'", self.theme))
             .await?;
         self.window().client.execute(HIDE, vec![]).await?;
-        let seen = Picture::decode(&self.window().picture().await?)?;
+        let seen = self.window().picture().await?;
         self.faults.extend(compare(&seen, &format!("{screen}-{}", self.theme))?);
         Ok(())
     }

@@ -6,9 +6,10 @@ use anyhow::ensure;
 use cairn_tests::acts::keys_with;
 use cairn_tests::ctl::Laptop;
 use cairn_tests::desk::Desk;
+use cairn_tests::frame::Frame;
 use cairn_tests::process::wait_for;
 use cairn_tests::service::Service;
-use cairn_tests::tray::{Frame, TrayHost};
+use cairn_tests::tray::TrayHost;
 use cairn_tests::window::Window;
 use serde_json::json;
 
@@ -40,7 +41,7 @@ async fn a_window_closed_to_the_tray_comes_back_by_a_click_there_and_on_a_notifi
     window.until("it is kept", "document.querySelector('[data-testid=keep-running]').checked").await.unwrap();
     window.ask("change_settings", json!({ "keep_running": true })).await.unwrap();
 
-    let frame = Frame::find(&desk, "Cairn").unwrap();
+    let frame = Frame::find(desk.display(), "Cairn").unwrap();
     wait_until_it_shows(&frame, true);
     frame.close().unwrap();
     wait_until_it_shows(&frame, false);
@@ -74,7 +75,7 @@ async fn without_a_tray_the_setting_is_refused_and_closing_ends_cairn() {
     assert!(refused.to_string().contains("no_tray"), "{refused}");
     let settings = window.ask("settings", json!({})).await.unwrap();
     assert_eq!(settings["keep_running"], false);
-    let frame = Frame::find(&desk, "Cairn").unwrap();
+    let frame = Frame::find(desk.display(), "Cairn").unwrap();
     frame.close().unwrap();
     wait_for("the window is gone", LIMIT, || {
         ensure!(frame.shows().is_err(), "it is there");

@@ -8,6 +8,7 @@ pub mod bridge;
 pub mod ctl;
 pub mod desk;
 pub mod door;
+pub mod frame;
 pub mod kept;
 pub mod keyring;
 pub mod picture;

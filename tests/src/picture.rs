@@ -43,6 +43,12 @@ pub struct Difference {
 }
 
 impl Picture {
+    /// Rows of so many points, from the top.
+    #[must_use]
+    pub fn new(width: usize, points: Vec<[u8; 3]>) -> Self {
+        Self { width, height: points.len() / width.max(1), points }
+    }
+
     /// Reads a PNG file's bytes; how opaque a point is does not count.
     ///
     /// # Errors
@@ -72,18 +78,34 @@ impl Picture {
         Self::decode(&bytes).with_context(|| file.display().to_string())
     }
 
+    /// Writes every point as it is; the folder is made where it is missing.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn save(&self, file: &Path) -> Result<()> {
+        let mut encoder = self.encoder(file)?;
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_compression(png::Compression::Fast);
+        Ok(encoder.write_header()?.write_image_data(self.points.as_flattened())?)
+    }
+
+    fn encoder(&self, file: &Path) -> Result<png::Encoder<'_, BufWriter<File>>> {
+        fs::create_dir_all(file.parent().context("a file lies in a folder")?)?;
+        let out = BufWriter::new(File::create(file)?);
+        let mut encoder = png::Encoder::new(out, self.width.try_into()?, self.height.try_into()?);
+        encoder.set_depth(png::BitDepth::Eight);
+        Ok(encoder)
+    }
+
     /// Writes a small file, the rare colours as the nearest of the common ones; its folder is made
     /// where it is missing.
     ///
     /// # Errors
     /// It cannot be written.
     pub fn write(&self, file: &Path) -> Result<()> {
-        fs::create_dir_all(file.parent().context("a file lies in a folder")?)?;
-        let out = BufWriter::new(File::create(file)?);
-        let mut encoder = png::Encoder::new(out, self.width.try_into()?, self.height.try_into()?);
+        let mut encoder = self.encoder(file)?;
         let (palette, places) = self.reduced();
         encoder.set_color(png::ColorType::Indexed);
-        encoder.set_depth(png::BitDepth::Eight);
         encoder.set_palette(palette.as_flattened().to_owned());
         encoder.set_compression(png::Compression::High);
         encoder.set_filter(png::Filter::NoFilter);

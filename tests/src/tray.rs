@@ -1,14 +1,8 @@
-//! A desktop's tray and its window manager, as far as one window needs them: who asks for an icon,
-//! and closing a window as its frame's button does.
+//! A desktop's tray, as far as one window needs it: who asks for an icon, and a click on it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
-use x11rb::connection::Connection as _;
-use x11rb::protocol::xproto::{
-    AtomEnum, ClientMessageEvent, ConnectionExt as _, EventMask, MapState, Window as WindowId,
-};
-use x11rb::rust_connection::RustConnection;
 use zbus::Connection;
 
 use crate::desk::Desk;
@@ -77,56 +71,4 @@ impl TrayHost {
         self.connection.call_method(Some(service.as_str()), path, item, "Activate", &(0, 0)).await?;
         Ok(())
     }
-}
-
-/// A window of `title` on a desk, as its window manager sees it.
-pub struct Frame {
-    display: RustConnection,
-    window: WindowId,
-}
-
-impl Frame {
-    /// Finds the window.
-    ///
-    /// # Errors
-    /// There is none.
-    pub fn find(desk: &Desk, title: &str) -> Result<Self> {
-        let (display, screen) = RustConnection::connect(Some(desk.display()))?;
-        let root = display.setup().roots.get(screen).context("the display has no screen")?.root;
-        let windows = display.query_tree(root)?.reply()?.children;
-        for window in windows {
-            let name =
-                display.get_property(false, window, AtomEnum::WM_NAME, AtomEnum::ANY, 0, 64)?.reply()?;
-            if name.value == title.as_bytes() && !protocols(&display, window)?.is_empty() {
-                return Ok(Self { display, window });
-            }
-        }
-        anyhow::bail!("no window is called {title}")
-    }
-
-    /// Asks the program to close the window.
-    ///
-    /// # Errors
-    /// The display is gone.
-    pub fn close(&self) -> Result<()> {
-        let atom = |name: &[u8]| anyhow::Ok(self.display.intern_atom(false, name)?.reply()?.atom);
-        let data = [atom(b"WM_DELETE_WINDOW")?, x11rb::CURRENT_TIME, 0, 0, 0];
-        let event = ClientMessageEvent::new(32, self.window, atom(b"WM_PROTOCOLS")?, data);
-        self.display.send_event(false, self.window, EventMask::NO_EVENT, event)?;
-        Ok(self.display.flush()?)
-    }
-
-    /// Whether the window can be seen.
-    ///
-    /// # Errors
-    /// It is gone.
-    pub fn shows(&self) -> Result<bool> {
-        Ok(self.display.get_window_attributes(self.window)?.reply()?.map_state == MapState::VIEWABLE)
-    }
-}
-
-/// What a window manager may ask of a window; helper windows name nothing.
-fn protocols(display: &RustConnection, window: WindowId) -> Result<Vec<u8>> {
-    let atom = display.intern_atom(false, b"WM_PROTOCOLS")?.reply()?.atom;
-    Ok(display.get_property(false, window, atom, AtomEnum::ANY, 0, 16)?.reply()?.value)
 }

@@ -15,6 +15,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 
 use crate::desk::Desk;
+use crate::frame::Frame;
+use crate::picture::Picture;
 use crate::process::{Running, built, target_dir, wait_for};
 
 /// How long the driver may take until it listens.
@@ -62,6 +64,9 @@ const PAINTED: &str = "const done = arguments[0]; document.documentElement.style
 /// Width of the window in pixels, as `tauri.conf.json` says.
 const WIDTH: u32 = 1280;
 
+/// The window's title.
+const TITLE: &str = "Cairn";
+
 /// Pictures taken at most until two are equal.
 const PICTURES: usize = 3;
 
@@ -73,6 +78,8 @@ const STILL: &str = "document.getAnimations().every(one => one.playState !== 'ru
 pub struct Window {
     /// The session: everything WebDriver can do.
     pub client: Client,
+    /// The display that it stands on; a browser without one gives its own pictures.
+    display: Option<String>,
     _driver: Running,
 }
 
@@ -105,7 +112,8 @@ impl Window {
         let capabilities = json!({
             "tauri:options": { "application": program, "args": arguments },
         });
-        Self::attach(driver, port, capabilities).await
+        let window = Self::attach(driver, port, capabilities).await?;
+        Ok(Self { display: Some(desk.display().to_owned()), ..window })
     }
 
     /// A session that a running driver opens.
@@ -116,38 +124,44 @@ impl Window {
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .context("no WebDriver session on the window")?;
-        Ok(Self { client, _driver: driver })
+        Ok(Self { client, display: None, _driver: driver })
     }
 
     /// Saves what the window shows as `<folder>/<name>.png` and gives the file.
     ///
     /// # Errors
-    /// The web view gives no picture, or the file cannot be written.
+    /// As [`Window::picture`], or the file cannot be written.
     pub async fn screenshot(&self, folder: &Path, name: &str) -> Result<PathBuf> {
-        fs::create_dir_all(folder)?;
         let file = folder.join(format!("{name}.png"));
-        fs::write(&file, self.picture().await?)?;
+        self.picture().await?.save(&file)?;
         Ok(file)
     }
 
-    /// What the window shows, as PNG. The driver may give the frame before the newest: two equal
-    /// pictures in a row are the page's. Where something goes on fading, such as a scrollbar, the last
-    /// one will do.
+    /// What the window shows. It may be the frame before the newest: two equal pictures in a row are the
+    /// page's. Where something goes on fading, such as a scrollbar, the last one will do.
     ///
     /// # Errors
-    /// The web view gives no picture.
-    pub async fn picture(&self) -> Result<Vec<u8>> {
+    /// The window is hidden, or the browser gives no picture.
+    pub async fn picture(&self) -> Result<Picture> {
         self.still().await?;
-        let mut before = Vec::new();
-        for _ in 0..PICTURES {
-            self.client.execute_async(PAINTED, vec![]).await?;
-            let picture = self.client.screenshot().await?;
+        let mut picture = self.frame().await?;
+        for _ in 1..PICTURES {
+            let before = std::mem::replace(&mut picture, self.frame().await?);
             if picture == before {
                 break;
             }
-            before = picture;
         }
-        Ok(before)
+        Ok(picture)
+    }
+
+    /// The screen shows what a user sees, dialogs of the desktop included; and the driver's own pictures
+    /// never come where WebKit draws without OpenGL (docs/adr/0014-drawing-without-a-card.md).
+    async fn frame(&self) -> Result<Picture> {
+        self.client.execute_async(PAINTED, vec![]).await?;
+        match &self.display {
+            Some(display) => Frame::find(display, TITLE)?.picture(),
+            None => Picture::decode(&self.client.screenshot().await?),
+        }
     }
 
     /// What axe finds against WCAG 2.2 A and AA in what the window shows now: one line per rule, with
