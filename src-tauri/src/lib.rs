@@ -180,6 +180,7 @@ fn open<R: Runtime>(
     let session = Session::new(&profile.directory, keys);
     let handle = app.handle().clone();
     let shell = Arc::new(Shell::new(session, now, start, move |changed| tell(&handle, changed)));
+    async_runtime::spawn_blocking(shell.open_early());
     app.manage(Arc::clone(&shell));
     // Cookies, caches and storage of the web view belong to the profile: two profiles share nothing.
     show(app, profile.directory.join(WEB_DATA), &shell.settings())?;

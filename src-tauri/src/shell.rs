@@ -4,6 +4,7 @@
 //! answered on them, so the window itself never waits.
 
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cairn_app::api::{
@@ -45,6 +46,8 @@ pub struct Shell {
     pub(crate) start: Start,
     clock: Clock,
     state: Mutex<State>,
+    /// How the opening ends that [`Shell::open_early`] began, until somebody asks.
+    early: Mutex<Option<Receiver<Result<()>>>>,
     /// Held by whoever syncs: a second attempt waits instead of failing.
     pub(crate) turn: tokio::sync::Mutex<()>,
     /// Long work that may be cancelled.
@@ -124,6 +127,7 @@ impl Shell {
             start,
             clock,
             state: Mutex::new(state),
+            early: Mutex::default(),
             turn: tokio::sync::Mutex::new(()),
             jobs: Jobs::default(),
             last_plan: Mutex::default(),
@@ -150,12 +154,38 @@ impl Shell {
         if let Some(locked) = &self.state().locked {
             return Ok(api::Session::Locked { why: locked.why.to_owned(), name: locked.name.clone() });
         }
-        let was_open = self.session.is_open();
-        let opened = self.session.open();
+        let early = self.early().take();
+        let was_open = early.is_none() && self.session.is_open();
+        // A keyring is asked once: one that hangs costs its patience and not twice that.
+        let opened = early.and_then(|early| early.recv().ok()).unwrap_or_else(|| self.session.open());
         if opened.is_ok() && !was_open {
             self.nudge();
         }
         self.after(opened)
+    }
+
+    /// The work, for a thread that may block, of opening the database while the window is made, which
+    /// takes longer; then of reading what the first screen asks for, so that it is at hand.
+    /// [`Shell::standing`] waits for the opening and tells how it ended.
+    #[must_use]
+    pub fn open_early(self: &Arc<Self>) -> impl FnOnce() + Send + 'static {
+        let (tell, told) = sync_channel(1);
+        *self.early() = Some(told);
+        let shell = Arc::clone(self);
+        move || {
+            let opened = shell.session.open();
+            let is_open = opened.is_ok();
+            // Nobody hears it where the window ended meanwhile.
+            let _ = tell.send(opened);
+            if is_open && let Err(error) = shell.session.with(|desk| desk.store.tenants().map_err(store)) {
+                // The screens will say so.
+                tracing::debug!(code = error.code, "nothing was read early");
+            }
+        }
+    }
+
+    fn early(&self) -> MutexGuard<'_, Option<Receiver<Result<()>>>> {
+        self.early.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where the window stands after an attempt to open the database.
@@ -613,17 +643,45 @@ mod tests {
         }
     }
 
+    fn behind_a_locked_keyring(folder: &Path) -> (Shell, Arc<LockedKeyring>) {
+        fs::write(folder.join("cairn.db"), b"not for anyone without the key").unwrap();
+        fs::write(folder.join("keys.json"), br#"{"v": 1, "fingerprint": "00"}"#).unwrap();
+        let keyring = Arc::new(LockedKeyring::default());
+        let session = Session::with_keyring(folder, KeyPlace::Keyring, keyring.clone());
+        (Shell::new(session, noon, Start::default(), |_| {}), keyring)
+    }
+
     #[test]
     fn unlocking_asks_a_keyring_in_trouble_once_and_goes_on_to_recovery() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("cairn.db"), b"not for anyone without the key").unwrap();
-        fs::write(folder.path().join("keys.json"), br#"{"v": 1, "fingerprint": "00"}"#).unwrap();
-        let keyring = Arc::new(LockedKeyring::default());
-        let session = Session::with_keyring(folder.path(), KeyPlace::Keyring, keyring.clone());
-        let shell = Shell::new(session, noon, Start::default(), |_| {});
+        let (shell, keyring) = behind_a_locked_keyring(folder.path());
         shell.state().locked = Some(Locked { why: "asked", name: None });
         let standing = shell.unlock(None).unwrap();
         assert!(matches!(standing, api::Session::Recovery { code, .. } if code == "key_locked"));
+        assert_eq!(keyring.0.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn an_early_opening_is_told_once_and_asks_the_keyring_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (shell, keyring) = behind_a_locked_keyring(folder.path());
+        let shell = Arc::new(shell);
+        let early = std::thread::spawn(shell.open_early());
+        let asked = || keyring.0.load(Ordering::SeqCst);
+        assert!(matches!(shell.standing().unwrap(), api::Session::Recovery { .. }));
+        early.join().unwrap();
+        assert_eq!(asked(), 1);
+        assert!(matches!(shell.standing().unwrap(), api::Session::Recovery { .. }));
+        assert_eq!(asked(), 2, "whoever asks again wants it looked at again");
+    }
+
+    #[test]
+    fn an_early_opening_that_dies_is_done_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (shell, keyring) = behind_a_locked_keyring(folder.path());
+        let shell = Arc::new(shell);
+        drop(shell.open_early());
+        assert!(matches!(shell.standing().unwrap(), api::Session::Recovery { .. }));
         assert_eq!(keyring.0.load(Ordering::SeqCst), 1);
     }
 

@@ -418,7 +418,6 @@ impl Session {
         let lock = SyncLock::take(self.profile.dir())?;
         let mut engine = Engine::with_batch(self.kept_batch(OPS));
         let attempt = tokio::time::timeout(SYNC_LIMIT, self.exchange(&mut engine, &mut client, clock)).await;
-        self.keep_nonce(&client);
         self.keep_batch(OPS, if came_through(&attempt) { engine.batch() } else { engine.batch().smaller() });
         let mut complete = attempt.is_ok();
         let mut result = attempt.unwrap_or_else(|_| out_of_time(&engine));
@@ -427,7 +426,6 @@ impl Session {
             let mut parts = Parts::new(self.kept_batch(FILES));
             let work = self.exchange_files(&mut client, &mut parts, report, clock);
             let files = tokio::time::timeout(rest, work).await;
-            self.keep_nonce(&client);
             if files.is_err() && !rest.is_zero() {
                 parts.shrink();
             }
@@ -440,6 +438,7 @@ impl Session {
                 Err(_) => complete = false,
             }
         }
+        self.keep_nonce(&client);
         drop(lock);
         self.note_result(&result, clock())?;
         let report = result?;

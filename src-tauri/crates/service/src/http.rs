@@ -274,7 +274,8 @@ fn reply<T: Serialize>(headers: &HeaderMap, value: &T) -> Result<Response> {
     if !takes(headers, "zstd") || json.len() < COMPRESS_FROM {
         return Ok(([json_type], json).into_response());
     }
-    let packed = zstd::encode_all(json.as_slice(), LEVEL)?;
+    // Told how long it is, zstd makes no tables for megabytes that do not come.
+    let packed = zstd::bulk::compress(&json, LEVEL)?;
     let encoding = (header::CONTENT_ENCODING, HeaderValue::from_static("zstd"));
     Ok(([json_type, encoding], packed).into_response())
 }
@@ -286,7 +287,7 @@ fn reply_after<T: Serialize>(prefix: &[u8], value: &T) -> Result<Response> {
     // What it repeats must lie within reach, from the first byte of the request on, and be found there:
     // a place in the table for every other byte or so, hashes and salts are short.
     let reach = (prefix.len() + json.len()).max(1 << 10).next_power_of_two().ilog2().min(MAX_REACH);
-    let places = reach.saturating_sub(2).max(16);
+    let places = reach.saturating_sub(2).max(12);
     for parameter in [CParameter::WindowLog(reach), CParameter::HashLog(places), CParameter::ChainLog(places)]
     {
         encoder.set_parameter(parameter)?;

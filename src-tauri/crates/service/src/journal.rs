@@ -386,7 +386,7 @@ impl<'t> Journal<'t> {
         if let Change::ServiceRestored { seq, .. } = &op.body.change {
             self.mark_restored(*seq);
         }
-        self.note_standing(op)?;
+        self.note_reissued(op)?;
         self.close_op(op, Outcome::Accepted { seq })
     }
 
@@ -484,23 +484,22 @@ impl<'t> Journal<'t> {
             if let Some(of) = self.tx.standing(hash)? {
                 return Ok(Some(of));
             }
+            // What was accepted stands under its own name; its receipt says so.
+            let receipt = self.tx.receipt_by_hash(hash)?.map(|row| row.receipt);
+            if let Some(Receipt { op, outcome: Outcome::Accepted { .. }, .. }) = receipt {
+                return Ok(Some(op));
+            }
         }
         Ok(None)
     }
 
-    /// Notes the op's bytes and all that they issue again, through ops refused or held in between.
-    fn note_standing(&mut self, op: &Op) -> Result<()> {
-        let id = &op.header.op;
-        let mut next = Some(op.hash);
-        let mut reissues = op.header.reissues;
+    /// Notes all that the op's bytes issue again, through ops refused or held in between.
+    fn note_reissued(&mut self, op: &Op) -> Result<()> {
+        let mut next = op.header.reissues;
         for _ in 0..MAX_REISSUES {
             let Some(hash) = next else { break };
-            self.tx.put_standing(hash, id)?;
-            next = reissues;
-            reissues = match next {
-                Some(hash) => self.tx.receipt_by_hash(hash)?.and_then(|row| row.reissues),
-                None => None,
-            };
+            self.tx.put_standing(hash, &op.header.op)?;
+            next = self.tx.receipt_by_hash(hash)?.and_then(|row| row.reissues);
         }
         Ok(())
     }

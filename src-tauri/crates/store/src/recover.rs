@@ -221,7 +221,8 @@ impl Store {
         Ok(self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
     }
 
-    /// Adds a line to the sync log; the oldest lines go.
+    /// Adds a line to the sync log; the oldest lines go. Nobody waits for the disk: a power cut may take
+    /// the newest lines.
     ///
     /// # Errors
     /// Whatever the database reports.
@@ -232,9 +233,7 @@ impl Store {
         code: &str,
         details: &Value,
     ) -> Result<(), StoreError> {
-        let tx = self.begin()?;
-        log(&tx, at, tenant, code, details)?;
-        tx.commit()
+        self.lightly(|db| log(db, at, tenant, code, details))
     }
 
     /// The last lines of the sync log, newest first.

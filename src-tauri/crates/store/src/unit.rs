@@ -29,6 +29,24 @@ impl<'c> Unit<'c> {
     }
 }
 
+/// While it lives, commits of a connection do not wait for the disk.
+struct Light<'c>(&'c Connection);
+
+impl<'c> Light<'c> {
+    fn begin(db: &'c Connection) -> Result<Self, StoreError> {
+        db.pragma_update(None, "synchronous", "NORMAL")?;
+        Ok(Self(db))
+    }
+}
+
+impl Drop for Light<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.pragma_update(None, "synchronous", "FULL") {
+            tracing::error!(%error, "commits do not wait for the disk any more");
+        }
+    }
+}
+
 impl Deref for Unit<'_> {
     type Target = Connection;
 
@@ -51,6 +69,19 @@ impl Store {
     /// Starts a transaction that may write.
     pub(crate) fn begin(&self) -> Result<Unit<'_>, StoreError> {
         Unit::begin(&self.db, self.at_once)
+    }
+
+    /// Saves something that a power cut may take back: its commit does not wait for the disk. What is saved
+    /// after it, and waits, brings it there too; the order of both is kept.
+    pub(crate) fn lightly(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        // Whoever saves several things at once waits for all of them.
+        let _light = if self.at_once { None } else { Some(Light::begin(&self.db)?) };
+        let tx = self.begin()?;
+        work(&tx)?;
+        tx.commit()
     }
 
     /// Lets `work` save several things that wait for the disk once, at its end. Each is whole or undone
@@ -82,5 +113,25 @@ impl Store {
             return Err(error.into());
         }
         Ok(done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn commits_wait_for_the_disk_again_after_light_ones() {
+        let db = Connection::open_in_memory().unwrap();
+        let waits = || db.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0)).unwrap();
+        db.pragma_update(None, "synchronous", "FULL").unwrap();
+        {
+            let _light = Light::begin(&db).unwrap();
+            assert_eq!(waits(), 1);
+            let _undone = Unit::begin(&db, false).unwrap();
+        }
+        assert_eq!(waits(), 2);
     }
 }

@@ -395,7 +395,7 @@ fn pack(body: &[u8]) -> (Vec<u8>, bool) {
     if body.len() < COMPRESS_FROM {
         return (body.to_vec(), false);
     }
-    match zstd::encode_all(body, 3) {
+    match zstd::bulk::compress(body, 3) {
         Ok(packed) if packed.len() < body.len() => (packed, true),
         _ => (body.to_vec(), false),
     }

@@ -315,7 +315,11 @@ fn proofs<'a>(tx: &mut dyn TenantTx, rows: impl Iterator<Item = &'a EntryRow>) -
         let mut open = present.clone();
         while let Some((number, hash)) = open.pop_first() {
             let Some(row) = tx.run(&device, number, hash)? else { continue };
-            open.retain(|number, hash| !row.covers(*number, *hash));
+            for (number, hash) in row.ops() {
+                if open.get(&number) == Some(&hash) {
+                    open.remove(&number);
+                }
+            }
             let others = row.ops().filter(|(number, hash)| present.get(number) != Some(hash)).collect();
             out.push(RunProof { device: device.clone(), run: row.run, others });
         }

@@ -24,10 +24,14 @@ use cairn_domain::digest::Digests;
 use cairn_domain::journal::{EffectSalts, Entry, Receipt};
 use cairn_domain::op::{RunSignature, SealedOp, Seen};
 use cairn_domain::{AccountId, Cell, CellKey, DeviceId, Hash, OpId, TenantId, Time};
+use cairn_protocol::MAX_RUN;
 use cairn_protocol::sync::PushRun;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+
+/// The most ops of a run, as a number of a column: no run that begins so far before an op covers it.
+const LONGEST_RUN: i64 = MAX_RUN as i64;
 
 /// What a transaction may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,7 +138,8 @@ impl RunRow {
 
     /// Whether it covers this op.
     pub fn covers(&self, number: u64, hash: Hash) -> bool {
-        self.ops().any(|op| op == (number, hash))
+        let place = number.checked_sub(self.run.first).and_then(|place| usize::try_from(place).ok());
+        place.and_then(|place| self.hashes.get(place)) == Some(&hash)
     }
 
     /// The hashes as a column, 32 bytes each.
@@ -218,9 +223,9 @@ pub trait TenantTx {
     fn put_receipts(&mut self, rows: &[ReceiptRow]) -> Result<()>;
     /// The device's last receipted number, 0 for none.
     fn last_number(&mut self, device: &DeviceId) -> Result<u64>;
-    /// The op in the journal that has, or issues again, the bytes with this hash.
+    /// The op in the journal that the bytes with this hash stand under, where it is not their own.
     fn standing(&mut self, hash: Hash) -> Result<Option<OpId>>;
-    /// Notes that the bytes with this hash are in the journal as `op`; the first note stays.
+    /// Notes that the bytes with this hash stand in the journal under `op`; the first note stays.
     fn put_standing(&mut self, hash: Hash, op: &OpId) -> Result<()>;
     /// A device's signature over a run that covers the op with this number and hash.
     fn run(&mut self, device: &DeviceId, number: u64, hash: Hash) -> Result<Option<RunRow>> {

@@ -13,13 +13,16 @@ use serde::de::DeserializeOwned;
 
 use super::group::Writers;
 use super::{
-    Access, BlobRow, EntryRow, HeldRow, JournalRow, Mode, ReceiptRow, RunRow, Standing, Step, Storage,
-    TenantTx,
+    Access, BlobRow, EntryRow, HeldRow, JournalRow, LONGEST_RUN, Mode, ReceiptRow, RunRow, Standing, Step,
+    Storage, TenantTx,
 };
 use crate::error::{Error, Result};
 
 /// The schema's steps in order; the file's `user_version` counts those done.
-const MIGRATIONS: &[&str] = &[include_str!("../../../../../migrations/service-sqlite/0001_journals.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../../../../migrations/service-sqlite/0001_journals.sql"),
+    include_str!("../../../../../migrations/service-sqlite/0002_hash_of_receipts.sql"),
+];
 /// The database's file in a data directory.
 const DB_FILE: &str = "service.db";
 /// How long a process waits for another one's transaction.
@@ -284,10 +287,6 @@ impl Tx<'_> {
     }
 
     /// One JSON column of the first row, read.
-    fn json<T: DeserializeOwned>(&self, sql: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Option<T>> {
-        let text: Option<String> = self.db.prepare_cached(sql)?.query_row(values, |r| r.get(0)).optional()?;
-        Ok(text.map(|t| serde_json::from_str(&t)).transpose()?)
-    }
 
     /// One JSON column of every row, read.
     fn jsons<T: DeserializeOwned>(&self, sql: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<T>> {
@@ -417,8 +416,13 @@ impl TenantTx for Tx<'_> {
     }
 
     fn receipt_by_hash(&mut self, hash: Hash) -> Result<Option<ReceiptRow>> {
-        let sql = "SELECT receipt FROM receipt WHERE tenant = ?1 AND hash = ?2 ORDER BY device, device_seq DESC LIMIT 1";
-        self.json(sql, params![self.tenant.as_str(), hash.to_string()])
+        // Left to itself SQLite goes through all receipts of the tenant, also where the whole hash is
+        // asked for beside its beginning.
+        let sql = "SELECT receipt FROM receipt INDEXED BY receipt_by_hash
+                   WHERE tenant = ?1 AND substr(hash, 1, 16) = ?2 ORDER BY device, device_seq DESC";
+        let text = hash.to_string();
+        let rows: Vec<ReceiptRow> = self.jsons(sql, params![self.tenant.as_str(), text.get(..16)])?;
+        Ok(rows.into_iter().find(|row| row.receipt.hash == hash))
     }
 
     fn put_receipts(&mut self, rows: &[ReceiptRow]) -> Result<()> {
@@ -455,10 +459,11 @@ impl TenantTx for Tx<'_> {
 
     fn runs(&mut self, device: &DeviceId, number_: u64) -> Result<Vec<RunRow>> {
         let sql = "SELECT first, count, signature, hashes FROM run
-                   WHERE tenant = ?1 AND device = ?2 AND first <= ?3 AND first + count > ?3
+                   WHERE tenant = ?1 AND device = ?2 AND first <= ?3 AND first > ?4 AND first + count > ?3
                    ORDER BY count DESC, first, signature";
         let mut query = self.db.prepare_cached(sql)?;
-        let values = params![self.tenant.as_str(), device.as_str(), signed(number_)];
+        let too_early = signed(number_) - LONGEST_RUN;
+        let values = params![self.tenant.as_str(), device.as_str(), signed(number_), too_early];
         let rows = query.query_map(values, |r| {
             let run = RunSignature { first: number(r, 0)?, count: number(r, 1)?, signature: r.get(2)? };
             Ok(RunRow::read(run, &r.get::<_, Vec<u8>>(3)?))

@@ -29,15 +29,17 @@ use tokio_postgres::{NoTls, Row};
 
 use super::sqlite::Sqlite;
 use super::{
-    Access, BlobRow, EntryRow, HeldRow, JournalRow, Mode, ReceiptRow, RunRow, Standing, Step, Storage,
-    TenantTx,
+    Access, BlobRow, EntryRow, HeldRow, JournalRow, LONGEST_RUN, Mode, ReceiptRow, RunRow, Standing, Step,
+    Storage, TenantTx,
 };
 use crate::error::{Error, Result};
 use crate::org;
 
 /// The schema's steps in order; `public.cairn_schema` counts those done.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../../../../../../migrations/service-postgres/0001_journals.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../../../../../migrations/service-postgres/0001_journals.sql"),
+    include_str!("../../../../../../migrations/service-postgres/0002_hash_of_receipts.sql"),
+];
 /// Serialises migrations of several replicas that start at once.
 const MIGRATION_LOCK: i64 = 0x0043_4149_524e;
 /// Connections of one process.
@@ -547,9 +549,11 @@ impl TenantTx for Tx<'_, '_> {
     }
 
     fn receipt_by_hash(&mut self, hash: Hash) -> Result<Option<ReceiptRow>> {
-        let sql = "SELECT receipt FROM receipt WHERE tenant = $1 AND hash = $2
+        let sql = "SELECT receipt FROM receipt WHERE tenant = $1 AND \"left\"(hash, 16) = $3 AND hash = $2
                    ORDER BY device COLLATE \"C\", device_seq DESC LIMIT 1";
-        Ok(self.jsons(sql, &[&self.tenant.as_str(), &hash.to_string()])?.pop())
+        let hash = hash.to_string();
+        let begins = hash.get(..16).unwrap_or_default();
+        Ok(self.jsons(sql, &[&self.tenant.as_str(), &hash, &begins])?.pop())
     }
 
     fn put_receipts(&mut self, rows: &[ReceiptRow]) -> Result<()> {
@@ -584,8 +588,9 @@ impl TenantTx for Tx<'_, '_> {
 
     fn runs(&mut self, device: &DeviceId, of: u64) -> Result<Vec<RunRow>> {
         let sql = "SELECT first, count, signature, hashes FROM run WHERE tenant = $1 AND device = $2
-                   AND first <= $3 AND first + count > $3 ORDER BY count DESC, first, signature COLLATE \"C\"";
-        let rows = self.query(sql, &[&self.tenant.as_str(), &device.as_str(), &signed(of)])?;
+                   AND first <= $3 AND first > $4 AND first + count > $3 ORDER BY count DESC, first, signature COLLATE \"C\"";
+        let too_early = signed(of) - LONGEST_RUN;
+        let rows = self.query(sql, &[&self.tenant.as_str(), &device.as_str(), &signed(of), &too_early])?;
         let read = |row: &Row| {
             let run = RunSignature { first: number(row, 0), count: number(row, 1), signature: row.get(2) };
             RunRow::read(run, row.get(3))
