@@ -167,7 +167,6 @@ impl Shell {
     /// The work, for a thread that may block, of opening the database while the window is made, which
     /// takes longer; then of reading what the first screen asks for, so that it is at hand.
     /// [`Shell::standing`] waits for the opening and tells how it ended.
-    #[must_use]
     pub fn open_early(self: &Arc<Self>) -> impl FnOnce() + Send + 'static {
         let (tell, told) = sync_channel(1);
         *self.early() = Some(told);

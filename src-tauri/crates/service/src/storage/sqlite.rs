@@ -286,8 +286,6 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// One JSON column of the first row, read.
-
     /// One JSON column of every row, read.
     fn jsons<T: DeserializeOwned>(&self, sql: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<T>> {
         let mut query = self.db.prepare_cached(sql)?;
