@@ -216,9 +216,9 @@ pub fn settle(
                 tracing::info!(%tenant, import = %task.import().id, done = ?one, "import carried out");
                 done.push(one);
             }
-            // Another replica was quicker: what it did shows at the next look.
+            // Another replica was quicker, or it was taken back: what happened shows at the next look.
             Err(Stop::Superseded) => {
-                tracing::info!(%tenant, import = %task.import().id, "staged rows dropped: answered elsewhere");
+                tracing::info!(%tenant, import = %task.import().id, "staged rows dropped: answered or taken back meanwhile");
             }
             Err(Stop::Refused(refused)) => done.push(work.refuse(task.import(), refused, ask)?),
             Err(Stop::Fault(error)) => return Err(error),
@@ -531,11 +531,16 @@ impl Work<'_> {
         ask: &mut Ask<'_>,
     ) -> std::result::Result<(), Stop> {
         let import = import.id.clone();
-        let change = match outcome {
-            ImportOutcome::Committed(committed) => Change::ImportCommitted { import, committed },
-            ImportOutcome::Refused(refused) => Change::ImportRefused { import, refused },
-        };
-        self.write(number, change, Import::is_open, ask)
+        match outcome {
+            // Taken back while it was staged: what is staged is dropped, and the next look refuses it.
+            ImportOutcome::Committed(committed) => {
+                let waits = |import: &Import| import.is_open() && !import.is_withdrawal_open();
+                self.write(number, Change::ImportCommitted { import, committed }, waits, ask)
+            }
+            ImportOutcome::Refused(refused) => {
+                self.write(number, Change::ImportRefused { import, refused }, Import::is_open, ask)
+            }
+        }
     }
 
     /// The one short transaction: looks under the journal's lock whether the import still waits for its

@@ -7,7 +7,8 @@ mod common;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use cairn_domain::access::Role;
 use cairn_domain::import::{self, Import, ImportOutcome, ImportRecords, ImportRequest};
@@ -19,9 +20,10 @@ use cairn_imports::{
     read_blob, write_blob, write_blob_with,
 };
 use cairn_protocol::sync::SyncRequest;
-use cairn_service::handlers::blobs;
+use cairn_service::handlers::{blobs, sync::sync};
 use cairn_service::rosters::{self, Done, Rosters};
 use cairn_service::storage::sqlite::Sqlite;
+use cairn_service::storage::{Mode, Standing, Step, Storage, with};
 use cairn_service::{Ask, Service, backup};
 use cairn_store::roster::{Revision, Roster};
 use cairn_store::{DataKey, StoreError};
@@ -35,6 +37,7 @@ on_both!(
     a_pilots_limit_holds_at_the_door_and_behind_it,
     much_that_changes_is_judged_by_what_is_there_now,
     an_import_that_is_taken_back_before_it_is_carried_out_never_is,
+    an_import_that_is_taken_back_while_it_is_staged_is_not_committed,
     an_import_is_taken_back_within_its_days_and_not_after,
     another_replica_makes_its_copy_from_the_files,
     replicas_that_work_at_once_commit_each_import_once,
@@ -253,6 +256,77 @@ fn an_import_that_is_taken_back_before_it_is_carried_out_never_is(open: Open) {
     assert_eq!(place.settle(), [Done::Committed(third.clone(), 1)]);
     assert!(matches!(place.roll_back(&third), Outcome::Accepted { .. }));
     assert_eq!(place.settle(), [Done::RolledBack(third, 2)]);
+}
+
+/// A storage on which something happens right before one of its transactions.
+struct Before {
+    storage: Arc<dyn Storage>,
+    left: AtomicUsize,
+    then: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Storage for Before {
+    fn transact(&self, tenant: &TenantId, mode: Mode, step: Step<'_>) -> cairn_service::Result<()> {
+        if self.left.fetch_sub(1, Ordering::SeqCst) == 0 {
+            (self.then)();
+        }
+        self.storage.transact(tenant, mode, step)
+    }
+
+    fn standings(&self, tenants: &[TenantId]) -> cairn_service::Result<Vec<Standing>> {
+        self.storage.standings(tenants)
+    }
+
+    fn ready(&self) -> cairn_service::Result<()> {
+        self.storage.ready()
+    }
+
+    fn backup(&self, to: &Path) -> cairn_service::Result<()> {
+        self.storage.backup(to)
+    }
+}
+
+/// Whenever it is taken back before its answer, before whichever step of the service, it never happens.
+fn an_import_that_is_taken_back_while_it_is_staged_is_not_committed(open: Open) {
+    let mut place = Place::open(&open);
+    let random = |seed| StdRng::seed_from_u64(seed);
+    for n in 0.. {
+        let import = place.import(&[(&format!("p{n}@x.org"), "Pat")]);
+        let change = Change::ImportRollbackRequested { import: import.clone() };
+        let op = place.ana.op(&place.tenant, change, BTreeMap::new());
+        let request = place.ana.request(vec![place.ana.run(&place.tenant, vec![op])]);
+        let (device, tenant, id) = (place.ana.device.clone(), place.tenant.clone(), import.clone());
+        let other = Service::open(open(), Ask::new(time(100), &mut random(1))).unwrap();
+        let was_open = Arc::new(Mutex::new(None));
+        let told = Arc::clone(&was_open);
+        let take_back = move || {
+            let cells =
+                with(&other.storage, &tenant, Mode::Read, |tx| tx.cells_under(import::CELLS)).unwrap();
+            *told.lock().unwrap() = Some(Import::read(&cells, &id).unwrap().is_open());
+            let caller = other.caller(&device).unwrap();
+            sync(&other, &caller, &request, &mut Ask::new(time(100), &mut random(2))).unwrap();
+        };
+        let before = Arc::new(Before {
+            storage: open(),
+            left: AtomicUsize::new(usize::MAX),
+            then: Box::new(take_back),
+        });
+        let service = Service::open(before.clone(), Ask::new(time(100), &mut random(3))).unwrap();
+        before.left.store(n, Ordering::SeqCst);
+        let mut ask_random = random(4);
+        let mut ask = Ask::new(time(100), &mut ask_random);
+        let done = rosters::settle(&service, &place.rosters, &place.tenant, &mut ask).unwrap();
+        let was_open = *was_open.lock().unwrap();
+        let seen = place.seen(&import);
+        match was_open {
+            Some(true) => assert!(seen.is_withdrawn(), "before step {n}: {done:?}"),
+            Some(false) => assert!(seen.rolled_back.is_some(), "before step {n}: {done:?}"),
+            None => {
+                assert!(n > 4 && seen.committed().is_some(), "{n} steps: {done:?}");
+                return;
+            }
+        }
+    }
 }
 
 fn an_import_is_taken_back_within_its_days_and_not_after(open: Open) {
