@@ -4,10 +4,6 @@
 use cairn_desktop::Ended;
 use clap::Parser;
 
-/// Texts and small lists come and go by the million where much is synchronised: half as long with this.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 #[allow(clippy::print_stderr, reason = "a second start says on the terminal why it ends")]
 fn main() -> anyhow::Result<()> {
     if cairn_desktop::run(cairn_desktop::Options::parse())? == Ended::OpenAlready {

@@ -1,7 +1,10 @@
-import { fireEvent, screen, waitFor, within } from "@testing-library/svelte";
+import { fireEvent, render, screen, waitFor, within } from "@testing-library/svelte";
 import { describe, expect, it } from "vitest";
 import { asked, focused, open, press } from "../tests/window";
-import { asFailure } from "./lib/host/commands";
+import App from "./App.svelte";
+import { asFailure, useHost } from "./lib/host/commands";
+import { FakeHost } from "./lib/host/fake";
+import { texts } from "./lib/texts";
 
 const HILL = "#/checklist/t-hill";
 const ITEM = "item/first-school-go-live/0/check-room-codes";
@@ -14,6 +17,20 @@ async function chooseFile(field: string, text: string): Promise<void> {
   Object.defineProperty(input, "files", { value: [file], configurable: true });
   await fireEvent.change(input);
 }
+
+describe("start", () => {
+  it("says that it opens for as long as that takes", async () => {
+    const host = new FakeHost({ now: new Date() });
+    useHost(host);
+    const goOn = host.hold("session");
+    window.location.hash = "";
+    render(App);
+    expect((await screen.findByRole("status")).textContent).toBe(texts.opening);
+    goOn();
+    await screen.findByTestId("today-front");
+    expect(screen.queryByText(texts.opening)).toBeNull();
+  });
+});
 
 describe("sign in", () => {
   const OUT = { state: "signed_out", server: null, name: null, unsent: 0 } as const;

@@ -67,6 +67,30 @@ fn what_the_second_sync_brings_is_news_though_nobody_looked_since_the_first() {
     assert_eq!(news.iter().map(|n| n.notice.text.as_str()).collect::<Vec<_>>(), ["no key"]);
 }
 
+/// Whoever works meanwhile waits for fifty tenants at most, however many a sync brings.
+#[test]
+fn an_inbox_is_begun_for_some_tenants_at_a_time() {
+    let mut fake = Fake::new();
+    for n in 0..120 {
+        let tenant: TenantId = format!("t-{n}").parse().unwrap();
+        fake.says(
+            &tenant,
+            Change::TenantCreated { slug: format!("school-{n}"), name: format!("School {n}") },
+        );
+    }
+    let (mut desk, _dir) = desk(Laptop::new(&mut fake, "a", 1));
+    let day = DAY.parse().unwrap();
+    let mut waiting = desk.store.never_noticed().unwrap().len();
+    assert!(waiting >= 120, "{waiting}");
+    while waiting > 0 {
+        let looked = desk.begin_inbox(day, at(1_100)).unwrap();
+        let left = desk.store.never_noticed().unwrap().len();
+        assert!((1..=50).contains(&(waiting - left)), "{waiting} waited, {left} are left");
+        assert_eq!(looked.more, left > 0);
+        waiting = left;
+    }
+}
+
 #[test]
 fn today_opens_where_one_left_off_and_says_what_is_next_due_and_blocked() {
     let (_fake, mut laptop) = two_tenants();

@@ -28,10 +28,6 @@ use clap::{Parser, ValueEnum};
 
 use crate::report::Report;
 
-/// As in the programs that are measured.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Measures one part of the product beside its reference.
 #[derive(Debug, Parser)]
 struct Options {

@@ -8,10 +8,6 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Texts and small lists come and go by the million where much is synchronised: half as long with this.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     match args::Cli::try_parse() {
         Ok(cli) => run::main(cli),

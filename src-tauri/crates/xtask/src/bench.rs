@@ -117,7 +117,7 @@ fn measure(programs: &Path, folder: &Path, name: &str, quick: bool) -> Result<Va
         bail!("`{name}` ended with {}", output.status);
     }
     let report: Value = serde_json::from_slice(&output.stdout)?;
-    println!("{}", page::figures(&report));
+    println!("{}", page::measured(&report));
     Ok(json!({ "report": report, "load": [load, machine::load()] }))
 }
 

@@ -46,7 +46,7 @@ fn section(heading: &str, result: &Value) -> String {
     let mut text = format!("\n## {heading}\n\n{}\n", words(&report["about"]));
     let date = words(&result["date"]);
     text += &format!("\nMeasured on {date}; load of the machine before and after: {}.\n", load.join(" and "));
-    text += &figures(report);
+    text += &measured(report);
     let causes: Vec<String> = list(&report["figures"])
         .filter(|figure| figure["because"].is_string())
         .map(|figure| format!("- **{}**: {}\n", words(&figure["what"]), words(&figure["because"])))
@@ -54,15 +54,19 @@ fn section(heading: &str, result: &Value) -> String {
     if !causes.is_empty() {
         text += &format!("\nMissed, because:\n\n{}", causes.concat());
     }
-    text.extend(list(&report["tables"]).map(table));
     text
 }
 
+/// What a slice measured, as tables.
+pub fn measured(report: &Value) -> String {
+    figures(report) + &list(&report["tables"]).map(table).collect::<String>()
+}
+
 /// The figures of a slice as a table; nothing where it has none.
-pub fn figures(report: &Value) -> String {
+fn figures(report: &Value) -> String {
     let rows: Vec<String> = list(&report["figures"]).map(figure).collect();
     if rows.is_empty() {
-        return list(&report["tables"]).map(table).collect();
+        return String::new();
     }
     format!("\n| figure | ours | reference | ratio | goal | |\n|---|---|---|---|---|---|\n{}", rows.concat())
 }
