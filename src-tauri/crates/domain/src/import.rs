@@ -257,6 +257,15 @@ impl RosterRevision {
     }
 }
 
+/// Whether an import puts just the records that the revision before it put: then all of them stand, and
+/// nobody needs its file.
+pub fn repeats(before: Option<&RosterRevision>, request: &ImportRequest) -> bool {
+    match before.map(|before| &before.step) {
+        Some(Step::Import(last)) => (&last.blob, &last.records) == (&request.blob, &request.records),
+        Some(Step::RollBack { .. }) | None => false,
+    }
+}
+
 /// The revisions of a roster, from the first.
 pub fn revisions(imports: &[Import]) -> Vec<RosterRevision> {
     let mut all = Vec::new();

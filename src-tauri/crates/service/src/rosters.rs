@@ -350,20 +350,22 @@ impl Work<'_> {
         let mut roster = self.caught_up(&view.revisions)?;
         let there = roster.counts()?;
         let (number, name) = (view.next(), import.id.to_string());
-        roster.apply_if(
-            Revision { number, import: &name },
-            |writer| self.put(&import.request, writer),
-            |applied| {
-                let committed = ImportCommitted {
-                    revision: number,
-                    counts: counts(&applied.counts, &there, &import.request),
-                    digest: applied.digest,
-                    rollback_until: rollback_until(ask.now),
-                };
-                self.within_holds(&import.request, &committed.counts)?;
-                self.answer(import, number, ImportOutcome::Committed(committed), ask)
-            },
-        )?;
+        let revision = Revision { number, import: &name };
+        let commit = |applied: &Applied| {
+            let committed = ImportCommitted {
+                revision: number,
+                counts: counts(&applied.counts, &there, &import.request),
+                digest: applied.digest,
+                rollback_until: rollback_until(ask.now),
+            };
+            self.within_holds(&import.request, &committed.counts)?;
+            self.answer(import, number, ImportOutcome::Committed(committed), ask)
+        };
+        if import::repeats(view.revisions.last(), &import.request) {
+            roster.repeat_if(revision, commit)?;
+        } else {
+            roster.apply_if(revision, |writer| self.put(&import.request, writer), commit)?;
+        }
         Ok(Done::Committed(import.id.clone(), number))
     }
 
@@ -475,16 +477,21 @@ impl Work<'_> {
         if have.is_some_and(|last| !same(&last)) {
             return Err(another_roster(number));
         }
+        let mut before = known;
         for revision in revisions.iter().filter(|revision| revision.number > number) {
             let name = revision.name();
             let named = Revision { number: revision.number, import: &name };
             let applied = match &revision.step {
+                Step::Import(request) if import::repeats(before, request) => {
+                    roster.repeat_if(named, |_| Ok::<(), Stop>(()))?
+                }
                 Step::Import(request) => roster.apply(named, |writer| self.put_again(request, writer))?,
                 Step::RollBack { takes_back } => roster.roll_back(named, *takes_back, drop)?,
             };
             if applied.digest != revision.digest {
                 return Err(another_roster(revision.number));
             }
+            before = Some(revision);
         }
         Ok(())
     }

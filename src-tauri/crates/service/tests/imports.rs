@@ -39,6 +39,7 @@ on_both!(
     an_import_that_is_taken_back_before_it_is_carried_out_never_is,
     an_import_that_is_taken_back_while_it_is_staged_is_not_committed,
     an_import_is_taken_back_within_its_days_and_not_after,
+    the_same_file_again_changes_nothing_on_any_replica,
     another_replica_makes_its_copy_from_the_files,
     replicas_that_work_at_once_commit_each_import_once,
     a_copy_that_is_damaged_is_made_again,
@@ -393,6 +394,33 @@ fn what_a_restore_lost_is_carried_out_again_after_what_came_meanwhile() {
     let all = import::revisions(&import::imports(&place.ana.held(&place.tenant).cells));
     let all: Vec<(u64, OpId)> = all.into_iter().map(|one| (one.number, one.import)).collect();
     assert_eq!(all, [(1, meanwhile), (2, lost)]);
+}
+
+fn the_same_file_again_changes_nothing_on_any_replica(open: Open) {
+    let mut place = Place::open(&open);
+    let people = [("a@x.org", "Ann"), ("b@x.org", "Bob")];
+    let first = place.import(&people);
+    place.settle();
+    let again = place.import(&people);
+    assert_eq!(place.settle(), [Done::Committed(again.clone(), 2)]);
+    let committed = |place: &mut Place, id: &OpId| place.seen(id).committed().unwrap().clone();
+    let (one, two) = (committed(&mut place, &first), committed(&mut place, &again));
+    assert_eq!(one.digest, two.digest);
+    let counts = two.counts["accounts"];
+    assert_eq!((counts.create, counts.update, counts.unchanged, counts.remove), (0, 0, 2, 0));
+    // Asked for with other numbers than the file holds, it is not taken for the same.
+    let (bytes, mut request) = file(&people);
+    request.records.get_mut("accounts").unwrap().put = 3;
+    place.upload(&request, &bytes);
+    let wrong = place.ask_for(&request);
+    assert!(matches!(&place.settle()[..], [Done::Refused(id, _)] if *id == wrong));
+    // Another replica goes the same way, and what the first import brought can be taken back there.
+    place.rosters = Rosters::new(place.folder.path().join("b"));
+    assert!(matches!(place.roll_back(&first), Outcome::Accepted { .. }));
+    assert_eq!(place.settle(), [Done::RolledBack(first.clone(), 3)]);
+    let after = place.import(&people);
+    assert_eq!(place.settle(), [Done::Committed(after.clone(), 4)]);
+    assert_eq!(committed(&mut place, &after).counts["accounts"].create, 2);
 }
 
 fn another_replica_makes_its_copy_from_the_files(open: Open) {

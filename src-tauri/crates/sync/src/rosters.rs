@@ -182,6 +182,8 @@ pub enum Next {
 pub struct Going {
     tenant: TenantId,
     revision: RosterRevision,
+    /// Whether it is the import before it once more.
+    repeats: bool,
     roster: Roster,
 }
 
@@ -191,11 +193,11 @@ impl Going {
         &self.tenant
     }
 
-    /// The file whose records it puts; none of a rollback.
+    /// The file whose records it puts; none where it needs none.
     pub fn blob(&self) -> Option<&str> {
         match &self.revision.step {
-            Step::Import(ImportRequest { blob, .. }) => Some(blob),
-            Step::RollBack { .. } => None,
+            Step::Import(ImportRequest { blob, .. }) if !self.repeats => Some(blob),
+            Step::Import(_) | Step::RollBack { .. } => None,
         }
     }
 
@@ -210,6 +212,7 @@ impl Going {
         let name = self.revision.name();
         let named = Revision { number: self.revision.number, import: &name };
         match &self.revision.step {
+            Step::Import(_) if self.repeats => self.roster.repeat_if(named, |_| Ok(())),
             Step::Import(_) => self.roster.apply(named, put),
             Step::RollBack { takes_back } => Ok(self.roster.roll_back(named, *takes_back, drop)?),
         }
@@ -369,7 +372,11 @@ impl Way {
             let state = known.state()?;
             return known.end(store, &self.tenant, state, now).map(|()| None);
         };
-        if let Step::Import(request) = &revision.step {
+        let before = known.at.checked_sub(1).and_then(|at| known.revisions.get(at));
+        let repeats = matches!(&revision.step, Step::Import(request) if import::repeats(before, request));
+        if let Step::Import(request) = &revision.step
+            && !repeats
+        {
             let here = store.blob(&self.tenant, &request.blob)?;
             if here.is_none_or(|here| !here.is_whole()) {
                 let start = here.map_or(0, |here| here.received);
@@ -380,7 +387,7 @@ impl Way {
         }
         let roster = known.roster.take().ok_or_else(|| another_roster(revision.number))?;
         let (tenant, revision) = (self.tenant.clone(), revision.clone());
-        Ok(Some(Next::Go(Box::new(Going { tenant, revision, roster }))))
+        Ok(Some(Next::Go(Box::new(Going { tenant, revision, repeats, roster }))))
     }
 
     /// The file that the next step needs, and from where on it was asked for.

@@ -1,7 +1,7 @@
 //! Records that come in the order of their ids, beside those that stand: to write a revision, or to see
 //! what it would be.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use cairn_domain::TenantId;
 use cairn_domain::digest::SetHash;
@@ -42,6 +42,19 @@ impl Roster {
         agreed: impl FnOnce(&Applied) -> Result<(), E>,
     ) -> Result<Applied, E> {
         self.as_one(revision, None, write, agreed)
+    }
+
+    /// [`Roster::apply_if`] of the records that the last revision put, which finds each of them unchanged
+    /// without reading it. Whoever calls knows that the last revision was an import of the same file.
+    ///
+    /// # Errors
+    /// As there; `roster_damaged` where the last revision was none.
+    pub fn repeat_if<E: From<StoreError>>(
+        &mut self,
+        revision: Revision<'_>,
+        agreed: impl FnOnce(&Applied) -> Result<(), E>,
+    ) -> Result<Applied, E> {
+        self.as_one(revision, None, |writer| Ok(writer.repeat()?), agreed)
     }
 
     /// Holds records beside those that stand now. Changes nothing.
@@ -277,6 +290,8 @@ impl Beside<'_> {
 /// Takes the records of a revision.
 pub struct Writer<'r> {
     finder: Finder<'r>,
+    /// What the last revision put, by type; none where it was no import.
+    before: Option<BTreeMap<String, Changes>>,
     /// The last version.
     last: i64,
     tally: Tally,
@@ -298,6 +313,7 @@ impl<'r> Writer<'r> {
     fn after(db: &'r Connection, tenant: &'r TenantId, last: Option<&Applied>) -> Result<Self, StoreError> {
         Ok(Self {
             finder: Finder::new(db, tenant)?,
+            before: last.filter(|last| last.takes_back.is_none()).map(|last| last.counts.clone()),
             last: last.map_or(0, |last| last.last),
             tally: Tally::new(last.map_or_else(SetHash::default, |last| SetHash::from_hash(last.digest))),
             content: Vec::new(),
@@ -333,6 +349,19 @@ impl<'r> Writer<'r> {
         };
         self.content = content;
         written.map_err(|error| named(self.finder.tenant, error))
+    }
+
+    /// Counts what the last revision put as unchanged.
+    fn repeat(&mut self) -> Result<(), StoreError> {
+        let nothing = || named(self.finder.tenant, damaged("the revision that is to be repeated"));
+        let before = self.before.take().ok_or_else(nothing)?;
+        for (kind, put) in before {
+            let at = self.finder.types.position_or_new(&kind);
+            if let Some(one) = self.finder.types.0.get_mut(at) {
+                one.changes.unchanged = put.create + put.update + put.unchanged;
+            }
+        }
+        Ok(())
     }
 
     /// Removes a record. One that is not there stays so.

@@ -319,6 +319,39 @@ proptest! {
     }
 }
 
+/// What is repeated without being read is what putting it again comes to: in counts, in digest, in what
+/// stands, and in what a rollback of it leaves.
+#[test]
+fn an_import_that_is_repeated_is_as_if_it_were_put_again() {
+    let mut rows = users(40, "one");
+    rows.insert(("orgs".into(), "o1".into()), Some(BTreeMap::from([("name".into(), "Hill".into())])));
+    let begun = |rows: &Rows| {
+        let (fake, mut a) = laptop();
+        let mut roster = a.store.roster_or_new(&tenant()).unwrap();
+        import(&mut roster, 1, &users(50, "before"));
+        let mut second = rows.clone();
+        second.insert(("users".into(), "u0045".into()), None);
+        import(&mut roster, 2, &second);
+        (fake, a, roster, second)
+    };
+    let (_fake, _a, mut put, second) = begun(&rows);
+    let (_other, _b, mut repeated, _) = begun(&rows);
+    import(&mut put, 3, &second);
+    let (number, name) = revision(3);
+    repeated.repeat_if(Revision { number, import: &name }, |_| Ok::<(), StoreError>(())).unwrap();
+    assert_eq!(repeated.latest().unwrap(), put.latest().unwrap());
+    assert_eq!(export(&repeated), export(&put));
+    let counts = repeated.latest().unwrap().unwrap().counts;
+    assert_eq!(counts["users"], Changes { unchanged: 40, ..Changes::default() });
+    assert_eq!(roll_back(&mut repeated, 4, 3).0, roll_back(&mut put, 4, 3).0);
+    assert_eq!(export(&repeated), export(&put));
+    // A rollback put nothing that could be repeated.
+    let (number, name) = revision(5);
+    let none = repeated.repeat_if(Revision { number, import: &name }, |_| Ok::<(), StoreError>(()));
+    assert_eq!(code(none), "roster_damaged");
+    assert_eq!(repeated.latest().unwrap().unwrap().number, 4);
+}
+
 #[test]
 fn a_revision_is_applied_once_and_in_turn() {
     let (_fake, mut a) = laptop();
