@@ -2,3 +2,6 @@
 -- better. The first 64 bits lead to the row, which has the whole hash.
 DROP INDEX cairn.receipt_by_hash;
 CREATE INDEX receipt_by_hash ON cairn.receipt (tenant, "left"(hash, 16));
+
+-- From here on `standing` names only what stands under another name: an op that was accepted stands under its
+-- own, as its receipt says. Rows that say so of accepted ops from before do no harm.
