@@ -166,12 +166,15 @@ fn apply(roster: &mut Roster, number: u64, (bytes, name): &(Vec<u8>, String), ch
     let written = roster.apply(Revision { number, import: &import }, |writer| {
         read_blob(bytes.as_slice(), name, &Limits::default(), |entry| {
             let Entry::Put(record) = entry else { return Ok(()) };
+            if !changes {
+                return Ok::<(), ApiError>(writer.put(record.kind, record.id, record.values)?);
+            }
             let mut values = record.values.to_vec();
             let other = values.get(1).map(|(_, value)| changed(value));
-            if let (true, Some(slot), Some(other)) = (changes, values.get_mut(1), &other) {
+            if let (Some(slot), Some(other)) = (values.get_mut(1), &other) {
                 slot.1 = other;
             }
-            Ok::<(), ApiError>(writer.put(record.kind, record.id, &values)?)
+            Ok(writer.put(record.kind, record.id, &values)?)
         })
         .map(drop)
     });

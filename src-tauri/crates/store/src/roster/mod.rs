@@ -8,6 +8,7 @@
 //! The file is a cache: the service has every revision. A file that cannot be used is an error that
 //! says so, and is replaced only by [`Store::rebuild_roster`](crate::Store::rebuild_roster).
 
+mod bulk;
 mod diff;
 mod file;
 mod pack;

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, VecDeque};
 use cairn_domain::TenantId;
 use cairn_domain::digest::SetHash;
 use cairn_domain::planted::{Bug, planted};
-use rusqlite::{CachedStatement, Connection, Row, params};
+use rusqlite::{Connection, Row, params};
 
+use super::bulk::{Bulk, Value};
 use super::pack::{Unpacked, pack, pack_id};
 use super::tally::Tally;
 use super::types::{Type, Types};
@@ -297,10 +298,8 @@ pub struct Writer<'r> {
     tally: Tally,
     content: Vec<u8>,
     packed_id: Vec<u8>,
-    /// Held ready, because each is asked for a million times.
-    add_version: CachedStatement<'r>,
-    add_record: CachedStatement<'r>,
-    change_record: CachedStatement<'r>,
+    versions: Bulk<'r, 6>,
+    records: Bulk<'r, 4>,
 }
 
 impl std::fmt::Debug for Writer<'_> {
@@ -318,14 +317,11 @@ impl<'r> Writer<'r> {
             tally: Tally::new(last.map_or_else(SetHash::default, |last| SetHash::from_hash(last.digest))),
             content: Vec::new(),
             packed_id: Vec::new(),
-            add_version: db.prepare_cached(
-                "INSERT INTO versions (id, type, record, before, image, content) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?,
-            add_record: db.prepare_cached(
-                "INSERT INTO records (type, id, version, image) VALUES (?1, ?2, ?3, ?4)",
-            )?,
-            change_record: db.prepare_cached(
-                "UPDATE records SET version = ?3, image = ?4 WHERE type = ?1 AND id = ?2",
+            versions: Bulk::new(db, "versions (id, type, record, before, image, content)", "")?,
+            records: Bulk::new(
+                db,
+                "records (type, id, version, image)",
+                "ON CONFLICT DO UPDATE SET version = excluded.version, image = excluded.image",
             )?,
         })
     }
@@ -394,10 +390,13 @@ impl<'r> Writer<'r> {
         };
         pack_id(id, &mut self.packed_id);
         let before = standing.map_or(0, |standing| standing.version);
-        self.add_version.execute(params![version, one.id, self.packed_id, before, restored, own])?;
+        let own = own.map_or(Value::Null, Value::Blob);
+        let image = restored.map_or(Value::Null, Value::Integer);
+        let [number, kind, before] = [version, one.id, before].map(Value::Integer);
+        self.versions.add([number, kind, Value::Blob(&self.packed_id), before, image, own])?;
         if !planted(Bug::RevisionWithoutRows) || version % 8 != 0 {
-            let stand = if standing.is_some() { &mut self.change_record } else { &mut self.add_record };
-            stand.execute(params![one.id, id, version, restored.unwrap_or(version)])?;
+            let image = Value::Integer(restored.unwrap_or(version));
+            self.records.add([kind, Value::Text(id.as_bytes()), number, image])?;
         }
         self.last = version;
         let before = standing.and_then(|standing| standing.content.as_deref());
@@ -411,6 +410,8 @@ impl<'r> Writer<'r> {
     }
 
     fn end(self, revision: Revision<'_>, takes_back: Option<u64>) -> Result<Applied, StoreError> {
+        self.versions.end()?;
+        self.records.end()?;
         self.finder.types.save(self.finder.db)?;
         let touched = self.finder.types.0.iter().filter(|one| one.changes != Changes::default());
         let applied = Applied {
