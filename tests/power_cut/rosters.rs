@@ -8,18 +8,27 @@ use cairn_tests::process::built;
 use cairn_tests::revisions::check;
 
 const CUTS: usize = 100;
-/// Revisions before a cut, at most: each is a large transaction.
+/// Lines of the writer before a cut, at most: each is a large transaction.
 const REVISIONS: usize = 8;
 /// After so many cuts a new roster is begun: a cut may fall while its file is made.
 const FRESH_EVERY: usize = 5;
 
 #[test]
 fn an_import_is_there_whole_or_not_at_all() {
-    let mut disk = Disk::create(21).unwrap();
-    disk.cut_within(REVISIONS);
+    cut(Disk::create(21).unwrap(), REVISIONS, FRESH_EVERY);
+}
+
+/// The first revision of a roster is written in another way than those behind it.
+#[test]
+fn a_first_import_is_there_whole_or_not_at_all() {
+    cut(Disk::create(22).unwrap(), 3, 1);
+}
+
+fn cut(mut disk: Disk, within: usize, fresh_every: usize) {
+    disk.cut_within(within);
     let data = disk.path().join("data");
     for cut in 0..CUTS {
-        if cut % FRESH_EVERY == 0 {
+        if cut % fresh_every == 0 {
             let _ = fs::remove_dir_all(&data);
             fs::create_dir(&data).unwrap();
         }

@@ -22,12 +22,14 @@ pub fn open(folder: &Path) -> Result<Roster> {
     Ok(Roster::cached(&folder.join("roster.db"), &tenant, &DataKey::new(KEY))?)
 }
 
-/// Makes revisions for ever and calls `acknowledge` with the number of each after its commit.
+/// Makes revisions for ever and calls `acknowledge` with the number of the last that is there, and of each
+/// after its commit.
 ///
 /// # Errors
 /// The roster or `acknowledge` failed: after a power cut, always.
 pub fn write(roster: &mut Roster, mut acknowledge: impl FnMut(u64) -> Result<()>) -> Result<()> {
     let newest = roster.latest()?.map_or(0, |last| last.number);
+    acknowledge(newest)?;
     for number in newest + 1.. {
         let import = name(number);
         let revision = Revision { number, import: &import };

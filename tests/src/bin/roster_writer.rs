@@ -1,5 +1,5 @@
 //! `roster_writer FOLDER`: imports into a roster and takes imports back until the disk dies, printing the
-//! number of each revision after its commit.
+//! number of the last revision that is there, and of each after its commit.
 
 use std::env;
 use std::io::{Write as _, stdout};

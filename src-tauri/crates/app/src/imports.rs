@@ -97,13 +97,18 @@ impl Desk {
         Ok(Import { path: request.path.clone(), options: Options { watch, ..options(request)? } })
     }
 
-    /// The roster that a tenant's imports are held against; none where it has none on this computer.
+    /// The roster that a tenant's imports are held against; none where it has none on this computer, or an
+    /// empty one: whoever read that would keep its first revision from being written.
     ///
     /// # Errors
     /// `unknown_tenant`; the `roster_...` codes where it cannot be read.
     pub fn import_roster(&self, tenant: &str) -> Result<Option<Roster>> {
         let tenant = self.tenant(tenant)?.id.parse().map_err(|_| fault("bad_id", "This is no tenant."))?;
-        self.store.roster(&tenant).map_err(|error| {
+        let begun = |roster: Option<Roster>| match roster {
+            Some(roster) => Ok(roster.latest()?.map(|_| roster)),
+            None => Ok(None),
+        };
+        self.store.roster(&tenant).and_then(begun).map_err(|error| {
             // What cannot be used is loaded again by the next sync. Where that cannot be noted either,
             // the first error is the one that counts.
             let _ = self.store.look_at_roster_again(&tenant);

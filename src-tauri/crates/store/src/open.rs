@@ -85,6 +85,7 @@ impl Store {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
         let db = Connection::open_with_flags(path, flags)?;
         unlock(&db, key)?;
+        with_log(&db)?;
         whole(&db, path)?;
         schema::migrate(&db, schema::MIGRATIONS)?;
         if in_use.alone && !mark_running(&db)? {
@@ -238,14 +239,17 @@ pub(crate) fn unlock(db: &Connection, key: &DataKey) -> Result<(), StoreError> {
             _ => e.into(),
         }
     })?;
-    db.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON;",
-    )?;
+    db.execute_batch("PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON;")?;
     // A page that stays is decrypted and checked once. What does not fit costs a large transaction even
     // more: it is encrypted and written for each time that it leaves.
     db.pragma_update(None, "cache_size", CACHE_KIB)?;
     db.set_prepared_statement_cache_capacity(128);
     Ok(())
+}
+
+/// Writes go through a write-ahead log from now on, so that readers and a writer do not wait for each other.
+pub(crate) fn with_log(db: &Connection) -> Result<(), StoreError> {
+    Ok(db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?)
 }
 
 /// A file that is shorter than its own header says was cut off.

@@ -12,10 +12,10 @@ use cairn_domain::TenantId;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use zeroize::Zeroizing;
 
-use super::{Roster, RosterTrouble, named, trouble};
+use super::{Roster, RosterTrouble, latest, named, trouble};
 use crate::journals::Journal;
 use crate::keys::DataKey;
-use crate::open::{unlock, whole};
+use crate::open::{unlock, whole, with_log};
 use crate::profile::{create_private_dir, sync_dir, write_new};
 use crate::schema::migrate;
 use crate::{Store, StoreError};
@@ -27,7 +27,7 @@ const SALT: usize = 16;
 /// The most that an unused log keeps.
 const LOG_BYTES: i64 = 4 << 20;
 /// What may lie beside a database.
-const PARTS: [&str; 3] = ["", "-wal", "-shm"];
+const PARTS: [&str; 4] = ["", "-journal", "-wal", "-shm"];
 
 /// A roster's key, and what its file starts with.
 struct Kept {
@@ -239,21 +239,36 @@ fn open(file: &Path, tenant: &TenantId, kept: &Kept) -> Result<Roster, StoreErro
         let db = connect(file, &kept.key)?;
         whole(&db, file)?;
         migrate(&db, MIGRATIONS)?;
+        if latest(&db)?.is_some() {
+            with_log_unless_busy(&db)?;
+        }
         Ok(db)
     };
     let db = ready().map_err(|error| named(tenant, error))?;
     Ok(Roster { db, tenant: tenant.clone() })
 }
 
+/// A roster begins without a write-ahead log: its first revision, mostly the largest, is written to its place
+/// at once, and a power cut before its end brings back what was there, which is nothing.
 fn connect(file: &Path, key: &DataKey) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(file, flags)?;
     unlock(&db, key)?;
+    // Without a log a commit is the end of a journal, which must not come back after a power cut.
+    db.pragma_update(None, "synchronous", "EXTRA")?;
     // What is deleted with the key need not be overwritten before.
     db.pragma_update(None, "secure_delete", false)?;
     // A large import leaves a large log behind, which is cut when it is used again.
     db.pragma_update_and_check(None, "journal_size_limit", LOG_BYTES, |_| Ok(()))?;
     Ok(db)
+}
+
+/// Gives a roster that has a revision its log. Where somebody reads it just now, that waits for another time.
+pub(super) fn with_log_unless_busy(db: &Connection) -> Result<(), StoreError> {
+    match with_log(db) {
+        Err(StoreError::Busy) => Ok(()),
+        done => done,
+    }
 }
 
 #[cfg(test)]
@@ -324,5 +339,68 @@ mod tests {
             }
             assert_eq!(cuts, 4);
         }
+    }
+
+    fn journal_mode(roster: &Roster) -> String {
+        roster.db.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn a_crash_while_the_first_revision_is_written_leaves_an_empty_roster() {
+        let (dir, crashed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (key, path) = (DataKey::new([7; 32]), dir.path().join("roster.db"));
+        let mut roster = Roster::cached(&path, &tenant(), &key).unwrap();
+        let kept = Kept { key: key.clone(), salt: salt(&path).unwrap() };
+        let empty = fs::metadata(&path).unwrap().len();
+        assert_eq!(journal_mode(&roster), "delete");
+        // Little is held in memory, so that much is written before the commit.
+        roster.db.pragma_update(None, "cache_size", 10).unwrap();
+        let mut grown = 0;
+        let copied = crashed.path().join("roster.db");
+        let crash = |writer: &mut crate::roster::Writer<'_>| {
+            for n in 0..4_000 {
+                writer.put("users", &format!("u{n:05}"), &[("name", "somebody of the school")])?;
+                if n % 400 == 0 {
+                    remove_parts(&copied)?;
+                    for part in PARTS.iter().filter(|part| beside(&path, part).exists()) {
+                        fs::copy(beside(&path, part), beside(&copied, part))?;
+                    }
+                    grown += u32::from(fs::metadata(&copied)?.len() > empty);
+                    let found = open(&copied, &tenant(), &kept)?;
+                    assert!(found.latest()?.is_none() && found.counts()?.is_empty());
+                    found.verify()?;
+                }
+            }
+            Ok::<(), StoreError>(())
+        };
+        roster.apply(Revision { number: 1, import: "x" }, crash).unwrap();
+        assert!(grown > 5, "written before the commit in {grown} of 10");
+        assert_eq!((journal_mode(&roster).as_str(), beside(&path, "-journal").exists()), ("wal", false));
+        let again = open(&path, &tenant(), &kept).unwrap();
+        assert_eq!(again.latest().unwrap().map(|last| last.number), Some(1));
+    }
+
+    #[test]
+    fn a_roster_that_is_read_when_its_first_revision_ends_gets_its_log_later() {
+        let dir = tempfile::tempdir().unwrap();
+        let (key, path) = (DataKey::new([7; 32]), dir.path().join("roster.db"));
+        let mut roster = Roster::cached(&path, &tenant(), &key).unwrap();
+        let kept = Kept { key, salt: salt(&path).unwrap() };
+        let put = |writer: &mut crate::roster::Writer<'_>| writer.put("users", "u1", &[]);
+        let revision = Revision { number: 1, import: "x" };
+        let reader = open(&path, &tenant(), &kept).unwrap();
+        for db in [&roster.db, &reader.db] {
+            db.busy_timeout(std::time::Duration::ZERO).unwrap();
+        }
+        reader.db.execute_batch("BEGIN; SELECT count(*) FROM records").unwrap();
+        assert!(matches!(roster.apply(revision, put), Err(StoreError::Busy)), "a reader keeps it out");
+        reader.db.execute_batch("COMMIT").unwrap();
+        roster.apply(revision, put).unwrap();
+        roster.db.pragma_update(None, "journal_mode", "DELETE").unwrap();
+        reader.db.execute_batch("BEGIN; SELECT count(*) FROM records").unwrap();
+        with_log_unless_busy(&roster.db).unwrap();
+        assert_eq!(journal_mode(&roster), "delete");
+        reader.db.execute_batch("COMMIT").unwrap();
+        assert_eq!(journal_mode(&open(&path, &tenant(), &kept).unwrap()), "wal");
     }
 }

@@ -9,6 +9,7 @@ use cairn_domain::planted::{Bug, planted};
 use rusqlite::{Connection, Row, params};
 
 use super::bulk::{Bulk, Value};
+use super::file::with_log_unless_busy;
 use super::pack::{Unpacked, pack, pack_id};
 use super::tally::Tally;
 use super::types::{Type, Types};
@@ -88,6 +89,7 @@ impl Roster {
         let applied = self.named(writer.end(revision, takes_back))?;
         agreed(&applied)?;
         unit.commit()?;
+        with_log_unless_busy(&self.db)?;
         Ok(applied)
     }
 
