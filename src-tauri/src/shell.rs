@@ -334,7 +334,11 @@ impl Shell {
     /// # Errors
     /// As [`LastPlan::page`]; `locked`.
     pub fn plan_rows(&self, tenant: &str, query: &PlanQuery) -> Result<PlanPage> {
-        self.session.signed_in(|_| Ok(()))?;
+        if let Err(error) = self.session.signed_in(|desk| desk.tenant(tenant).map(drop)) {
+            // What the tenant's people are goes with the tenant.
+            self.last_plan().forget();
+            return Err(error);
+        }
         self.last_plan().page(tenant, query)
     }
 
@@ -349,22 +353,27 @@ impl Shell {
         self.last_plan().forget();
     }
 
-    /// Asks for an import of files, and syncs at once. Until the file is made [`Jobs::cancel`] ends it and
-    /// nothing is asked for.
+    /// Asks for an import of files, which a sync takes along soon. Until the file is made [`Jobs::cancel`]
+    /// ends it and nothing is asked for.
     ///
     /// # Errors
-    /// As [`Desk::import_run`], [`cairn_app::runs::Run::prepare`], [`Desk::queue_import`] and
-    /// [`Desk::import_answer`]. A sync that fails is no error: the import is queued then.
+    /// As [`Desk::import_run`], [`cairn_app::runs::Run::prepare`] and [`Desk::queue_import`].
     pub async fn run_import(
         self: &Arc<Self>,
         tenant: String,
         request: ImportRequest,
         choices: RunChoices,
     ) -> Result<ImportRun> {
-        let prepare = move |desk: &Desk, watch| desk.import_run(&tenant, &request, choices, watch);
+        let of = tenant.clone();
+        let prepare = move |desk: &Desk, watch| desk.import_run(&of, &request, choices, watch);
         let ready = self.long(prepare, |run| run.prepare()).await?;
-        let queued = self.write(move |desk, now| desk.queue_import(ready, now)).await?;
-        self.sync_now_or_later().await;
+        let queue = move |desk: &mut Desk, now| {
+            let queued = desk.queue_import(ready, now)?;
+            // Whoever stands at its draft after a restart knows that it was not asked for.
+            desk.keep_import_draft(&tenant, None)?;
+            Ok(queued)
+        };
+        let queued = self.write(queue).await?;
         self.read(move |desk, _| desk.import_answer(&queued)).await
     }
 

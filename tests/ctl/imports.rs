@@ -80,6 +80,25 @@ fn a_mapping_file_makes_a_foreign_table_fit() {
     assert_eq!((&report["totals"]["accepted"], &report["problems"]), (&1.into(), &Value::Array(vec![])));
 }
 
+#[test]
+fn rejected_rows_go_to_a_file_with_their_reasons() {
+    let office = Office::open();
+    let folder = office.folder.path();
+    let rows =
+        format!("{HEADER}ann@x.org,Ann,Lee,MOH,district_admin\nno-address,=Cy,Day,MOH,district_admin\n");
+    fs::write(folder.join("accounts.csv"), rows).unwrap();
+    let [table, into] =
+        ["accounts.csv", "mend.csv"].map(|name| folder.join(name).to_str().unwrap().to_owned());
+    let words = ["import", "rejected", &table, "--tenant", office.tenant(), "--file", "accounts.csv"];
+    let written = office.laptop.ok(&[&words[..], &["--into", &into]].concat()).unwrap();
+    assert_eq!((&written["rows"], written["file"].as_str()), (&1.into(), Some(into.as_str())));
+    let text = fs::read_to_string(&into).unwrap();
+    assert!(text.contains("no-address") && text.contains("'=Cy") && !text.contains("ann@x.org"), "{text}");
+    let nowhere = [&words[..], &["--into", "/nowhere/mend.csv"]].concat();
+    let refused = office.laptop.run(&nowhere).unwrap();
+    assert_eq!((refused.code, refused.error["code"].as_str()), (2, Some("cannot_write")));
+}
+
 /// Somebody's account as a row, and as the record that it becomes.
 struct Account {
     email: &'static str,

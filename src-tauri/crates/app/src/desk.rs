@@ -1,6 +1,7 @@
 //! The desk of one person on one computer: an open profile and everything that can be done with it.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use cairn_domain::access::{Action, Relation, Role, Table};
@@ -67,6 +68,11 @@ impl Loaded {
 }
 
 impl Desk {
+    /// Where what does not fit into memory lies meanwhile.
+    pub(crate) fn scratch(&self) -> PathBuf {
+        self.store.path().with_file_name("scratch")
+    }
+
     /// Who is signed in.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use ts_rs::TS;
 use crate::Desk;
 use crate::error::{Result, fault, store};
 use crate::files::replace_private;
+use crate::runs::RunChoices;
 use crate::views::rfc3339;
 
 /// How far a person is with a tenant's import.
@@ -28,6 +29,10 @@ pub struct ImportDraft {
     pub rules: String,
     /// What was said about the files.
     pub mapping: Mapping,
+    /// What was agreed to of the plan.
+    pub choices: RunChoices,
+    /// The import that is looked at; none while it is not asked for.
+    pub import: Option<String>,
 }
 
 /// What was said about files like these before.
@@ -82,7 +87,7 @@ impl Desk {
         self.store.keep_mapping(&tenant, source, said, now).map_err(store)
     }
 
-    fn tenant_of_import(&self, tenant: &str) -> Result<TenantId> {
+    pub(crate) fn tenant_of_import(&self, tenant: &str) -> Result<TenantId> {
         self.tenant(tenant)?.id.parse().map_err(|_| fault("bad_id", "This is no tenant."))
     }
 }

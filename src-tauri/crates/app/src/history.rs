@@ -51,6 +51,10 @@ pub(crate) fn set_words(change: &Change, loaded: &Loaded) -> Option<String> {
     }
 }
 
+fn records(count: u64) -> String {
+    if count == 1 { "1 record".to_owned() } else { format!("{count} records") }
+}
+
 /// One plain sentence about a change.
 pub(crate) fn sentence(change: &Change, loaded: &Loaded) -> String {
     let name = |entity: &Entity| loaded.title(entity);
@@ -77,18 +81,18 @@ pub(crate) fn sentence(change: &Change, loaded: &Loaded) -> String {
             format!("Blocker {}: {}", field_words(field.cell()), words(field.cell(), value))
         }
         Change::ImportRequested(request) => {
-            format!("Import of {} asked for: {} records", request.source, request.rows())
+            format!("Import of {} asked for: {}", request.source, records(request.rows()))
         }
         Change::ImportCommitted { committed, .. } => {
             let changed =
                 committed.counts.values().fold(0, |sum: u64, one| sum.saturating_add(one.changed()));
-            format!("Imported: {changed} records changed, revision {} of the roster", committed.revision)
+            format!("Imported: {} changed, revision {} of the roster", records(changed), committed.revision)
         }
         Change::ImportRefused { refused, .. } => format!("Import refused: {}", refused.message),
         Change::ImportRollbackRequested { .. } => "Import to be taken back".to_owned(),
         Change::ImportRolledBack { rolled_back, .. } => format!(
-            "Import taken back: {} records reversed, {} kept, {} failed",
-            rolled_back.reversed(),
+            "Import taken back: {} reversed, {} kept, {} failed",
+            records(rolled_back.reversed()),
             rolled_back.kept_count,
             rolled_back.failed_count
         ),

@@ -3,10 +3,12 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use cairn_domain::TenantId;
 use cairn_domain::access::Action;
+use cairn_domain::import::{PILOT_ROWS, is_pilot};
 use cairn_imports::{
-    Blob, Counts, Entry, Look, MAX_MAPPING_BYTES, Mapping, Options, Plan, Profile, Record, Report, Scratch,
-    check, each_entry, export_rejected, look, outlined_id, plan_with, write_blob_with,
+    Blob, Counts, Entry, Hold, Look, MAX_MAPPING_BYTES, Mapping, Options, Plan, Profile, Record, Report,
+    Scratch, check, each_entry, export_rejected, look, outlined_id, plan_with, write_blob_with,
 };
 pub use cairn_imports::{Progress, Watch};
 use cairn_protocol::ApiError;
@@ -84,6 +86,8 @@ pub struct ImportProgress {
 pub struct Import {
     path: PathBuf,
     options: Options,
+    /// The most records it may have, while the tenant is in its pilot.
+    pilot: Option<u64>,
 }
 
 impl Desk {
@@ -93,8 +97,15 @@ impl Desk {
     /// # Errors
     /// `unknown_tenant`, `wrong_use` for other rules.
     pub fn import(&self, tenant: &str, request: &ImportRequest, watch: Watch) -> Result<Import> {
-        self.tenant(tenant)?;
-        Ok(Import { path: request.path.clone(), options: Options { watch, ..options(request)? } })
+        let pilot = self.pilot_limit(&self.tenant_of_import(tenant)?)?;
+        Ok(Import { path: request.path.clone(), options: Options { watch, ..options(request)? }, pilot })
+    }
+
+    /// The most records that an import may have, where the tenant is in its pilot.
+    fn pilot_limit(&self, tenant: &TenantId) -> Result<Option<u64>> {
+        let is_pilot = is_pilot(&self.store.cells(tenant).map_err(store)?);
+        let limit = self.store.identity().map_or(PILOT_ROWS, |identity| identity.pilot_rows);
+        Ok(is_pilot.then_some(limit))
     }
 
     /// The roster that a tenant's imports are held against; none where it has none on this computer, or an
@@ -103,7 +114,7 @@ impl Desk {
     /// # Errors
     /// `unknown_tenant`; the `roster_...` codes where it cannot be read.
     pub fn import_roster(&self, tenant: &str) -> Result<Option<Roster>> {
-        let tenant = self.tenant(tenant)?.id.parse().map_err(|_| fault("bad_id", "This is no tenant."))?;
+        let tenant = self.tenant_of_import(tenant)?;
         let begun = |roster: Option<Roster>| match roster {
             Some(roster) => Ok(roster.latest()?.map(|_| roster)),
             None => Ok(None),
@@ -154,6 +165,12 @@ impl ImportPlan {
             }
         }
     }
+}
+
+/// The records that the files would send, without those that nobody has asked to remove.
+fn records_of(plan: &Plan) -> u64 {
+    let of = plan.types.values().map(|one| one.create + one.update + one.unchanged + one.remove - one.absent);
+    of.sum()
 }
 
 impl Import {
@@ -210,7 +227,11 @@ impl Import {
             }
             None => Ok(()),
         };
-        let (plan, report) = plan_with(&self.path, &self.options, current, absent)?;
+        let (mut plan, report) = plan_with(&self.path, &self.options, current, absent)?;
+        if let Some(limit) = self.pilot.filter(|limit| records_of(&plan) > *limit) {
+            plan.holds.push(Hold::pilot(records_of(&plan), limit));
+            plan.can_proceed = false;
+        }
         Ok(ImportPlan {
             plan,
             files_can_proceed: report.can_proceed,

@@ -46,7 +46,7 @@ impl Desk {
         Ok(Planning {
             import: self.import(tenant, request, watch)?,
             roster: self.import_roster(tenant)?,
-            scratch: self.store.path().with_file_name("scratch"),
+            scratch: self.scratch(),
             masked: self.is_masked(tenant)?,
             tenant: tenant.to_owned(),
         })

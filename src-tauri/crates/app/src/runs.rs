@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use cairn_domain::access::Action;
 use cairn_domain::change::Change;
 use cairn_domain::import::{
-    Import as Asked, ImportCounts, ImportLeft, ImportOutcome, ImportRecords, ImportRequest as Request,
-    ImportRolledBack,
+    Import as Asked, ImportCounts, ImportLeft, ImportOutcome, ImportPlanned, ImportRecords,
+    ImportRequest as Request, ImportRolledBack,
 };
 use cairn_domain::{OpId, TenantId, Time};
-use cairn_imports::{Blob, Hold};
+use cairn_imports::{Blob, Changes, Hold, Plan, outlined_id};
 use cairn_protocol::{ApiError, code};
 use cairn_store::roster::Roster;
 use cairn_store::{Draft, OutboxState};
@@ -139,6 +139,15 @@ pub struct ImportRollback {
     pub took_ms: u64,
 }
 
+impl ImportRollback {
+    /// Shows ids as outlines: some are addresses.
+    fn mask(&mut self, format: &str) {
+        for left in self.kept.iter_mut().chain(&mut self.failed) {
+            left.id = outlined_id(format, &left.r#type, &left.id);
+        }
+    }
+}
+
 /// How far the file of an import is on its way over the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
 pub struct FileMoving {
@@ -246,7 +255,7 @@ impl Desk {
             roster: self.import_roster(tenant)?,
             tenant: tenant_id,
             import,
-            scratch: self.store.path().with_file_name("scratch"),
+            scratch: self.scratch(),
             source: source_of(&request.path),
             choices,
         })
@@ -327,13 +336,17 @@ impl Desk {
         let names = self.names()?;
         let here = self.store.roster_state(&tenant).map_err(store)?.map_or(0, |state| state.revision);
         let pending = self.pending_imports(&tenant)?;
+        let is_masked = !self.may(&tenant, Action::RunImports);
         let mut imports = self.store.imports(&tenant).map_err(store)?;
         imports.sort_by(|a, b| (b.at, &b.id).cmp(&(a.at, &a.id)));
         let mut rows = Vec::with_capacity(imports.len());
         for import in &imports {
             let mut row = row(import, &pending, here, now);
             row.by = names.of(&import.by);
-            row.can_roll_back &= self.may(&tenant, Action::RunImports);
+            if is_masked && let Some(rolled_back) = &mut row.rolled_back {
+                rolled_back.mask(&import.request.format);
+            }
+            row.can_roll_back &= !is_masked;
             let is_its = |one: &&Moving| one.tenant == tenant && one.sha256 == import.request.blob;
             row.moving = moving.filter(is_its).map(|one| one.far);
             rows.push(row);
@@ -421,6 +434,7 @@ impl Run {
                 format: plan.format,
                 rules: plan.profile,
                 records,
+                planned: self.planned(&plan.plan),
                 holds_confirmed: self.choices.confirm_holds,
             },
             file,
@@ -429,8 +443,25 @@ impl Run {
         })
     }
 
+    /// What the plan says that is agreed to.
+    fn planned(&self, plan: &Plan) -> BTreeMap<String, ImportPlanned> {
+        let of = plan.types.iter().map(|(kind, changes)| {
+            let stays = if self.choices.remove_absent { 0 } else { changes.absent };
+            let Changes { create, update, remove, .. } = *changes;
+            (kind.clone(), ImportPlanned { create, update, remove: remove - stays })
+        });
+        of.collect()
+    }
+
     /// Holds that nobody confirmed, and rows that nobody agreed to leave, end it here.
     fn agreed(&self, plan: &ImportPlan, absent: &[(String, String)]) -> Result<()> {
+        if let Some(hold) = plan.plan.holds.iter().find(|hold| hold.kind == Hold::PILOT) {
+            let message = format!(
+                "This tenant is in its pilot: an import may have {} records at most, and this one has {}. Import the pilot's schools alone, or change the rollout mode first.",
+                hold.limit, hold.share
+            );
+            return Err(ApiError { details: json!({ "holds": [hold] }), ..fault("pilot_limit", message) });
+        }
         if !plan.files_can_proceed && !self.choices.leave_rejected {
             let message = format!(
                 "{} of {} rows are rejected. Mend the files, or say that the other rows are to be imported without them.",

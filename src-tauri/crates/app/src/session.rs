@@ -24,6 +24,7 @@ use crate::files;
 use crate::keyring::SystemKeyring;
 use crate::rosters::{Parts, is_of_the_line};
 use crate::runs::Moving;
+use crate::scratch;
 
 /// How long one `sync` may take (SPEC command line).
 pub const SYNC_LIMIT: Duration = Duration::from_secs(10);
@@ -108,7 +109,9 @@ impl Session {
             return Err(fault("signed_out", "Nobody is signed in on this computer. Sign in first."));
         }
         let key = self.present_key()?;
-        *desk = Some(Desk { store: self.profile.open(&key, SystemEntropy).map_err(store)? });
+        let opened = Desk { store: self.profile.open(&key, SystemEntropy).map_err(store)? };
+        scratch::sweep(&opened.scratch());
+        *desk = Some(opened);
         Ok(())
     }
 
@@ -298,6 +301,7 @@ impl Session {
             service_key: reply.service_key,
             server: server.to_owned(),
             lease_days: reply.lease_days,
+            pilot_rows: reply.pilot_rows,
             last_contact: now,
             latest_time: now,
         };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cairn_domain::import::{Import, ImportCommitted};
+use cairn_domain::import::{Import, ImportCommitted, ImportCounts, ImportPlanned};
 use cairn_domain::{OpId, TenantId};
 use cairn_imports::{Followed, Record, References, Watch};
 use cairn_protocol::ApiError;
@@ -70,6 +70,21 @@ impl Desk {
     }
 }
 
+/// Where what was done is not what was planned, in words; nothing where nobody planned.
+fn differences(
+    planned: &BTreeMap<String, ImportPlanned>,
+    counts: &BTreeMap<String, ImportCounts>,
+) -> Vec<String> {
+    let of = planned.iter().filter_map(|(kind, planned)| {
+        let done = counts.get(kind).copied().unwrap_or_default().done();
+        let words = |one: ImportPlanned| {
+            format!("{} created, {} updated, {} removed", one.create, one.update, one.remove)
+        };
+        (done != *planned).then(|| format!("{kind} {} instead of {}", words(done), words(*planned)))
+    });
+    of.collect()
+}
+
 impl Verifying {
     /// Holds what the service committed against the roster on this computer: whether the import is here,
     /// its digest and counts, whether it did what was asked for, every record, and where the records of
@@ -123,12 +138,23 @@ impl Verifying {
                 && did.remove <= asked.remove
         });
         let is_all = committed.counts.keys().all(|kind| request.records.contains_key(kind));
-        let found = if holds && is_all {
-            format!("All {} records of the files are in it, and nothing else was changed.", request.rows())
-        } else {
-            "It did something else than its files ask for.".to_owned()
-        };
-        check("plan", holds && is_all, found)
+        if !(holds && is_all) {
+            return check("plan", false, "It did something else than its files ask for.".to_owned());
+        }
+        let other = differences(&request.planned, &committed.counts);
+        if !other.is_empty() {
+            let found = format!(
+                "It did what its files ask for, and other than the plan said, because the roster had changed since: {}.",
+                other.join("; ")
+            );
+            return check("plan", false, found);
+        }
+        let planned = if request.planned.is_empty() { "" } else { ", as planned" };
+        let found = format!(
+            "All {} records of the files are in it{planned}, and nothing else was changed.",
+            request.rows()
+        );
+        check("plan", true, found)
     }
 
     fn follow(&self, roster: &Roster, mut references: References) -> Result<Followed> {

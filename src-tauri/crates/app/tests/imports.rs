@@ -109,7 +109,7 @@ fn rejected_rows_that_cannot_be_made_leave_the_older_file() {
     assert_eq!(error.code, "cannot_write");
 }
 
-/// What was said and how far one is outlives a restart, belongs to the tenant and goes with it.
+/// What was said and how far one is belongs to the tenant.
 #[test]
 fn what_was_said_about_files_is_found_again() {
     let (mut desk, _laptop) = desk();

@@ -13,12 +13,19 @@ use cairn_app::api::{PlanChange, PlanRow, PlanValue};
 use cairn_app::desk::Desk;
 use cairn_app::imports::{ImportPlan, ImportRequest, Watch};
 use cairn_app::plans::{LastPlan, PlanQuery};
+use cairn_app::runs::RunChoices;
 use cairn_domain::access::Role;
-use cairn_domain::{AccountId, Change, TenantId};
+use cairn_domain::change::PlaybookRef;
+use cairn_domain::import::{
+    ImportCommitted, ImportCounts, ImportLeft, ImportPlanned as Planned, ImportRecords,
+    ImportRequest as Request, ImportRolledBack,
+};
+use cairn_domain::playbook;
+use cairn_domain::{AccountId, Change, Hash, ProjectId, TenantId};
 use cairn_imports::generate::{Dirt, Set, write};
-use cairn_imports::{Changes, Entry, Limits, Options, SCRATCH_BUDGET, Scratch, read_blob, write_blob};
+use cairn_imports::{Changes, Entry, Hold, Limits, Options, SCRATCH_BUDGET, Scratch, read_blob, write_blob};
 use cairn_protocol::ApiError;
-use cairn_store::roster::{Revision, Roster};
+use cairn_store::roster::{Applied, Changes as Did, Revision, Roster};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -209,20 +216,24 @@ fn the_rows_of_a_plan_go_with_it() {
     assert_eq!((page.rows.len(), page.masked, page.next), (3, false, Some(3)));
     assert_eq!(last.page("other", &PlanQuery::default()).unwrap_err().code, "no_plan");
     let scratch = desk.store.path().with_file_name("scratch");
-    assert_eq!(std::fs::read_dir(&scratch).unwrap().count(), 1);
+    assert_eq!(std::fs::read_dir(&scratch).unwrap().count(), 2, "a folder, and the mark of its use");
     last.forget();
     assert_eq!(last.page("hill", &PlanQuery::default()).unwrap_err().code, "no_plan");
     assert_eq!(std::fs::read_dir(&scratch).unwrap().count(), 0);
 }
 
-#[test]
-fn who_may_not_import_plans_with_outlines() {
-    let mut fake = Fake::new();
+/// Makes `a` somebody who reads the tenant and may not import.
+fn hire_csm(fake: &mut Fake) {
     let account: AccountId = "a".parse().unwrap();
     let csm = Change::AccountCreated { account: account.clone(), name: "a".into(), role: Role::Csm };
     fake.says(&TenantId::org(), csm);
-    let assigned = Change::AssignmentSet { account, tenant: tenant(), active: true };
-    fake.says(&TenantId::org(), assigned);
+    fake.says(&TenantId::org(), Change::AssignmentSet { account, tenant: tenant(), active: true });
+}
+
+#[test]
+fn who_may_not_import_plans_with_outlines() {
+    let mut fake = Fake::new();
+    hire_csm(&mut fake);
     let Laptop { store, dir: _dir, .. } = Laptop::new(&mut fake, "a", 1);
     let desk = Desk { store };
     let set = set(3, vec![]);
@@ -254,4 +265,180 @@ fn a_plan_that_is_cancelled_while_it_is_held_beside_the_roster_leaves_nothing() 
     let told = told.lock().unwrap();
     assert!(told.is_sorted() && told.last() == Some(&(3, 3)) && told.contains(&(2, 3)), "{told:?}");
     assert_eq!(std::fs::read_dir(desk.store.path().with_file_name("scratch")).unwrap().count(), 0);
+}
+
+/// What a set asks for, as its plan into an empty roster has it.
+fn request(dir: &Path, bytes: &[u8], name: &str) -> Request {
+    let mut records: BTreeMap<String, ImportRecords> = BTreeMap::new();
+    read_blob(bytes, name, &Limits::default(), |entry| {
+        let Entry::Put(record) = entry else { return Ok(()) };
+        records.entry(record.kind.to_owned()).or_default().put += 1;
+        Ok::<(), ApiError>(())
+    })
+    .unwrap();
+    let planned = records.iter();
+    let planned = planned.map(|(kind, of)| (kind.clone(), Planned { create: of.put, ..Planned::default() }));
+    Request {
+        blob: name.to_owned(),
+        bytes: bytes.len() as u64,
+        source: dir.display().to_string(),
+        format: "oneroster-1.1".into(),
+        rules: "tolerant".into(),
+        planned: planned.collect(),
+        records,
+        holds_confirmed: false,
+    }
+}
+
+fn counts(applied: &Applied) -> BTreeMap<String, ImportCounts> {
+    let of = applied.counts.iter().map(|(kind, did)| {
+        let Did { create, update, unchanged, remove } = *did;
+        (kind.clone(), ImportCounts { create, update, unchanged, remove })
+    });
+    of.collect()
+}
+
+/// What verifying an import finds wrong, where `spoil` changes what was asked for and what the service
+/// says that it did, and `after` changes the roster here.
+fn wrong(
+    spoil: impl FnOnce(&mut Request, &mut ImportCommitted),
+    after: impl FnOnce(&mut Laptop),
+) -> Vec<String> {
+    let mut fake = Fake::new();
+    let mut laptop = Laptop::new(&mut fake, "a", 1);
+    let dir = set(1, vec![]);
+    let (bytes, name) = blob(dir.path());
+    let mut roster = laptop.store.roster_or_new(&tenant()).unwrap();
+    apply(&mut roster, 1, &bytes, &name).unwrap();
+    let applied = roster.latest().unwrap().unwrap();
+    drop(roster);
+    let mut asked = request(dir.path(), &bytes, &name);
+    let (counts, digest) = (counts(&applied), applied.digest);
+    let mut committed = ImportCommitted { revision: 1, counts, digest, rollback_until: fake::at(9_999) };
+    spoil(&mut asked, &mut committed);
+    let import = laptop.store.request_import(&tenant(), asked, &bytes, fake::at(1)).unwrap().op;
+    laptop.sync(&mut fake);
+    fake.says(&tenant(), Change::ImportCommitted { import: import.clone(), committed });
+    laptop.sync(&mut fake);
+    after(&mut laptop);
+    let Laptop { store, dir: _dir, .. } = laptop;
+    let desk = Desk { store };
+    let found = desk.verifying(&import.to_string(), Watch::default()).unwrap().verify().unwrap();
+    let wrong: Vec<String> =
+        found.checks.iter().filter(|check| !check.ok).map(|check| check.check.clone()).collect();
+    assert_eq!(found.ok, wrong.is_empty());
+    wrong
+}
+
+#[test]
+fn verifying_tells_what_is_not_as_it_was_asked_planned_or_committed() {
+    let nothing = |_: &mut Request, _: &mut ImportCommitted| {};
+    assert_eq!(wrong(nothing, |_| {}), [""; 0]);
+    assert_eq!(wrong(|_, done| done.digest = Hash::ZERO, |_| {}), ["digest"]);
+    let more = |_: &mut Request, done: &mut ImportCommitted| {
+        done.counts.get_mut("users").unwrap().update += 1;
+    };
+    assert_eq!(wrong(more, |_| {}), ["counts", "plan"]);
+    let other_plan = |asked: &mut Request, _: &mut ImportCommitted| {
+        let users = asked.planned.get_mut("users").unwrap();
+        (users.create, users.update) = (users.create - 1, 1);
+    };
+    assert_eq!(wrong(other_plan, |_| {}), ["plan"]);
+    let no_plan = |asked: &mut Request, _: &mut ImportCommitted| asked.planned.clear();
+    assert_eq!(wrong(no_plan, |_| {}), [""; 0], "an older Cairn said nothing of its plan");
+    assert_eq!(wrong(|_, done| done.revision = 2, |_| {}), ["here"]);
+    let lost_school = |laptop: &mut Laptop| {
+        let mut roster = laptop.store.roster(&tenant()).unwrap().unwrap();
+        let mut school = None;
+        let orgs = |record: cairn_store::roster::RecordRef<'_>| {
+            if record.kind == "orgs" {
+                school = Some(record.id.to_owned());
+            }
+            Ok::<(), ApiError>(())
+        };
+        roster.each(orgs).unwrap();
+        let school = school.unwrap();
+        roster.apply(Revision { number: 2, import: "x" }, |writer| writer.remove("orgs", &school)).unwrap();
+    };
+    assert_eq!(wrong(nothing, lost_school), ["references"]);
+}
+
+#[test]
+fn who_may_not_import_sees_outlines_of_what_a_rollback_left() {
+    for (is_csm, expected) in [(false, "ann@x.org"), (true, "xxx@x.xxx")] {
+        let mut fake = Fake::new();
+        if is_csm {
+            hire_csm(&mut fake);
+        }
+        let (bytes, name) = blob(set(1, vec![]).path());
+        let asked = Request { format: "accounts".into(), ..request(Path::new("x"), &bytes, &name) };
+        let import = fake.says(&tenant(), Change::ImportRequested(asked));
+        let left = ImportLeft { r#type: "accounts".into(), id: "ann@x.org".into(), why: "changed".into() };
+        let committed = ImportCommitted {
+            revision: 1,
+            counts: BTreeMap::new(),
+            digest: Hash::ZERO,
+            rollback_until: fake::at(9_999),
+        };
+        fake.says(&tenant(), Change::ImportCommitted { import: import.clone(), committed });
+        fake.says(&tenant(), Change::ImportRollbackRequested { import: import.clone() });
+        let rolled_back = ImportRolledBack {
+            revision: 2,
+            takes_back: 1,
+            counts: BTreeMap::new(),
+            kept: vec![left.clone()],
+            kept_count: 1,
+            failed: vec![left],
+            failed_count: 1,
+            digest: Hash::ZERO,
+        };
+        fake.says(&tenant(), Change::ImportRolledBack { import, rolled_back });
+        let Laptop { store, dir: _dir, .. } = Laptop::new(&mut fake, "a", 1);
+        let rows = Desk { store }.imports("hill", fake::at(2_000), None).unwrap();
+        let rolled_back = rows[0].rolled_back.as_ref().unwrap();
+        assert_eq!(
+            (rolled_back.kept[0].id.as_str(), rolled_back.failed[0].id.as_str()),
+            (expected, expected)
+        );
+    }
+}
+
+/// A district's project in a rollout mode.
+fn rolled_out(mode: &str) -> Change {
+    let source = playbook::built_in_by_key("school-district").unwrap().source;
+    let book = playbook::parse(source).unwrap();
+    Change::ProjectStarted {
+        project: ProjectId { playbook: book.key.clone(), n: 0 },
+        playbook: PlaybookRef {
+            key: book.key.clone(),
+            version: book.version,
+            digest: book.digest().to_owned(),
+        },
+        source: source.to_owned(),
+        mode: Some(mode.to_owned()),
+        go_live: None,
+    }
+}
+
+#[test]
+fn an_import_of_a_pilot_is_held_above_its_limit_and_nobody_can_confirm_that() {
+    let dir = set(1, vec![]);
+    let big = TempDir::new().unwrap();
+    write(big.path(), &Set::of_rows(900, 1)).unwrap();
+    for (mode, held) in [("pilot", true), ("phased", false)] {
+        let mut fake = Fake::new();
+        fake.says(&tenant(), rolled_out(mode));
+        let Laptop { store, dir: _dir, .. } = Laptop::new(&mut fake, "a", 1);
+        let desk = Desk { store };
+        let small = plan(&desk, dir.path()).plan;
+        assert!(small.can_proceed && small.holds.is_empty());
+        let found = plan(&desk, big.path()).plan;
+        let records: u64 = found.types.values().map(|one| one.create).sum();
+        let expected = if held { vec![Hold::pilot(records, 500)] } else { vec![] };
+        assert_eq!((found.can_proceed, found.holds), (!held, expected));
+        let asked = ImportRequest { path: big.path().to_owned(), ..ImportRequest::default() };
+        let choices = RunChoices { confirm_holds: true, ..RunChoices::default() };
+        let run = desk.import_run("hill", &asked, choices, Watch::default()).unwrap().prepare();
+        assert_eq!(run.err().map(|error| error.code), held.then(|| "pilot_limit".to_owned()));
+    }
 }

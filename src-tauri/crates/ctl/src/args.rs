@@ -258,6 +258,18 @@ pub struct ImportArgs {
 pub enum ImportCommand {
     /// Count rows and group problems by cause; writes nothing.
     Check(ImportFiles),
+    /// Write the rejected rows of one of the files, each with its reasons, for the school to mend.
+    Rejected {
+        /// The files.
+        #[command(flatten)]
+        files: ImportFiles,
+        /// Which of them, as `import check` names it.
+        #[arg(long, value_name = "NAME")]
+        file: String,
+        /// Where they go, a CSV file; one that is there is replaced.
+        #[arg(long, value_name = "FILE")]
+        into: PathBuf,
+    },
     /// Count what would be created, updated and removed; writes nothing.
     Plan(ImportFiles),
     /// Import, or queue it where the service is not reached.

@@ -9,7 +9,7 @@ use cairn_app::imports::{ImportPlan, ImportRequest, Watch, read_mapping};
 use cairn_app::reports::ReportKind;
 use cairn_app::runs::{ImportDidByType, ImportRollback, ImportRow, ImportRun, LeftRecord, RunChoices};
 use cairn_app::verify::ImportVerified;
-use cairn_imports::Report;
+use cairn_imports::{Hold, Report};
 use serde_json::json;
 
 use crate::args::{ImportCommand, ImportFiles};
@@ -19,6 +19,7 @@ use crate::run::{Answer, now};
 pub(crate) async fn import(session: &Session, what: ImportCommand) -> Result<Answer> {
     match what {
         ImportCommand::Check(files) => check(session, files),
+        ImportCommand::Rejected { files, file, into } => rejected(session, files, &file, &into),
         ImportCommand::Plan(files) => plan(session, files),
         ImportCommand::Run { files, confirm_holds, remove_absent, leave_rejected } => {
             run(session, files, RunChoices { confirm_holds, remove_absent, leave_rejected }).await
@@ -56,6 +57,14 @@ fn check(session: &Session, files: ImportFiles) -> Result<Answer> {
     let mut report = session.signed_in(|desk| desk.check_import(&tenant, &request))?;
     report.took_ms = since(started);
     Ok(Answer { lines: report_lines(&report), no: !report.can_proceed, json: json!(report) })
+}
+
+fn rejected(session: &Session, files: ImportFiles, file: &str, into: &Path) -> Result<Answer> {
+    let (tenant, request) = import_request(files)?;
+    let import = session.signed_in(|desk| desk.import(&tenant, &request, Watch::default()))?;
+    let written = import.export_rejected(file, into)?;
+    let line = format!("{}\t{} rejected rows", written.file, written.rows);
+    Ok(Answer::yes(json!(written), vec![line]))
 }
 
 fn plan(session: &Session, files: ImportFiles) -> Result<Answer> {
@@ -164,6 +173,12 @@ fn plan_lines(plan: &ImportPlan) -> Vec<String> {
         )
     }));
     lines.extend(plan.plan.holds.iter().map(|hold| {
+        if hold.kind == Hold::PILOT {
+            return format!(
+                "{} records are more than the {} that an import may have while the tenant is in its pilot",
+                hold.share, hold.limit
+            );
+        }
         let [share, limit] = [hold.share, hold.limit].map(|part| (part * 100.0).round());
         let done = if hold.kind == "remove" { "removed" } else { "updated" };
         format!(

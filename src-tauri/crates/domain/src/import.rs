@@ -17,6 +17,10 @@ use crate::{Hash, Time};
 pub const ROLLBACK_DAYS: i64 = 7;
 /// The code of the service's answer to an import that was taken back before it was carried out.
 pub const WITHDRAWN: &str = "withdrawn";
+/// Records of one import while a tenant is in its pilot, unless the service was started otherwise.
+pub const PILOT_ROWS: u64 = 500;
+/// The rollout mode in which that limit holds.
+const PILOT: &str = "pilot";
 /// The most records that an answer names one by one; it counts the others.
 pub const MOST_LEFT: usize = 200;
 
@@ -35,6 +39,9 @@ pub struct ImportRequest {
     pub rules: String,
     /// What the blob holds of each type.
     pub records: BTreeMap<String, ImportRecords>,
+    /// What its author's plan said that it would do, by type; none where nobody planned.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub planned: BTreeMap<String, ImportPlanned>,
     /// Somebody agreed that much is updated or removed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub holds_confirmed: bool,
@@ -56,6 +63,17 @@ pub struct ImportRecords {
     pub remove: u64,
 }
 
+/// What an import is to do to the records of a type.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportPlanned {
+    /// New.
+    pub create: u64,
+    /// There before, with other values.
+    pub update: u64,
+    /// There before and to be no more.
+    pub remove: u64,
+}
+
 /// What an import did to the records of a type.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportCounts {
@@ -70,6 +88,11 @@ pub struct ImportCounts {
 }
 
 impl ImportCounts {
+    /// What was done, as a plan says it.
+    pub fn done(self) -> ImportPlanned {
+        ImportPlanned { create: self.create, update: self.update, remove: self.remove }
+    }
+
     /// How many records are not what they were.
     pub fn changed(self) -> u64 {
         self.create.saturating_add(self.update).saturating_add(self.remove)
@@ -209,6 +232,19 @@ impl Import {
         self.committed().is_some() && self.rollback_asked && self.rolled_back.is_none()
     }
 }
+
+/// Whether the cells hold a project that is rolled out as a pilot and not completed.
+pub fn is_pilot(cells: &Cells) -> bool {
+    let is = |entity: &Entity, name: &str, text: &str| {
+        let cell = cells.get(&CellKey::new(entity.clone(), name)).and_then(|cell| cell.winner());
+        cell.is_some_and(|(_, kept)| kept.value.as_str() == Some(text))
+    };
+    let modes = cells.keys().filter(|key| key.field == field::MODE).map(|key| &key.entity);
+    modes.into_iter().any(|of| is(of, field::MODE, PILOT) && !is(of, field::STATUS, "completed"))
+}
+
+/// The prefix of the keys of all projects' cells, which tell whether there is a pilot.
+pub const PROJECTS: &str = "project/";
 
 /// The prefix of the keys of all imports' cells.
 pub const CELLS: &str = "import/";

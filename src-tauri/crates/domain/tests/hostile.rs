@@ -82,6 +82,7 @@ fn request() -> ImportRequest {
         format: "oneroster-1.1".into(),
         rules: "tolerant".into(),
         records: [("users".to_owned(), ImportRecords { put: 2, remove: 1 })].into(),
+        planned: std::collections::BTreeMap::new(),
         holds_confirmed: true,
     }
 }

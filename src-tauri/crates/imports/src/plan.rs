@@ -96,15 +96,31 @@ pub struct Changes {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "types", derive(TS), ts(rename = "ImportHold"))]
 pub struct Hold {
-    /// The type.
+    /// The type; blank where it is of all.
     #[serde(rename = "type")]
     pub kind_of_record: String,
-    /// `update` or `remove`.
+    /// `update` or `remove`; `pilot`, which nobody can confirm.
     pub kind: String,
-    /// The share of the records that are there.
+    /// The share of the records that are there; of `pilot` the number of records.
     pub share: f64,
-    /// The share up to which nobody is asked.
+    /// The share, or number, up to which nobody is asked.
     pub limit: f64,
+}
+
+impl Hold {
+    /// The hold of a tenant's pilot.
+    pub const PILOT: &str = "pilot";
+
+    /// More records than an import may have while a tenant is in its pilot.
+    #[must_use]
+    pub fn pilot(records: u64, limit: u64) -> Self {
+        Self {
+            kind_of_record: String::new(),
+            kind: Self::PILOT.to_owned(),
+            share: records as f64,
+            limit: limit as f64,
+        }
+    }
 }
 
 /// Plans an import of the files at `path` against the records that are there now, which `current`

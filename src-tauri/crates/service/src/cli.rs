@@ -17,12 +17,13 @@ use serde_json::{Value, json};
 use crate::admin::{self, NewTenant, NewUser};
 use crate::error::{Error, Result};
 use crate::limits::Rates;
-use crate::rosters::{PILOT_ROWS, Rosters, folder_beside};
+use crate::rosters::{Rosters, folder_beside};
 use crate::service::{Ask, Service};
 use crate::storage::Storage;
 use crate::storage::postgres::Postgres;
 use crate::storage::sqlite::Sqlite;
 use crate::{held, http, seed, tls};
+use cairn_domain::import::PILOT_ROWS;
 
 /// The central service of Cairn.
 #[derive(Parser)]

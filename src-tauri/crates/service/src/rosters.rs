@@ -13,13 +13,13 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use cairn_domain::cell::{Cells, field};
+use cairn_domain::cell::field;
 use cairn_domain::import::{
     self, Import, ImportCommitted, ImportCounts, ImportLeft, ImportOutcome, ImportRecords, ImportRefused,
     ImportRequest, ImportRolledBack, MOST_LEFT, ROLLBACK_DAYS, RosterRevision, Step,
 };
 use cairn_domain::journal::Outcome;
-use cairn_domain::{Change, Entity, Hash, OpId, TenantId, Time};
+use cairn_domain::{Change, Hash, OpId, TenantId, Time};
 use cairn_imports::{Contents, Entry, ImportError, Limits, REMOVE_LIMIT, UPDATE_LIMIT, read_blob};
 use cairn_store::roster::{Applied, Changes, Left, Revision, Roster, RosterTrouble, Why, Writer};
 use cairn_store::{DataKey, StoreError};
@@ -30,13 +30,6 @@ use crate::journal::Journal;
 use crate::org;
 use crate::service::{Ask, Service};
 use crate::storage::{Mode, Standing, TenantTx, with};
-
-/// Records of one import while a tenant is in its pilot, unless the service was started otherwise.
-pub const PILOT_ROWS: u64 = 500;
-/// The rollout mode in which the limit holds.
-const PILOT: &str = "pilot";
-/// Prefix of the keys of all projects' cells.
-const PROJECTS: &str = "project/";
 
 /// Where a service keeps its copies of rosters. Several services must not share it; one that starts
 /// without makes them again.
@@ -107,7 +100,7 @@ impl View {
         if !imports.iter().any(|import| import.is_open() || import.is_rollback_open()) {
             return Ok(Self { revisions: import::revisions(&imports), tasks: Vec::new(), is_pilot: false });
         }
-        let is_pilot = is_pilot(&tx.cells_under(PROJECTS)?);
+        let is_pilot = import::is_pilot(&tx.cells_under(import::PROJECTS)?);
         let mut tasks = Vec::new();
         for import in &imports {
             if import.is_rollback_open() || import.is_withdrawal_open() {
@@ -147,25 +140,12 @@ fn is_whole(tx: &mut dyn TenantTx, request: &ImportRequest) -> Result<bool> {
     Ok(blob.is_some_and(|blob| blob.received == blob.total && blob.total > 0))
 }
 
-/// Whether a project that is not completed is rolled out as a pilot.
-fn is_pilot(cells: &Cells) -> bool {
-    let text = |entity: &Entity, name: &str| {
-        let cell = cells.get(&cairn_domain::CellKey::new(entity.clone(), name))?;
-        cell.winner()?.1.value.as_str().map(str::to_owned)
-    };
-    cells.keys().any(|key| {
-        key.field == field::MODE
-            && text(&key.entity, field::MODE).as_deref() == Some(PILOT)
-            && text(&key.entity, field::STATUS).as_deref() != Some("completed")
-    })
-}
-
 /// The pilot's limit as an answer, where `rows` are more than it allows.
 ///
 /// # Errors
 /// `pilot_limit`.
 pub(crate) fn within_pilot(tx: &mut dyn TenantTx, rows: u64, limit: u64) -> Result<()> {
-    if rows > limit && is_pilot(&tx.cells_under(PROJECTS)?) {
+    if rows > limit && import::is_pilot(&tx.cells_under(import::PROJECTS)?) {
         let refused = too_many(rows, limit);
         return Err(Error::detailed(&refused.code, refused.message, json!({ "rows": rows, "limit": limit })));
     }

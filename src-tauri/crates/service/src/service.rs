@@ -133,7 +133,7 @@ impl Service {
             table,
             limits: Limits::default(),
             rates: Rates::default(),
-            pilot_rows: crate::rosters::PILOT_ROWS,
+            pilot_rows: cairn_domain::import::PILOT_ROWS,
             playbooks,
             callers: Callers::default(),
             on_change: None,

@@ -645,6 +645,7 @@ fn import_of(blob: &str) -> ImportRequest {
         format: "accounts".into(),
         rules: "tolerant".into(),
         records: [("accounts".to_owned(), ImportRecords { put: 2, remove: 0 })].into(),
+        planned: std::collections::BTreeMap::new(),
         holds_confirmed: false,
     }
 }
@@ -814,6 +815,7 @@ fn an_import_is_taken_back_under_the_name_of_its_duplicate(open: Open) {
         format: "clever".into(),
         rules: "tolerant".into(),
         records: BTreeMap::new(),
+        planned: std::collections::BTreeMap::new(),
         holds_confirmed: false,
     };
     let original = ana.op(&tenant, Change::ImportRequested(request.clone()), BTreeMap::new());

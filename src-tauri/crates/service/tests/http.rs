@@ -1069,6 +1069,7 @@ fn an_import_that_was_asked_for_is_answered_on_either_storage() {
             format: "accounts".into(),
             rules: "tolerant".into(),
             records: BTreeMap::new(),
+            planned: std::collections::BTreeMap::new(),
             holds_confirmed: false,
         };
         let op = writer.laptop.op(&writer.tenant, Change::ImportRequested(request), BTreeMap::new());

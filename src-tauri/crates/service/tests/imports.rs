@@ -72,6 +72,7 @@ fn request_for(blob: Blob, report: Report) -> ImportRequest {
         records: records
             .map(|(kind, held)| (kind.clone(), ImportRecords { put: held.put, remove: held.remove }))
             .collect(),
+        planned: std::collections::BTreeMap::new(),
         holds_confirmed: false,
     }
 }

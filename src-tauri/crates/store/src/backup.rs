@@ -523,6 +523,7 @@ mod tests {
             service_key: "00".repeat(32),
             server: "http://127.0.0.1:1".into(),
             lease_days: 14,
+            pilot_rows: 500,
             last_contact: at(0),
             latest_time: at(0),
         }

@@ -215,9 +215,11 @@ fn insert(
     now: Time,
     old: bool,
 ) -> Result<(), StoreError> {
+    // What stood before stands in the order in which it came about.
+    let since = notice.at.filter(|at| old && *at < now).unwrap_or(now);
     db.prepare_cached(
         "INSERT INTO notices (tenant, key, notice, since, told, read) VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
     )?
-    .execute(params![tenant.as_str(), notice.key, to_json(notice)?, now.to_rfc3339(), old])?;
+    .execute(params![tenant.as_str(), notice.key, to_json(notice)?, since.to_rfc3339(), old])?;
     Ok(())
 }

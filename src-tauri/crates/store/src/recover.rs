@@ -415,3 +415,27 @@ pub(crate) fn answer_offer(db: &Connection, receipt: &Receipt) -> Result<(), Sto
     ])?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{DataKey, SystemEntropy};
+
+    /// What stays of a tenant that is gone: numbers that this device must not give out again, and the log.
+    const STAYS: [&str; 2] = ["numbers", "sync_log"];
+
+    #[test]
+    fn every_table_that_names_a_tenant_is_emptied_with_it_or_known_to_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cairn.db");
+        let store = Store::create(&path, &DataKey::new([7; 32]), SystemEntropy).unwrap();
+        let sql = "SELECT m.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c
+                   WHERE m.type = 'table' AND c.name = 'tenant' ORDER BY m.name";
+        let mut statement = store.db.prepare(sql).unwrap();
+        let found: Vec<String> =
+            statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        let mut known: Vec<&str> = TENANT_TABLES.into_iter().chain(STAYS).collect();
+        known.sort_unstable();
+        assert_eq!(found, known);
+    }
+}

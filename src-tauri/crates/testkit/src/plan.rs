@@ -102,6 +102,7 @@ impl Plan {
             format: FORMAT.to_owned(),
             rules: "tolerant".to_owned(),
             records,
+            planned: BTreeMap::new(),
             holds_confirmed,
         };
         Ok(Self { entries, is_cut: fault == Some(Fault::Cut), request, file })

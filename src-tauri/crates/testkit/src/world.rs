@@ -372,6 +372,7 @@ impl<'b> World<'b> {
             service_key: reply.service_key,
             server: "simulated".to_owned(),
             lease_days: reply.lease_days,
+            pilot_rows: reply.pilot_rows,
             last_contact: seen_at,
             latest_time: seen_at,
         };

@@ -107,6 +107,7 @@ fn enrol(
         device: device.clone(),
         service_key: service.identity.public_key(),
         lease_days: LEASE_DAYS,
+        pilot_rows: service.pilot_rows,
     })
 }
 

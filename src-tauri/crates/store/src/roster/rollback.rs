@@ -180,3 +180,29 @@ fn stood(row: &Row<'_>) -> rusqlite::Result<Option<Stood>> {
     let (image, content) = (row.get(6)?, row.get(8)?);
     Ok((image == 0 || held.is_some()).then_some(Stood { image, content }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::DataKey;
+
+    #[test]
+    fn a_record_whose_earlier_content_is_gone_is_told_and_left_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let tenant = "t1".parse().unwrap();
+        let mut roster = Roster::cached(&dir.path().join("r.db"), &tenant, &DataKey::new([7; 32])).unwrap();
+        for (number, name) in [(1, "Ann"), (2, "Ann Lee")] {
+            let revision = Revision { number, import: &format!("import {number}") };
+            let put = |writer: &mut Writer<'_>| {
+                ["u1", "u2"].iter().try_for_each(|id| writer.put("users", id, &[("name", name)]))
+            };
+            roster.apply(revision, put).unwrap();
+        }
+        assert_eq!(roster.db.execute("DELETE FROM versions WHERE id = 1", []).unwrap(), 1);
+        let mut left = Vec::new();
+        roster.roll_back(Revision { number: 3, import: "back" }, 2, |one| left.push(one)).unwrap();
+        assert_eq!(left, [Left { kind: "users".into(), id: "u1".into(), why: Why::NoImage }]);
+        let name = |id| roster.get("users", id).unwrap().unwrap().values[0].1.clone();
+        assert_eq!((name("u1"), name("u2")), ("Ann Lee".to_owned(), "Ann".to_owned()));
+    }
+}

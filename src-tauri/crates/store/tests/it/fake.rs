@@ -451,6 +451,7 @@ impl Laptop {
             service_key: key_hex(&fake.key),
             server: "http://127.0.0.1:1".into(),
             lease_days: 14,
+            pilot_rows: 500,
             last_contact: at(0),
             latest_time: at(0),
         };

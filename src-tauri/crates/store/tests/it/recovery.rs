@@ -68,6 +68,7 @@ fn import() -> ImportRequest {
         format: "clever".into(),
         rules: "tolerant".into(),
         records: BTreeMap::new(),
+        planned: std::collections::BTreeMap::new(),
         holds_confirmed: false,
     }
 }
