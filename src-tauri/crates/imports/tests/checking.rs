@@ -6,7 +6,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use cairn_imports::{Mapping, Options, Problem, Profile, Report, check, export_rejected};
+use cairn_imports::{Limits, Mapping, Options, Problem, Profile, Report, check, export_rejected};
 use support::{archive, folder, text_row, workbook};
 use tempfile::TempDir;
 
@@ -278,6 +278,29 @@ fn a_field_beyond_every_measure_costs_its_row_alone() {
     assert_eq!(counts(&report, "enrollments.csv"), [2, 1, 0, 1, 0]);
     let quoted = replaced("enrollments.csv", "u2,teacher", &format!("\"{huge}\",teacher"));
     assert_eq!(rules(&tolerant(quoted.path())), ["error too-long"]);
+}
+
+#[test]
+fn a_cell_beyond_every_measure_costs_its_row_alone() {
+    let dir = folder(&[]);
+    let long = "x".repeat((1 << 20) + 1);
+    let wide = vec!["y".repeat(1 << 20); 9];
+    let wide: Vec<&str> = ["3", "Cid"].into_iter().chain(wide.iter().map(String::as_str)).collect();
+    let rows = [
+        text_row(1, &["student_id", "first_name", "last_name"]),
+        text_row(2, &["1", "Ann", &long]),
+        text_row(3, &["2", "Bob", "Roe"]),
+        text_row(4, &wide),
+        text_row(5, &["4", "Dee", &"z".repeat(9 << 20)]),
+        text_row(6, &["5", "Eve", &"v".repeat(1 << 20)]),
+    ]
+    .concat();
+    // Packed so well they would be taken for a bomb.
+    let limits = Limits { ratio: 10_000, ..Limits::default() };
+    let options = Options { format: Some("school-students".to_owned()), limits, ..Options::default() };
+    let report = check(&workbook(dir.path(), "students.xlsx", &[("S", &rows)]), &options).unwrap();
+    assert_eq!(counts(&report, "students.xlsx"), [5, 2, 0, 3, 0], "{:?}", rules(&report));
+    assert_eq!(problem(&report, "too-long").count, 3);
 }
 
 #[test]
