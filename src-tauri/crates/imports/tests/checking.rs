@@ -612,6 +612,65 @@ fn labels_of_1_0_are_known() {
     assert_eq!(rules(&report), [""; 0]);
 }
 
+/// The small set as 1.2, where people and roles are apart, with a word replaced in one of its files.
+fn set_1_2(name: &'static str, from: &str, to: &str) -> TempDir {
+    let mut files = set();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let manifest = text(&files["manifest.csv"]).replace("version,1.1", "version,1.2");
+    files.insert("manifest.csv", (manifest + "file.roles,bulk\nfile.demographics,bulk\n").into());
+    files.insert("users.csv", b"sourcedId,status,dateLastModified,enabledUser,username,userIds,givenName,familyName\nu1,,,true,ann,,Ann,Lee\nu2,,,true,bo,,Bo,Ray\n".into());
+    files.insert("roles.csv", b"sourcedId,status,dateLastModified,userSourcedId,roleType,role,beginDate,endDate,orgSourcedId,userProfileSourcedId\nr1,,,u1,primary,student,,,s1,\n".into());
+    files.insert(
+        "demographics.csv",
+        b"sourcedId,status,dateLastModified,birthDate,sex\nu1,,,,female\n".into(),
+    );
+    let before = text(&files[name]);
+    assert!(before.contains(from), "{name} has no {from}");
+    files.insert(name, before.replacen(from, to, 1).into());
+    laid(&files)
+}
+
+#[test]
+fn words_of_ones_own_are_allowed_in_1_2_only() {
+    let rejected = |report: &Report| problem(report, "enum").count;
+    for (file, word) in [
+        ("orgs.csv", ",district,"),
+        ("academicSessions.csv", ",schoolYear,2026"),
+        ("classes.csv", ",scheduled,"),
+        ("enrollments.csv", ",student,"),
+        ("roles.csv", ",student,"),
+        ("demographics.csv", ",female"),
+    ] {
+        let report = tolerant(set_1_2(file, word, &word.replacen(',', ",ext:", 1)).path());
+        let known = ["warning missing-optional-label"];
+        assert_eq!(report.format, "oneroster-1.2");
+        assert_eq!(report.totals.rejected, 0, "{file}: {:?}", report.problems);
+        assert!(
+            rules(&report).iter().all(|rule| known.contains(&rule.as_str())),
+            "{file}: {:?}",
+            rules(&report)
+        );
+        let own = tolerant(set_1_2(file, word, &word.replacen(',', ",own", 1)).path());
+        assert_eq!(rejected(&own), 1, "{file}");
+    }
+    assert_eq!(rejected(&tolerant(set_1_2("roles.csv", ",primary,", ",ext:third,").path())), 1);
+    for (file, word) in [("orgs.csv", ",district,"), ("enrollments.csv", ",student,")] {
+        let report = tolerant(replaced(file, word, &word.replacen(',', ",ext:", 1)).path());
+        assert_eq!((report.format.as_str(), rejected(&report)), ("oneroster-1.1", 1), "{file}");
+    }
+}
+
+#[test]
+fn known_sorts_are_told_apart_where_others_are_allowed() {
+    let sorts = |word: &str| {
+        let report = tolerant(set_1_2("orgs.csv", ",School,school,", &format!(",School,{word},")).path());
+        assert_eq!(report.totals.rejected, 0);
+        report.problems.iter().filter(|problem| problem.rule == "sort").count()
+    };
+    // Classes and enrollments name a school; what one's own word means nobody knows.
+    assert_eq!([sorts("school"), sorts("department"), sorts("ext:campus")], [0, 2, 0]);
+}
+
 #[test]
 fn one_primary_role_for_each_person_and_org() {
     let roles = "sourcedId,status,dateLastModified,userSourcedId,roleType,role,beginDate,endDate,orgSourcedId,userProfileSourcedId\nr1,,,u1,primary,student,,,s1,\nr2,,,u1,primary,aide,,,s1,\nr3,,,u1,secondary,aide,,,s1,\n";

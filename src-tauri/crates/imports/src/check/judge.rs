@@ -151,10 +151,7 @@ impl Judge {
     ) -> Self {
         let at = |name: &str| columns.iter().position(|bound| bound.column.name == name);
         let has_key = !file.key.is_empty() && file.key.iter().all(|name| at(name).is_some());
-        let sort = file.sort.and_then(at).and_then(|at| match columns.get(at)?.column.holds {
-            Holds::Word(choices) => Some((at, choices)),
-            _ => None,
-        });
+        let sort = file.sort.and_then(at).and_then(|at| Some((at, columns.get(at)?.column.holds.words()?)));
         let bound = file.rules.iter().filter_map(|rule| bind(*rule, &at, &sorts)).collect();
         let link = rules.link.and_then(at);
         Self {

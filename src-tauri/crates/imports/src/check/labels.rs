@@ -170,7 +170,7 @@ impl Run<'_> {
     pub(super) fn sorts(&self, holds: Holds, allowed: &[&str]) -> u32 {
         let (Holds::Ref(kind) | Holds::Refs(kind)) = holds else { return 0 };
         let file = self.schema.place(kind).and_then(|place| self.schema.files.get(place));
-        let Some(Holds::Word(choices)) = file.and_then(|f| f.column(f.sort?)).map(|c| c.holds) else {
+        let Some(choices) = file.and_then(|f| f.column(f.sort?)).and_then(|c| c.holds.words()) else {
             return 0;
         };
         let bits = choices.iter().enumerate().filter(|(_, choice)| allowed.contains(&choice.word));
