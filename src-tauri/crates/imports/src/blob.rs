@@ -786,6 +786,32 @@ mod tests {
     }
 
     #[test]
+    fn what_a_mapping_replaces_or_keeps_lies_in_the_blob_and_so_does_the_mapping() {
+        let dir = TempDir::new().unwrap();
+        let table = dir.path().join("people.csv");
+        let rows = "email,first_name,last_name,organization,role\na@x.org, Ann , Lee ,M.O.H.,planner\nb@x.org,Bob,Ray,,planner\n";
+        fs::write(&table, rows).unwrap();
+        let mapping = Mapping::parse(
+            r#"{"files": {"people.csv": {"values": {"organization": {"M.O.H.": "Ministry", "": "None"}, "first_name": {"Bob": "Robert"}}, "keep": {"last_name": ["trim"]}}}}"#,
+        )
+        .unwrap();
+        let options = Options { mapping: mapping.clone(), ..Options::default() };
+        let (bytes, written, report) = blob_with(&table, &options, SCRATCH);
+        assert_eq!((report.totals.fixed, report.totals.rejected), (2, 0), "{:?}", report.problems);
+        let (contents, put, _) = read(&bytes, &written.sha256).unwrap();
+        assert_eq!(contents.head.mapping, Some(mapping));
+        let values: Vec<Vec<&str>> =
+            put.iter().map(|(.., values)| values.iter().map(|(_, value)| value.as_str()).collect()).collect();
+        assert_eq!(
+            values,
+            [
+                ["a@x.org", "Ann", " Lee ", "Ministry", "planner"],
+                ["b@x.org", "Robert", "Ray", "None", "planner"]
+            ]
+        );
+    }
+
+    #[test]
     fn a_formula_is_stored_as_it_stands_and_harmless_in_the_export() {
         let dir = TempDir::new().unwrap();
         let table = dir.path().join("people.csv");

@@ -732,6 +732,81 @@ fn a_case_does_not_close_before_it_began() {
     );
 }
 
+/// The rules and counts of the problems of a column.
+fn told(report: &Report, file: &str, column: &str) -> Vec<(String, u64)> {
+    let here = |p: &&Problem| p.file == file && p.column.as_deref() == Some(column);
+    report.problems.iter().filter(here).map(|p| (p.rule.clone(), p.count)).collect()
+}
+
+/// Fix, file and column of all fixes.
+fn fixes(report: &Report) -> Vec<[&str; 3]> {
+    report.fixes.iter().map(|f| [f.fix.as_str(), f.file.as_str(), f.column.as_str()]).collect()
+}
+
+#[test]
+fn a_fix_that_is_undone_leaves_its_column_as_strict_rules_do_and_others_mended() {
+    for (fix, file, column, from, to) in [
+        ("trim", "users.csv", "givenName", ",Ann,", ", Ann,"),
+        ("trim", "enrollments.csv", "role", ",student,", ",student ,"),
+        ("trim", "classes.csv", "termSourcedIds", ",s1,y1,", ",s1,\" y1\","),
+        ("invisible", "users.csv", "username", ",ann,", ",a\u{200b}nn,"),
+        ("nul", "users.csv", "familyName", ",Lee,", ",L\0ee,"),
+        ("case", "enrollments.csv", "role", ",student,", ",Student,"),
+        ("case", "enrollments.csv", "primary", ",true,", ",TRUE,"),
+        ("word", "enrollments.csv", "primary", ",true,", ",yes,"),
+        ("date-order", "enrollments.csv", "beginDate", ",2026-08-17,", ",17.08.2026,"),
+        ("leading-zeros", "classes.csv", "grades", ",09,", ",9,"),
+        ("leading-zeros", "enrollments.csv", "classSourcedId", ",k1,s1,u1,", ",7,s1,u1,"),
+        ("empty-entry", "classes.csv", "termSourcedIds", ",s1,y1,", ",s1,\"y1,\","),
+    ] {
+        let mut files = set();
+        let mut replace = |file: &'static str, from: &str, to: &str| {
+            let text = String::from_utf8(files[file].clone()).unwrap();
+            assert!(text.contains(from), "{file} has no {from}");
+            files.insert(file, text.replacen(from, to, 1).into());
+        };
+        replace(file, from, to);
+        replace("users.csv", ",teacher,", ",Teacher,");
+        if column == "classSourcedId" {
+            replace("classes.csv", "\nk1,", "\n007,");
+            replace("enrollments.csv", ",k1,s1,u2,", ",007,s1,u2,");
+        }
+        let dir = laid(&files);
+        let other = ["case", "users.csv", "role"];
+        let mended = tolerant(dir.path());
+        let mut both = [[fix, file, column], other];
+        both.sort_by_key(|[fix, file, column]| [*file, *column, *fix]);
+        assert_eq!((fixes(&mended), mended.totals.rejected), (both.to_vec(), 0), "{fix} {column}");
+
+        let keep = format!("[files.\"{file}\".keep]\n\"{column}\" = [\"{fix}\"]");
+        let options = Options { mapping: Mapping::parse(&keep).unwrap(), ..Options::default() };
+        let kept = check(dir.path(), &options).unwrap();
+        assert_eq!(fixes(&kept), [other], "{fix} {column}");
+        assert_eq!(told(&kept, file, column), told(&strict(dir.path()), file, column), "{fix} {column}");
+        let is_whole = matches!((fix, column), (_, "givenName" | "username" | "grades"));
+        assert_eq!(kept.totals.rejected == 0, is_whole, "{fix} {column}: {:?}", kept.problems);
+    }
+}
+
+#[test]
+fn what_is_kept_comes_before_what_else_a_mapping_says() {
+    let rows = "email,first_name,last_name,organization,role\na@x.org,Ann,Lee,MOH,planner\n";
+    let dir = folder(&[("people.csv", rows.as_bytes())]);
+    let text =
+        "[files.people.values.last_name]\nLee = \"Ray\"\n[files.people.keep]\nlast_name = [\"mapped\"]";
+    let options = Options { mapping: Mapping::parse(text).unwrap(), ..Options::default() };
+    assert_eq!(fixes(&check(dir.path(), &options).unwrap()), [[""; 3]; 0]);
+    let dir = replaced("enrollments.csv", ",2026-08-17,", ",17.08.2026,");
+    for (keep, rejected) in [("", 0), ("[files.enrollments.keep]\nbeginDate = [\"date-order\"]", 1)] {
+        let text = format!("[files.enrollments.dates]\nbeginDate = \"dd.MM.yyyy\"\n{keep}");
+        let mapping = Mapping::parse(&text).unwrap();
+        for profile in [Profile::Strict, Profile::Tolerant] {
+            let options = Options { profile, mapping: mapping.clone(), ..Options::default() };
+            assert_eq!(check(dir.path(), &options).unwrap().totals.rejected, rejected, "{keep}");
+        }
+    }
+}
+
 #[test]
 fn a_mapping_file_copes_with_other_labels_orders_of_dates_and_words() {
     let text = "Fallnr;Kategorien;Status;Was geschah;Anonym;Eingang;Abschluss;Ergebnis\n1;Betrug;zu;Text;ja;03-04-2026;05-04-2026;bestätigt\n";
