@@ -23,7 +23,7 @@ pub struct Limits {
     /// Bytes of one record; a longer one is rejected unread.
     pub row_bytes: usize,
     /// Bytes of a part of a workbook that is held whole, after unpacking: its shared texts, its styles,
-    /// the list of its sheets.
+    /// the list of its sheets. Of a sheet, what lies between two tags.
     pub held_bytes: u64,
     /// Folders above a file inside an archive or folder.
     pub depth: u64,

@@ -1,10 +1,10 @@
 //! The parts of a workbook, before anything reads them.
 //!
-//! Its sheets are streamed. Every other part may be held whole by who reads it, and the shared texts
+//! Its sheets are streamed, one piece between two tags at a time. Every other part may be held whole by who reads it, and the shared texts
 //! say beforehand how many they are, for which room is made at once. So each part is unpacked here
 //! first, into nothing and under the limits.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use super::source::{Counted, check, damaged, from_io, open_archive};
@@ -26,7 +26,7 @@ pub(super) fn unpack_all(path: &Path, name: &str, budget: &Budget<'_>) -> Result
         let sort = Sort::of(&part.name().map_err(|error| damaged(name, &error))?);
         let counted = Counted::packed(part, budget, name);
         match sort {
-            Sort::Sheet => unpacked(counted, name, &mut std::io::sink()).map(|_| ()),
+            Sort::Sheet => sheet(counted, name, budget.limits.held_bytes),
             Sort::Texts => texts(counted, name, budget.limits.held_bytes),
             Sort::Other => held(counted, name, budget.limits.held_bytes, &mut std::io::sink()),
         }?;
@@ -55,14 +55,42 @@ impl Sort {
     }
 }
 
-fn unpacked(mut part: impl Read, name: &str, into: &mut impl std::io::Write) -> Result<u64> {
+fn unpacked(mut part: impl Read, name: &str, into: &mut impl Write) -> Result<u64> {
     std::io::copy(&mut part, into).map_err(|error| from_io(name, error))
 }
 
 /// Unpacks a part that will be held whole, and no further than it may be.
-fn held(part: impl Read, name: &str, most: u64, into: &mut impl std::io::Write) -> Result<()> {
+fn held(part: impl Read, name: &str, most: u64, into: &mut impl Write) -> Result<()> {
     let found = unpacked(part.take(most.saturating_add(1)), name, into)?;
     check(name, "held_bytes", "bytes in a part that is held whole, as shared texts are", most, found)
+}
+
+/// Unpacks a sheet; says no where a piece of it will be held that is too long.
+fn sheet(part: impl Read, name: &str, most: u64) -> Result<()> {
+    unpacked(part, name, &mut Pieces { name, most, since: 0 }).map(|_| ())
+}
+
+/// Takes what comes, and watches how long ago the last tag began.
+struct Pieces<'n> {
+    name: &'n str,
+    most: u64,
+    since: u64,
+}
+
+impl Write for Pieces<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.since = match memchr::memrchr(b'<', bytes) {
+            Some(at) => (bytes.len() - at) as u64,
+            None => self.since + bytes.len() as u64,
+        };
+        check(self.name, "held_bytes", "bytes in one piece of a sheet", self.most, self.since)
+            .map_err(std::io::Error::other)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Unpacks the shared texts; says no where they claim to be more than they can be.
