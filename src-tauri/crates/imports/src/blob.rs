@@ -696,8 +696,12 @@ mod tests {
     const SCRATCH: usize = 1 << 20;
 
     fn read(bytes: &[u8], sha256: &str) -> Result<All> {
+        read_under(&Limits::default(), bytes, sha256)
+    }
+
+    fn read_under(limits: &Limits, bytes: &[u8], sha256: &str) -> Result<All> {
         let (mut put, mut removed) = (Vec::new(), Vec::new());
-        let contents = read_blob(bytes, sha256, &Limits::default(), |entry| {
+        let contents = read_blob(bytes, sha256, limits, |entry| {
             match entry {
                 Entry::Put(Record { kind, id, values }) => {
                     let values = values.iter().map(|(name, value)| ((*name).into(), (*value).into()));
@@ -782,16 +786,187 @@ mod tests {
     }
 
     #[test]
+    fn what_a_mapping_replaces_or_keeps_lies_in_the_blob_and_so_does_the_mapping() {
+        let dir = TempDir::new().unwrap();
+        let table = dir.path().join("people.csv");
+        let rows = "email,first_name,last_name,organization,role\na@x.org, Ann , Lee ,M.O.H.,planner\nb@x.org,Bob,Ray,,planner\n";
+        fs::write(&table, rows).unwrap();
+        let mapping = Mapping::parse(
+            r#"{"files": {"people.csv": {"values": {"organization": {"M.O.H.": "Ministry", "": "None"}, "first_name": {"Bob": "Robert"}}, "keep": {"last_name": ["trim"]}}}}"#,
+        )
+        .unwrap();
+        let options = Options { mapping: mapping.clone(), ..Options::default() };
+        let (bytes, written, report) = blob_with(&table, &options, SCRATCH);
+        assert_eq!((report.totals.fixed, report.totals.rejected), (2, 0), "{:?}", report.problems);
+        let (contents, put, _) = read(&bytes, &written.sha256).unwrap();
+        assert_eq!(contents.head.mapping, Some(mapping));
+        let values: Vec<Vec<&str>> =
+            put.iter().map(|(.., values)| values.iter().map(|(_, value)| value.as_str()).collect()).collect();
+        assert_eq!(
+            values,
+            [
+                ["a@x.org", "Ann", " Lee ", "Ministry", "planner"],
+                ["b@x.org", "Robert", "Ray", "None", "planner"]
+            ]
+        );
+    }
+
+    #[test]
+    fn a_formula_is_stored_as_it_stands_and_harmless_in_the_export() {
+        let dir = TempDir::new().unwrap();
+        let table = dir.path().join("people.csv");
+        let rows = "email,first_name,last_name,organization,role\na@x.org,=1+1,@Lee,-x,planner\nb at x,=1+1,+Ray,MOH,planner\n";
+        fs::write(&table, rows).unwrap();
+        let (bytes, written, report) = blob(&table);
+        assert_eq!((report.totals.accepted, report.totals.rejected), (1, 1));
+        let (_, put, _) = read(&bytes, &written.sha256).unwrap();
+        let values: Vec<&str> = put.iter().flat_map(|(.., values)| values).map(|(_, v)| v.as_str()).collect();
+        assert_eq!(values, ["a@x.org", "=1+1", "@Lee", "-x", "planner"]);
+        let mut exported = Vec::new();
+        let options = Options::default();
+        assert_eq!(crate::export_rejected(&table, &options, "people.csv", &mut exported).unwrap(), 1);
+        let exported = String::from_utf8(exported).unwrap();
+        assert!(exported.contains(",b at x,'=1+1,'+Ray,MOH,planner"), "{exported}");
+    }
+
+    /// Lines as a blob, under the name that it has by right.
+    fn sealed(lines: &[u8]) -> (Vec<u8>, String) {
+        let bytes = zstd::encode_all(lines, LEVEL).unwrap();
+        let mut named = Named::new(std::io::sink());
+        named.write_all(&bytes).unwrap();
+        (bytes, named.name().0)
+    }
+
+    /// Types with their columns and, by id, the values of each record; none of one to remove.
+    type Types = BTreeMap<String, (Vec<String>, BTreeMap<String, Option<Vec<String>>>)>;
+
+    fn any_types() -> impl Strategy<Value = Types> {
+        let values = proptest::collection::vec(r#"[a-b\n"\\ü]{0,3}"#, 0..3);
+        let records =
+            proptest::collection::btree_map(r#"[a-c"é]{1,2}"#, proptest::option::weighted(0.8, values), 0..5);
+        let columns = proptest::collection::vec("[a-c]{1,2}", 2..4);
+        proptest::collection::btree_map("[a-c]{1,2}", (columns, records), 0..4)
+    }
+
+    /// The lines of a blob.
+    fn lines_of(types: &Types) -> Vec<Vec<u8>> {
+        let json = |value: &dyn Fn(&mut Vec<u8>) -> Result<()>| {
+            let mut line = Vec::new();
+            value(&mut line).unwrap();
+            line
+        };
+        let mut lines =
+            vec![br#"{"format":"cairn-import","v":1,"schema":"accounts","rules":"strict"}"#.to_vec()];
+        let mut end = BTreeMap::new();
+        for (kind, (columns, records)) in types {
+            lines
+                .push(json(&|line| put_json(line, &Kind { r#type: kind.clone(), columns: columns.clone() })));
+            let mut count = BlobType::default();
+            for (id, values) in records {
+                *if values.is_some() { &mut count.put } else { &mut count.remove } += 1;
+                lines.push(match values {
+                    Some(values) => {
+                        json(&|line| put_json(line, &[std::slice::from_ref(id), values].concat()))
+                    }
+                    None => json(&|line| put_json(line, id)),
+                });
+            }
+            end.insert(kind.clone(), count);
+        }
+        lines.push(json(&|line| put_json(line, &End { end: end.clone() })));
+        lines
+    }
+
+    /// What lines say, read in the plainest way: records to put and to remove.
+    fn said(lines: &[u8]) -> (Vec<Owned>, Vec<(String, String)>) {
+        let (mut put, mut removed, mut kind) = (Vec::new(), Vec::new(), None);
+        for line in lines.split(|byte| *byte == b'\n').skip(1) {
+            if let Ok(next) = serde_json::from_slice::<Kind>(line) {
+                kind = Some(next);
+            } else if let (Some(kind), Ok(row)) = (&kind, serde_json::from_slice::<Vec<String>>(line)) {
+                let named = kind.columns.iter().cloned().zip(row[1..].iter().cloned());
+                let values = named.filter(|(_, value)| !value.is_empty()).collect();
+                put.push((kind.r#type.clone(), row[0].clone(), values));
+            } else if let (Some(kind), Ok(id)) = (&kind, serde_json::from_slice::<String>(line)) {
+                removed.push((kind.r#type.clone(), id));
+            }
+        }
+        (put, removed)
+    }
+
+    /// A change to the lines of a blob.
+    #[derive(Clone, Debug)]
+    enum Spoil {
+        Drop(prop::sample::Index),
+        Double(prop::sample::Index),
+        Swap(prop::sample::Index, prop::sample::Index),
+        Byte(prop::sample::Index, prop::sample::Index, u8),
+        Insert(prop::sample::Index, String),
+        /// A number of the last line.
+        Count(prop::sample::Index, u8),
+    }
+
+    fn any_spoil() -> impl Strategy<Value = Spoil> {
+        let at = any::<prop::sample::Index>;
+        let byte = prop_oneof![any::<u8>(), proptest::sample::select(br#"[]{}",:\ abc01"#.to_vec())];
+        let line = proptest::sample::select(vec![
+            "",
+            "[]",
+            "{}",
+            "\"a\"",
+            r#"["a"]"#,
+            r#"["a",null]"#,
+            r#"["\ud800"]"#,
+            r#"{"end":{}}"#,
+            r#"{"type":"a","columns":[]}"#,
+            r#"{"type":"","columns":["a"],"end":{}}"#,
+        ]);
+        prop_oneof![
+            at().prop_map(Spoil::Drop),
+            at().prop_map(Spoil::Double),
+            (at(), at()).prop_map(|(a, b)| Spoil::Swap(a, b)),
+            (at(), at(), byte).prop_map(|(line, at, byte)| Spoil::Byte(line, at, byte)),
+            (at(), line).prop_map(|(at, line)| Spoil::Insert(at, line.to_owned())),
+            (at(), b'0'..=b'9').prop_map(|(at, digit)| Spoil::Count(at, digit)),
+        ]
+    }
+
+    fn spoil(lines: &mut Vec<Vec<u8>>, how: &Spoil) {
+        if lines.is_empty() {
+            return;
+        }
+        let count = lines.len();
+        match how {
+            Spoil::Drop(at) => drop(lines.remove(at.index(count))),
+            Spoil::Double(at) => lines.insert(at.index(count), lines[at.index(count)].clone()),
+            Spoil::Swap(a, b) => lines.swap(a.index(count), b.index(count)),
+            Spoil::Insert(at, line) => lines.insert(at.index(count), line.clone().into()),
+            Spoil::Byte(line, at, byte) => {
+                let line = &mut lines[line.index(count)];
+                if !line.is_empty() {
+                    let at = at.index(line.len());
+                    line[at] = *byte;
+                }
+            }
+            Spoil::Count(at, digit) => {
+                let mut digits: Vec<&mut u8> =
+                    lines[count - 1].iter_mut().filter(|byte| byte.is_ascii_digit()).collect();
+                if !digits.is_empty() {
+                    let at = at.index(digits.len());
+                    *digits[at] = *digit;
+                }
+            }
+        }
+    }
+
+    #[test]
     fn what_is_no_whole_blob_is_refused_with_a_reason() {
         let head = r#"{"format":"cairn-import","v":1,"schema":"accounts","rules":"strict"}"#;
         let kind = r#"{"type":"accounts","columns":["email"]}"#;
         let end = |put: u64| format!(r#"{{"end":{{"accounts":{{"put":{put},"remove":0,"delta":false}}}}}}"#);
         let code = |lines: &[&str]| {
-            let text = lines.join("\n");
-            let bytes = zstd::encode_all(text.as_bytes(), LEVEL).unwrap();
-            let mut named = Named::new(std::io::sink());
-            named.write_all(&bytes).unwrap();
-            read(&bytes, &named.name().0).map(|_| ()).map_err(|error| error.to_string())
+            let (bytes, sha256) = sealed(lines.join("\n").as_bytes());
+            read(&bytes, &sha256).map(|_| ()).map_err(|error| error.to_string())
         };
         let (one, two) = (end(1), end(2));
         assert_eq!(code(&[head, kind, r#"["a","a"]"#, &one, ""]), Ok(()));
@@ -830,6 +1005,41 @@ mod tests {
         assert_eq!(error.unwrap_err().code(), "import_limit");
         let bomb = zstd::encode_all(std::io::repeat(b'[').take(200 << 20), LEVEL).unwrap();
         assert_eq!(read(&bomb, "").unwrap_err().code(), "import_damaged");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+        /// Whatever lines stand behind the right name: an error in words, or the records that they say
+        /// and no others.
+        #[test]
+        fn any_lines_are_refused_or_read_as_they_stand(
+            types in any_types(),
+            how in proptest::collection::vec(any_spoil(), 0..4),
+            is_ended in proptest::bool::weighted(0.95),
+            most in proptest::option::weighted(0.1, 0..200u64),
+        ) {
+            let mut lines = lines_of(&types);
+            how.iter().for_each(|how| spoil(&mut lines, how));
+            let mut text = lines.join(&b'\n');
+            if is_ended { text.push(b'\n') }
+            let (bytes, sha256) = sealed(&text);
+            let limits = Limits { expanded_bytes: most.unwrap_or(1 << 20), ..Limits::default() };
+            match read_under(&limits, &bytes, &sha256) {
+                Ok((contents, put, removed)) => {
+                    let counted = |count: fn(&BlobType) -> u64| contents.types.values().map(count).sum::<u64>();
+                    prop_assert_eq!(counted(|held| held.put), put.len() as u64);
+                    prop_assert_eq!(counted(|held| held.remove), removed.len() as u64);
+                    let follows = |pair: &[Owned]| pair[0].0 != pair[1].0 || pair[0].1 < pair[1].1;
+                    prop_assert!(put.windows(2).all(follows), "{:?}", put);
+                    prop_assert_eq!((put, removed), said(&text));
+                }
+                Err(error) => {
+                    prop_assert!(matches!(error.code(), "import_damaged" | "import_limit"), "{}", error);
+                    prop_assert!(!how.is_empty() || !is_ended || most.is_some(), "{}", error);
+                }
+            }
+        }
     }
 
     proptest! {

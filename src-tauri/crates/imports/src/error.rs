@@ -58,7 +58,7 @@ pub enum ImportError {
     Limit {
         /// The file.
         name: String,
-        /// Which limit: `expanded_bytes`, `ratio`, `rows`, `columns`, `depth` or `files`.
+        /// Which limit: `expanded_bytes`, `ratio`, `rows`, `columns`, `held_bytes`, `depth` or `files`.
         cap: &'static str,
         /// The limit in words, after a number.
         what: &'static str,

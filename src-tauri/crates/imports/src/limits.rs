@@ -22,6 +22,9 @@ pub struct Limits {
     pub field_bytes: usize,
     /// Bytes of one record; a longer one is rejected unread.
     pub row_bytes: usize,
+    /// Bytes of a part of a workbook that is held whole, after unpacking: its shared texts, its styles,
+    /// the list of its sheets. Of a sheet, what lies between two tags.
+    pub held_bytes: u64,
     /// Folders above a file inside an archive or folder.
     pub depth: u64,
     /// Parts of an archive, or files of a folder.
@@ -37,6 +40,7 @@ impl Default for Limits {
             columns: 1_000,
             field_bytes: 1 << 20,
             row_bytes: 8 << 20,
+            held_bytes: 256 << 20,
             depth: 8,
             files: 10_000,
         }

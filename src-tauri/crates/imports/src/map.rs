@@ -1,17 +1,18 @@
 //! From the labels of a file to the columns of a format, and the mapping file that says what cannot
 //! be known: other labels, encodings, values and orders of dates.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use encoding_rs::Encoding;
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "types")]
 use ts_rs::TS;
 
+use crate::check::Fix;
 use crate::error::{ImportError, Result};
 use crate::read::Told;
 use crate::report::ColumnMapping;
-use crate::schema::FileSchema;
+use crate::schema::{Column, FileSchema};
 
 /// The largest mapping file that is read, in bytes.
 pub const MAX_MAPPING_BYTES: usize = 1 << 20;
@@ -68,6 +69,11 @@ pub struct FileRules {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[cfg_attr(feature = "types", ts(optional, as = "Option<BTreeMap<String, String>>"))]
     pub dates: BTreeMap<String, String>,
+    /// Column to the fixes that are not made to its values, such as `case`: these are judged as they
+    /// stand.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "types", ts(optional, as = "Option<BTreeMap<String, Vec<String>>>"))]
+    pub keep: BTreeMap<String, BTreeSet<Fix>>,
 }
 
 impl Mapping {
@@ -127,7 +133,24 @@ impl Mapping {
     }
 }
 
+/// What is said about a column: by its own name, or by its label in the file.
+pub(crate) fn said<'r, T>(of: &'r BTreeMap<String, T>, column: &Column, label: &str) -> Option<&'r T> {
+    of.get(column.name).or_else(|| of.get(label))
+}
+
 impl FileRules {
+    /// Refuses to keep what is in no column: it would be mended without a word.
+    fn keeps_columns(&self, labels: &[String], file: &FileSchema) -> Result<()> {
+        let is_known = |name: &str| file.column(name).is_some() || labels.iter().any(|label| label == name);
+        let Some(name) = self.keep.keys().find(|name| !is_known(name)) else { return Ok(()) };
+        let reason = format!(
+            "'{name}' under keep is neither a column of {} nor a label of its file; the labels are {}",
+            file.kind,
+            labels.join(", ")
+        );
+        Err(ImportError::BadMapping { reason })
+    }
+
     fn told(&self) -> std::result::Result<Told, String> {
         let encoding = match &self.encoding {
             None => None,
@@ -269,6 +292,7 @@ pub(crate) fn match_labels(
         .collect();
     let mut taken = vec![false; file.columns.len()];
     if let Some(rules) = rules {
+        rules.keeps_columns(labels, file)?;
         tell(&mut found, &mut taken, file, rules)?;
     }
     let by = |wanted: How| move |label: &str, place: usize| likeness(label, file, place, wanted);
@@ -434,6 +458,40 @@ mod tests {
         assert_eq!(mapping, Mapping::parse(json).unwrap());
         assert_eq!(mapping.told("A.CSV").delimiter, Some(b';'));
         assert_eq!(mapping.told("a.csv").encoding.unwrap().name(), "windows-1252");
+    }
+
+    #[test]
+    fn what_is_kept_of_a_column_is_said_in_the_words_of_reports() {
+        let toml = "[files.\"a.csv\".keep]\nrole = [\"word\", \"case\", \"word\"]\n";
+        let mapping = Mapping::parse(toml).unwrap();
+        let kept = &mapping.file("a.csv").unwrap().keep["role"];
+        assert_eq!(kept.iter().copied().collect::<Vec<Fix>>(), [Fix::Case, Fix::Word]);
+        assert_eq!(Mapping::parse(&mapping.to_toml().unwrap()).unwrap(), mapping);
+        let json = serde_json::to_string(&mapping).unwrap();
+        assert_eq!(json, r#"{"files":{"a.csv":{"keep":{"role":["case","word"]}}}}"#);
+        assert_eq!(Mapping::parse(&json).unwrap(), mapping);
+        let without = Mapping::parse("[files.\"a.csv\"]\nis = \"accounts\"\n").unwrap();
+        assert!(!serde_json::to_string(&without).unwrap().contains("keep"));
+    }
+
+    #[test]
+    fn what_is_kept_of_nothing_is_refused() {
+        let file = &schema("accounts").unwrap().files[0];
+        let keep = |name: &str| {
+            let mapping = Mapping::parse(&format!("[files.a.keep]\n{name} = [\"trim\"]")).unwrap();
+            match_labels(&["Rolle".into(), "shoe".into()], file, mapping.file("a.csv")).map(|_| ())
+        };
+        assert!(keep("role").is_ok() && keep("Rolle").is_ok() && keep("shoe").is_ok());
+        let error = keep("rol").unwrap_err();
+        assert_eq!(error.code(), "bad_mapping");
+        assert!(error.to_string().contains("'rol' under keep is neither a column of accounts"), "{error}");
+        let error = Mapping::parse("[files.a.keep]\nrole = [\"trim\", \"trimm\"]").unwrap_err();
+        let text = error.to_string();
+        assert_eq!(error.code(), "bad_mapping");
+        assert!(
+            text.contains("line 2") && text.contains("`trimm`") && text.contains("`leading-zeros`"),
+            "{text}"
+        );
     }
 
     #[test]

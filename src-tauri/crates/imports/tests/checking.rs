@@ -6,7 +6,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use cairn_imports::{Mapping, Options, Problem, Profile, Report, check, export_rejected};
+use cairn_imports::{Limits, Mapping, Options, Problem, Profile, Report, check, export_rejected};
 use support::{archive, folder, text_row, workbook};
 use tempfile::TempDir;
 
@@ -278,6 +278,29 @@ fn a_field_beyond_every_measure_costs_its_row_alone() {
     assert_eq!(counts(&report, "enrollments.csv"), [2, 1, 0, 1, 0]);
     let quoted = replaced("enrollments.csv", "u2,teacher", &format!("\"{huge}\",teacher"));
     assert_eq!(rules(&tolerant(quoted.path())), ["error too-long"]);
+}
+
+#[test]
+fn a_cell_beyond_every_measure_costs_its_row_alone() {
+    let dir = folder(&[]);
+    let long = "x".repeat((1 << 20) + 1);
+    let wide = vec!["y".repeat(1 << 20); 9];
+    let wide: Vec<&str> = ["3", "Cid"].into_iter().chain(wide.iter().map(String::as_str)).collect();
+    let rows = [
+        text_row(1, &["student_id", "first_name", "last_name"]),
+        text_row(2, &["1", "Ann", &long]),
+        text_row(3, &["2", "Bob", "Roe"]),
+        text_row(4, &wide),
+        text_row(5, &["4", "Dee", &"z".repeat(9 << 20)]),
+        text_row(6, &["5", "Eve", &"v".repeat(1 << 20)]),
+    ]
+    .concat();
+    // Packed so well they would be taken for a bomb.
+    let limits = Limits { ratio: 10_000, ..Limits::default() };
+    let options = Options { format: Some("school-students".to_owned()), limits, ..Options::default() };
+    let report = check(&workbook(dir.path(), "students.xlsx", &[("S", &rows)]), &options).unwrap();
+    assert_eq!(counts(&report, "students.xlsx"), [5, 2, 0, 3, 0], "{:?}", rules(&report));
+    assert_eq!(problem(&report, "too-long").count, 3);
 }
 
 #[test]
@@ -589,6 +612,65 @@ fn labels_of_1_0_are_known() {
     assert_eq!(rules(&report), [""; 0]);
 }
 
+/// The small set as 1.2, where people and roles are apart, with a word replaced in one of its files.
+fn set_1_2(name: &'static str, from: &str, to: &str) -> TempDir {
+    let mut files = set();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let manifest = text(&files["manifest.csv"]).replace("version,1.1", "version,1.2");
+    files.insert("manifest.csv", (manifest + "file.roles,bulk\nfile.demographics,bulk\n").into());
+    files.insert("users.csv", b"sourcedId,status,dateLastModified,enabledUser,username,userIds,givenName,familyName\nu1,,,true,ann,,Ann,Lee\nu2,,,true,bo,,Bo,Ray\n".into());
+    files.insert("roles.csv", b"sourcedId,status,dateLastModified,userSourcedId,roleType,role,beginDate,endDate,orgSourcedId,userProfileSourcedId\nr1,,,u1,primary,student,,,s1,\n".into());
+    files.insert(
+        "demographics.csv",
+        b"sourcedId,status,dateLastModified,birthDate,sex\nu1,,,,female\n".into(),
+    );
+    let before = text(&files[name]);
+    assert!(before.contains(from), "{name} has no {from}");
+    files.insert(name, before.replacen(from, to, 1).into());
+    laid(&files)
+}
+
+#[test]
+fn words_of_ones_own_are_allowed_in_1_2_only() {
+    let rejected = |report: &Report| problem(report, "enum").count;
+    for (file, word) in [
+        ("orgs.csv", ",district,"),
+        ("academicSessions.csv", ",schoolYear,2026"),
+        ("classes.csv", ",scheduled,"),
+        ("enrollments.csv", ",student,"),
+        ("roles.csv", ",student,"),
+        ("demographics.csv", ",female"),
+    ] {
+        let report = tolerant(set_1_2(file, word, &word.replacen(',', ",ext:", 1)).path());
+        let known = ["warning missing-optional-label"];
+        assert_eq!(report.format, "oneroster-1.2");
+        assert_eq!(report.totals.rejected, 0, "{file}: {:?}", report.problems);
+        assert!(
+            rules(&report).iter().all(|rule| known.contains(&rule.as_str())),
+            "{file}: {:?}",
+            rules(&report)
+        );
+        let own = tolerant(set_1_2(file, word, &word.replacen(',', ",own", 1)).path());
+        assert_eq!(rejected(&own), 1, "{file}");
+    }
+    assert_eq!(rejected(&tolerant(set_1_2("roles.csv", ",primary,", ",ext:third,").path())), 1);
+    for (file, word) in [("orgs.csv", ",district,"), ("enrollments.csv", ",student,")] {
+        let report = tolerant(replaced(file, word, &word.replacen(',', ",ext:", 1)).path());
+        assert_eq!((report.format.as_str(), rejected(&report)), ("oneroster-1.1", 1), "{file}");
+    }
+}
+
+#[test]
+fn known_sorts_are_told_apart_where_others_are_allowed() {
+    let sorts = |word: &str| {
+        let report = tolerant(set_1_2("orgs.csv", ",School,school,", &format!(",School,{word},")).path());
+        assert_eq!(report.totals.rejected, 0);
+        report.problems.iter().filter(|problem| problem.rule == "sort").count()
+    };
+    // Classes and enrollments name a school; what one's own word means nobody knows.
+    assert_eq!([sorts("school"), sorts("department"), sorts("ext:campus")], [0, 2, 0]);
+}
+
 #[test]
 fn one_primary_role_for_each_person_and_org() {
     let roles = "sourcedId,status,dateLastModified,userSourcedId,roleType,role,beginDate,endDate,orgSourcedId,userProfileSourcedId\nr1,,,u1,primary,student,,,s1,\nr2,,,u1,primary,aide,,,s1,\nr3,,,u1,secondary,aide,,,s1,\n";
@@ -648,6 +730,81 @@ fn a_case_does_not_close_before_it_began() {
             .iter()
             .any(|p| p.rule == "boolean")
     );
+}
+
+/// The rules and counts of the problems of a column.
+fn told(report: &Report, file: &str, column: &str) -> Vec<(String, u64)> {
+    let here = |p: &&Problem| p.file == file && p.column.as_deref() == Some(column);
+    report.problems.iter().filter(here).map(|p| (p.rule.clone(), p.count)).collect()
+}
+
+/// Fix, file and column of all fixes.
+fn fixes(report: &Report) -> Vec<[&str; 3]> {
+    report.fixes.iter().map(|f| [f.fix.as_str(), f.file.as_str(), f.column.as_str()]).collect()
+}
+
+#[test]
+fn a_fix_that_is_undone_leaves_its_column_as_strict_rules_do_and_others_mended() {
+    for (fix, file, column, from, to) in [
+        ("trim", "users.csv", "givenName", ",Ann,", ", Ann,"),
+        ("trim", "enrollments.csv", "role", ",student,", ",student ,"),
+        ("trim", "classes.csv", "termSourcedIds", ",s1,y1,", ",s1,\" y1\","),
+        ("invisible", "users.csv", "username", ",ann,", ",a\u{200b}nn,"),
+        ("nul", "users.csv", "familyName", ",Lee,", ",L\0ee,"),
+        ("case", "enrollments.csv", "role", ",student,", ",Student,"),
+        ("case", "enrollments.csv", "primary", ",true,", ",TRUE,"),
+        ("word", "enrollments.csv", "primary", ",true,", ",yes,"),
+        ("date-order", "enrollments.csv", "beginDate", ",2026-08-17,", ",17.08.2026,"),
+        ("leading-zeros", "classes.csv", "grades", ",09,", ",9,"),
+        ("leading-zeros", "enrollments.csv", "classSourcedId", ",k1,s1,u1,", ",7,s1,u1,"),
+        ("empty-entry", "classes.csv", "termSourcedIds", ",s1,y1,", ",s1,\"y1,\","),
+    ] {
+        let mut files = set();
+        let mut replace = |file: &'static str, from: &str, to: &str| {
+            let text = String::from_utf8(files[file].clone()).unwrap();
+            assert!(text.contains(from), "{file} has no {from}");
+            files.insert(file, text.replacen(from, to, 1).into());
+        };
+        replace(file, from, to);
+        replace("users.csv", ",teacher,", ",Teacher,");
+        if column == "classSourcedId" {
+            replace("classes.csv", "\nk1,", "\n007,");
+            replace("enrollments.csv", ",k1,s1,u2,", ",007,s1,u2,");
+        }
+        let dir = laid(&files);
+        let other = ["case", "users.csv", "role"];
+        let mended = tolerant(dir.path());
+        let mut both = [[fix, file, column], other];
+        both.sort_by_key(|[fix, file, column]| [*file, *column, *fix]);
+        assert_eq!((fixes(&mended), mended.totals.rejected), (both.to_vec(), 0), "{fix} {column}");
+
+        let keep = format!("[files.\"{file}\".keep]\n\"{column}\" = [\"{fix}\"]");
+        let options = Options { mapping: Mapping::parse(&keep).unwrap(), ..Options::default() };
+        let kept = check(dir.path(), &options).unwrap();
+        assert_eq!(fixes(&kept), [other], "{fix} {column}");
+        assert_eq!(told(&kept, file, column), told(&strict(dir.path()), file, column), "{fix} {column}");
+        let is_whole = matches!((fix, column), (_, "givenName" | "username" | "grades"));
+        assert_eq!(kept.totals.rejected == 0, is_whole, "{fix} {column}: {:?}", kept.problems);
+    }
+}
+
+#[test]
+fn what_is_kept_comes_before_what_else_a_mapping_says() {
+    let rows = "email,first_name,last_name,organization,role\na@x.org,Ann,Lee,MOH,planner\n";
+    let dir = folder(&[("people.csv", rows.as_bytes())]);
+    let text =
+        "[files.people.values.last_name]\nLee = \"Ray\"\n[files.people.keep]\nlast_name = [\"mapped\"]";
+    let options = Options { mapping: Mapping::parse(text).unwrap(), ..Options::default() };
+    assert_eq!(fixes(&check(dir.path(), &options).unwrap()), [[""; 3]; 0]);
+    let dir = replaced("enrollments.csv", ",2026-08-17,", ",17.08.2026,");
+    for (keep, rejected) in [("", 0), ("[files.enrollments.keep]\nbeginDate = [\"date-order\"]", 1)] {
+        let text = format!("[files.enrollments.dates]\nbeginDate = \"dd.MM.yyyy\"\n{keep}");
+        let mapping = Mapping::parse(&text).unwrap();
+        for profile in [Profile::Strict, Profile::Tolerant] {
+            let options = Options { profile, mapping: mapping.clone(), ..Options::default() };
+            assert_eq!(check(dir.path(), &options).unwrap().totals.rejected, rejected, "{keep}");
+        }
+    }
 }
 
 #[test]

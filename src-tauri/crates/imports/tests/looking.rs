@@ -96,6 +96,15 @@ fn a_look_shows_what_a_mapping_says() {
 }
 
 #[test]
+fn words_that_are_kept_as_they_stand_are_open_again() {
+    let dir = folder(&[("students.csv", PUPILS.as_bytes())]);
+    let mapping = Mapping::parse("[files.students.keep]\nGender = [\"word\"]").unwrap();
+    let seen = look(dir.path(), &Options { mapping, ..Options::default() }).unwrap();
+    let words: Vec<_> = column(&seen, "Gender").words.iter().map(|w| (w.word.as_str(), w.count)).collect();
+    assert_eq!(words, [("weibl.", 2), ("f", 1), ("m", 1)]);
+}
+
+#[test]
 fn the_same_labels_are_the_same_source_and_others_are_another() {
     let source = |text: &str| {
         let dir = folder(&[("people.csv", text.as_bytes())]);

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use cairn_imports::{Head, ImportError, Limits, Options, Result, Source, Told, check};
 use proptest::prelude::*;
-use support::{archive, folder, text_row, workbook};
+use support::{archive, folder, text_row, workbook, workbook_with};
 
 fn open(path: &Path) -> Result<Source> {
     Source::open(path, &Limits::default(), &|_| Told::default())
@@ -156,6 +156,53 @@ fn every_other_limit_stops_and_names_itself() {
     assert_eq!(cap(&archive(dir.path(), "deep.zip", deep), &Limits { depth: 2, ..limits() }), "depth");
     let deep = folder(&[("1/2/3/users.csv", b"a\n1\n")]);
     assert_eq!(cap(deep.path(), &Limits { depth: 2, ..limits() }), "depth");
+}
+
+/// Shared texts as a workbook has them; `claim` is how many it says they are.
+fn shared_texts(claim: u64, texts: &[&str]) -> String {
+    let texts: String = texts.iter().map(|text| format!("<si><t>{text}</t></si>")).collect();
+    let main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
+    format!(r#"<?xml version="1.0"?><sst xmlns="{main}" count="{claim}" uniqueCount="{claim}">{texts}</sst>"#)
+}
+
+const SHARED_ROW: &str = r#"<row r="1"><c t="s"><v>0</v></c><c t="s"><v>1</v></c></row>"#;
+
+#[test]
+fn what_a_workbook_holds_whole_has_a_limit_of_its_own() {
+    let dir = folder(&[]);
+    let long = "x".repeat(10_000);
+    let sheets = [("S", SHARED_ROW)];
+    let book = |part: &str, text: &str| workbook_with(dir.path(), "a.xlsx", &sheets, &[(part, text)]);
+    let limits = Limits { held_bytes: 5_000, ..Limits::default() };
+    let texts = book("xl/sharedStrings.xml", &shared_texts(2, &["a", &long]));
+    assert_eq!(cap(&texts, &limits), "held_bytes");
+    assert_eq!(head(&open(&texts).unwrap(), 0).labels, ["a", &long]);
+    let error = Source::open(&texts, &limits, &|_| Told::default()).unwrap_err();
+    assert_eq!(error.code(), "import_limit");
+    assert_eq!(
+        error.to_string(),
+        "'a.xlsx' has 5001 bytes in a part that is held whole, as shared texts are, and at most 5000 are read"
+    );
+    assert_eq!(cap(&book("xl/theme/theme1.xml", &long), &limits), "held_bytes");
+    // Sheets are streamed, but for what lies between two tags.
+    let rows: String = (1..500).map(|number| text_row(number, &["a"])).collect();
+    let sheet = workbook(dir.path(), "b.xlsx", &[("S", &rows)]);
+    assert!(Source::open(&sheet, &limits, &|_| Told::default()).is_ok());
+    let sheet = workbook(dir.path(), "b.xlsx", &[("S", &text_row(1, &[&long]))]);
+    assert_eq!(cap(&sheet, &limits), "held_bytes");
+}
+
+#[test]
+fn a_workbook_is_given_no_room_for_texts_that_it_only_claims() {
+    let dir = folder(&[]);
+    let book = |claim| {
+        let texts = shared_texts(claim, &["a", "b"]);
+        workbook_with(dir.path(), "a.xlsx", &[("S", SHARED_ROW)], &[("xl/sharedStrings.xml", &texts)])
+    };
+    assert_eq!(head(&open(&book(2_000)).unwrap(), 0).labels, ["a", "b"]);
+    let error = open(&book(90_000_000_000)).unwrap_err();
+    assert_eq!(error.code(), "import_damaged");
+    assert!(error.to_string().contains("claims to have 90000000000 shared texts"), "{error}");
 }
 
 #[test]

@@ -2206,7 +2206,12 @@ values?: { [key in string]?: { [key in string]?: string } },
 /**
  * Column to the order of its dates, such as `dd.MM.yyyy`.
  */
-dates?: { [key in string]?: string }, };
+dates?: { [key in string]?: string },
+/**
+ * Column to the fixes that are not made to its values, such as `case`: these are judged as they
+ * stand.
+ */
+keep?: { [key in string]?: Array<string> }, };
 
 /**
  * A mapping file, TOML or JSON (docs/imports.md). Everything in it is optional.

@@ -1,6 +1,8 @@
 //! Every cause of a problem: its code in the taxonomy known from tabular validation, how severe it is
 //! under which rules, and what it says. A table, so that docs/imports.md and tests can hold all of it.
 
+use serde::{Deserialize, Serialize};
+
 /// How strictly files are judged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Profile {
@@ -226,7 +228,8 @@ impl Cause {
 }
 
 /// A change that was made to a value because it was certain. Never made to the file itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Fix {
     /// Spaces around the value.
     Trim,
@@ -279,6 +282,41 @@ impl Fix {
     }
 }
 
+/// Which fixes may be made to the values of a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fixes(u16);
+
+impl Fixes {
+    /// Every fix.
+    pub const ALL: Self = Self((1 << Fix::ALL.len()) - 1);
+
+    /// Those that rules make unasked, and what a mapping file replaces under any.
+    pub fn of(profile: Profile) -> Self {
+        match profile {
+            Profile::Tolerant => Self::ALL,
+            Profile::Strict => Self(0).with(Fix::Mapped),
+        }
+    }
+
+    pub fn has(self, fix: Fix) -> bool {
+        self.0 & Self::bit(fix) != 0
+    }
+
+    #[must_use]
+    pub fn with(self, fix: Fix) -> Self {
+        Self(self.0 | Self::bit(fix))
+    }
+
+    #[must_use]
+    pub fn without<'f>(self, fixes: impl IntoIterator<Item = &'f Fix>) -> Self {
+        Self(fixes.into_iter().fold(self.0, |held, fix| held & !Self::bit(*fix)))
+    }
+
+    fn bit(fix: Fix) -> u16 {
+        1 << fix as u16
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -299,6 +337,16 @@ mod tests {
         }
         let rules = page.lines().filter(|l| l.contains("| error |") || l.contains("| warning |")).count();
         assert_eq!(rules, Cause::ALL.len(), "docs/imports.md lists causes that there are not");
+    }
+
+    #[test]
+    fn a_mapping_file_calls_fixes_as_reports_do() {
+        for fix in Fix::ALL {
+            assert_eq!(serde_json::to_value(fix).unwrap(), fix.word());
+            assert_eq!(Fix::ALL.iter().filter(|other| Fixes::bit(**other) == Fixes::bit(*fix)).count(), 1);
+            let without = Fixes::ALL.without([fix]);
+            assert!(!without.has(*fix) && without.with(*fix) == Fixes::ALL);
+        }
     }
 
     #[test]

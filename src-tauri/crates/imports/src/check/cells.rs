@@ -1,7 +1,7 @@
 //! The cells of a row: right at first sight, mended beyond doubt, looked up, or a problem.
 
 use super::Verdict;
-use super::cause::{Cause, Fix, Profile};
+use super::cause::{Cause, Fix, Fixes};
 use super::ids::Standing;
 use super::judge::{Judge, Shared};
 use super::ledger::Show;
@@ -16,7 +16,7 @@ impl Judge {
     pub(super) fn cell(&mut self, shared: &mut Shared, row: &Row<'_>, column: usize) {
         let Some(bound) = self.columns.get(column) else { return };
         let raw = row.field(bound.index);
-        if raw.is_empty() {
+        if raw.is_empty() && !bound.values.contains_key(raw) {
             if bound.column.need != Need::None {
                 self.blank_cell(shared, row, column);
             }
@@ -118,20 +118,19 @@ impl Judge {
     pub(super) fn odd_cell(&mut self, shared: &mut Shared, row: &Row<'_>, column: usize) {
         let Some(bound) = self.columns.get(column) else { return };
         let raw = row.field(bound.index);
-        let is_tolerant = shared.profile == Profile::Tolerant;
+        let may = bound.may;
         let mut value = std::borrow::Cow::Borrowed(raw);
         let fixes_before = self.fixes.len();
         if let Some(meant) = bound.values.get(raw.trim_ascii()) {
             value = meant.clone().into();
             self.fixes.push((column, Fix::Mapped));
         }
-        if is_tolerant {
-            let (clean, fixes) = value::cleaned(&value);
-            if !fixes.is_empty() {
-                value = clean.into_owned().into();
-                self.fixes.extend(fixes.into_iter().map(|fix| (column, fix)));
-            }
-        } else if value.contains(&0) {
+        let (clean, fixes) = value::cleaned(&value, may);
+        if !fixes.is_empty() {
+            value = clean.into_owned().into();
+            self.fixes.extend(fixes.into_iter().map(|fix| (column, fix)));
+        }
+        if value.contains(&0) {
             let show = Show::of(bound.column);
             self.problem(shared, Cause::NulByte, Some(column), row.number, || show.text(raw));
             return;
@@ -141,7 +140,7 @@ impl Judge {
             self.blank_cell(shared, row, column);
             return;
         }
-        let (value, causes) = self.typed(shared, row, column, value.into_owned(), is_tolerant);
+        let (value, causes) = self.typed(shared, row, column, value.into_owned());
         self.keep(column, value, fixes_before);
         for cause in causes {
             let text = self.shown(row, column);
@@ -167,7 +166,6 @@ impl Judge {
         row: &Row<'_>,
         column: usize,
         value: Vec<u8>,
-        is_tolerant: bool,
     ) -> (Vec<u8>, Vec<Cause>) {
         let Some(bound) = self.columns.get_mut(column) else { return (value, vec![]) };
         let mut causes = Vec::new();
@@ -178,11 +176,10 @@ impl Judge {
             }
         }
         if matches!(bound.column.holds, Holds::Ref(_) | Holds::Refs(_)) {
-            let value = self.references(shared, row, column, value, is_tolerant, &mut causes);
+            let value = self.references(shared, row, column, value, &mut causes);
             return (value, causes);
         }
-        let order = bound.order;
-        match judged(bound.column.holds, &value, order, is_tolerant) {
+        match judged(bound.column.holds, &value, bound.order, bound.may) {
             Judged::Fine => {}
             Judged::Mended(mended, fix) => {
                 self.fixes.push((column, fix));
@@ -208,7 +205,6 @@ impl Judge {
         row: &Row<'_>,
         column: usize,
         value: Vec<u8>,
-        is_tolerant: bool,
         causes: &mut Vec<Cause>,
     ) -> Vec<u8> {
         let Some(bound) = self.columns.get(column) else { return value };
@@ -219,15 +215,16 @@ impl Judge {
             }
             return mended.unwrap_or(value);
         }
+        let may = bound.may;
         let mut whole = Vec::with_capacity(value.len());
         let mut is_mended = false;
         for part in value.split(|byte| *byte == b',') {
-            let key = if is_tolerant { part.trim_ascii() } else { part };
+            let key = if may.has(Fix::Trim) { part.trim_ascii() } else { part };
             if key.len() < part.len() {
                 self.fixes.push((column, Fix::Trim));
                 is_mended = true;
             }
-            if key.is_empty() && is_tolerant {
+            if key.is_empty() && may.has(Fix::EmptyEntry) {
                 self.fixes.push((column, Fix::EmptyEntry));
                 is_mended = true;
                 continue;
@@ -303,7 +300,7 @@ impl Judge {
         }
         let mut mended = None;
         let mut entry = records.entries.get(&hash);
-        if entry.is_none() && shared.profile == Profile::Tolerant {
+        if entry.is_none() && bound.may.has(Fix::LeadingZeros) {
             let at = |key: &[u8]| records.entries.get(&shared.hashing.of(key));
             mended = with_other_zeros(key, |key| at(key).is_some());
             entry = mended.as_deref().and_then(at);
@@ -329,11 +326,10 @@ impl Judge {
     }
 }
 
-/// Judges a value by what its column holds; under strict rules nothing is mended.
-/// Whether a value is right, or mended beyond doubt, under tolerant rules and without a mapping.
-pub(crate) fn is_allowed(holds: Holds, value: &[u8]) -> bool {
-    let (clean, _) = value::cleaned(value);
-    clean.is_empty() || !matches!(judged(holds, &clean, None, true), Judged::Wrong(_))
+/// Whether a value is right, or mended beyond doubt by what may be mended, without a mapping.
+pub(crate) fn is_allowed(holds: Holds, value: &[u8], may: Fixes) -> bool {
+    let (clean, _) = value::cleaned(value, may);
+    clean.is_empty() || !matches!(judged(holds, &clean, None, may), Judged::Wrong(_))
 }
 
 /// Whether a date is written as `YYYY-MM-DD`.
@@ -346,12 +342,17 @@ pub(crate) fn is_unclear_date(value: &[u8]) -> bool {
     matches!(value::mend_date(value, None), Judged::Wrong(Cause::DateOrderUnclear))
 }
 
-fn judged(holds: Holds, value: &[u8], order: Option<DateOrder>, is_tolerant: bool) -> Judged {
+/// Judges a value by what its column holds. Where it may not be mended it is judged as it stands.
+fn judged(holds: Holds, value: &[u8], order: Option<DateOrder>, may: Fixes) -> Judged {
     let is_error = value::is_spreadsheet_error(value);
     if is_error && !matches!(holds, Holds::Secret) {
         return Judged::Wrong(Cause::SpreadsheetError);
     }
     let right = |is_right: bool, cause: Cause| if is_right { Judged::Fine } else { Judged::Wrong(cause) };
+    let or_wrong = |judged: Judged, cause: Cause| match judged {
+        Judged::Mended(_, fix) if !may.has(fix) => Judged::Wrong(cause),
+        judged => judged,
+    };
     match holds {
         Holds::Text | Holds::Secret | Holds::List | Holds::Ref(_) | Holds::Refs(_) => Judged::Fine,
         Holds::Id => value::id(value),
@@ -359,26 +360,23 @@ fn judged(holds: Holds, value: &[u8], order: Option<DateOrder>, is_tolerant: boo
         Holds::WordOrExt(choices) if value::word(value, choices).is_some() || value.starts_with(b"ext:") => {
             Judged::Fine
         }
-        Holds::Word(choices) | Holds::WordOrExt(choices) if is_tolerant => value::mend_word(value, choices),
-        Holds::Word(_) | Holds::WordOrExt(_) => Judged::Wrong(Cause::NotAmong),
+        Holds::Word(choices) | Holds::WordOrExt(choices) => {
+            or_wrong(value::mend_word(value, choices), Cause::NotAmong)
+        }
         Holds::AnyCase(choices) if value::any_case(value, choices) => Judged::Fine,
         Holds::AnyCase(_) => Judged::Wrong(Cause::NotAmong),
         Holds::Flag if value::is_flag(value) => Judged::Fine,
         Holds::AnyCaseFlag if value::is_any_flag(value) => Judged::Fine,
-        Holds::Flag | Holds::AnyCaseFlag if is_tolerant => value::mend_flag(value),
-        Holds::Flag | Holds::AnyCaseFlag => Judged::Wrong(Cause::NotFlag),
+        Holds::Flag | Holds::AnyCaseFlag => or_wrong(value::mend_flag(value), Cause::NotFlag),
         Holds::Date if Day::iso(value).is_some() => Judged::Fine,
         Holds::UsDate if Day::us(value).is_some() || Day::iso(value).is_some() => Judged::Fine,
-        Holds::Date | Holds::UsDate if is_tolerant || order.is_some() => value::mend_date(value, order),
+        Holds::Date | Holds::UsDate if may.has(Fix::DateOrder) => value::mend_date(value, order),
         Holds::Date | Holds::UsDate => Judged::Wrong(Cause::NotDate),
         Holds::DateTime => value::date_time(value),
         Holds::Year => right(value::year(value), Cause::NotYear),
         Holds::Email => right(value::email(value), Cause::NotEmail),
         Holds::TypedIds => right(value::typed_ids(value), Cause::NotTypedIds),
-        Holds::Grades => match value::grades(value) {
-            Judged::Mended(..) if !is_tolerant => Judged::Wrong(Cause::NotGrades),
-            other => other,
-        },
+        Holds::Grades => or_wrong(value::grades(value), Cause::NotGrades),
     }
 }
 

@@ -7,7 +7,7 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 
-use super::cause::{Cause, Fix, Profile, Severity};
+use super::cause::{Cause, Fix, Fixes, Profile, Severity};
 use super::ids::{Entry, Hashes, Hashing, Records, RootId, Roots};
 use super::ledger::{Ledger, NO_COLUMN, Show};
 use super::rules::{BoundRule, bind};
@@ -37,6 +37,8 @@ pub(crate) struct Bound {
     pub index: usize,
     /// The order of its dates, where it is known.
     pub order: Option<DateOrder>,
+    /// What may be mended of its values.
+    pub may: Fixes,
     /// Values that the mapping file replaces.
     pub values: HashMap<Vec<u8>, Vec<u8>>,
     /// The place of the file that it refers to.
@@ -55,12 +57,13 @@ pub(crate) struct Bound {
 }
 
 impl Bound {
-    pub fn new(column: &'static Column, label: String, index: usize) -> Self {
+    pub fn new(column: &'static Column, label: String, index: usize, may: Fixes) -> Self {
         Self {
             column,
             label,
             index,
             order: None,
+            may,
             values: HashMap::new(),
             target: None,
             sorts: 0,
@@ -151,10 +154,7 @@ impl Judge {
     ) -> Self {
         let at = |name: &str| columns.iter().position(|bound| bound.column.name == name);
         let has_key = !file.key.is_empty() && file.key.iter().all(|name| at(name).is_some());
-        let sort = file.sort.and_then(at).and_then(|at| match columns.get(at)?.column.holds {
-            Holds::Word(choices) => Some((at, choices)),
-            _ => None,
-        });
+        let sort = file.sort.and_then(at).and_then(|at| Some((at, columns.get(at)?.column.holds.words()?)));
         let bound = file.rules.iter().filter_map(|rule| bind(*rule, &at, &sorts)).collect();
         let link = rules.link.and_then(at);
         Self {

@@ -1,10 +1,10 @@
 //! The labels of a file: what is wrong with them, and the columns that follow.
 
-use super::cause::{Cause, Profile, Severity};
+use super::cause::{Cause, Fix, Fixes, Severity};
 use super::file::Run;
 use super::judge::Bound;
 use super::value::{self, is_invisible};
-use crate::map::{DateOrder, How, Matched};
+use crate::map::{DateOrder, FileRules, How, Matched, said};
 use crate::read::{Head, Table};
 use crate::schema::{FileSchema, Holds, Need, Rule};
 
@@ -126,7 +126,7 @@ impl Run<'_> {
         let mut columns: Vec<Bound> = Vec::new();
         for (index, label) in matched.iter().enumerate().filter(|(_, m)| m.is_mapped()) {
             let Some(column) = label.column.and_then(|place| file.columns.get(place)) else { continue };
-            let mut bound = Bound::new(column, label.label.clone(), index);
+            let mut bound = Bound::new(column, label.label.clone(), index, Fixes::of(self.options.profile));
             if let Holds::Ref(kind) | Holds::Refs(kind) = column.holds {
                 bound.target = self.schema.place(kind);
             }
@@ -139,23 +139,10 @@ impl Run<'_> {
                     _ => {}
                 }
             }
-            let named = [column.name, label.label.as_str()];
             if let Some(rules) = rules {
-                let values = named.iter().find_map(|name| rules.values.get(*name));
-                bound.values = values
-                    .into_iter()
-                    .flatten()
-                    .map(|(from, to)| (from.clone().into(), to.clone().into()))
-                    .collect();
-                bound.order = named
-                    .iter()
-                    .find_map(|name| rules.dates.get(*name))
-                    .and_then(|order| DateOrder::parse(order));
+                tell(&mut bound, rules);
             }
-            if column.holds == Holds::Date
-                && bound.order.is_none()
-                && self.options.profile == Profile::Tolerant
-            {
+            if column.holds == Holds::Date && bound.order.is_none() && bound.may.has(Fix::DateOrder) {
                 bound.order = order_of(head, index);
             }
             columns.push(bound);
@@ -170,7 +157,7 @@ impl Run<'_> {
     pub(super) fn sorts(&self, holds: Holds, allowed: &[&str]) -> u32 {
         let (Holds::Ref(kind) | Holds::Refs(kind)) = holds else { return 0 };
         let file = self.schema.place(kind).and_then(|place| self.schema.files.get(place));
-        let Some(Holds::Word(choices)) = file.and_then(|f| f.column(f.sort?)).map(|c| c.holds) else {
+        let Some(choices) = file.and_then(|f| f.column(f.sort?)).and_then(|c| c.holds.words()) else {
             return 0;
         };
         let bits = choices.iter().enumerate().filter(|(_, choice)| allowed.contains(&choice.word));
@@ -178,8 +165,21 @@ impl Run<'_> {
     }
 }
 
+/// Takes what a mapping file says about a column. What it keeps stays as it is, whatever else it says.
+fn tell(bound: &mut Bound, rules: &FileRules) {
+    bound.order = said(&rules.dates, bound.column, &bound.label).and_then(|order| DateOrder::parse(order));
+    if bound.order.is_some() {
+        bound.may = bound.may.with(Fix::DateOrder);
+    }
+    bound.may = bound.may.without(said(&rules.keep, bound.column, &bound.label).into_iter().flatten());
+    if bound.may.has(Fix::Mapped) {
+        let values = said(&rules.values, bound.column, &bound.label).into_iter().flatten();
+        bound.values = values.map(|(from, to)| (from.clone().into(), to.clone().into())).collect();
+    }
+}
+
 fn is_blank(label: &str) -> bool {
-    value::cleaned(label.as_bytes()).0.is_empty()
+    value::cleaned(label.as_bytes(), Fixes::ALL).0.is_empty()
 }
 
 /// The order of a column's dates, where its first values prove one and none proves the other.

@@ -20,6 +20,7 @@ mod tests;
 
 use std::path::Path;
 
+pub(crate) use cause::Fixes;
 pub use cause::{Cause, Fix, Profile, Severity};
 pub(crate) use cells::{is_allowed, is_plain_date, is_unclear_date};
 use judge::{Bound, Shared};

@@ -6,6 +6,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::generate::{Dirt, Expected, Set, write};
 use crate::report::Report;
+use crate::schema::schema;
 
 fn small(seed: u64, dirt: Vec<(Dirt, u32)>) -> Set {
     Set { seed, schools: 3, courses: 2, classes: 4, users: 20, enrollments: 60, dirt }
@@ -127,6 +128,22 @@ fn any_dirt() -> impl Strategy<Value = Vec<(Dirt, u32)>> {
     proptest::collection::vec(one, 0..8)
 }
 
+/// Any fixes undone in any columns.
+fn any_keep() -> impl Strategy<Value = Mapping> {
+    let columns = schema("oneroster-1.1").unwrap().files.iter().filter(|file| file.modelled);
+    let columns: Vec<(String, &str)> =
+        columns.flat_map(|file| file.columns.iter().map(|column| (file.file_name(), column.name))).collect();
+    let one = (proptest::sample::select(columns), proptest::sample::select(Fix::ALL));
+    proptest::collection::vec(one, 0..60).prop_map(|undone| {
+        let mut mapping = Mapping::default();
+        for ((file, column), fix) in undone {
+            let rules = mapping.files.entry(file).or_default();
+            rules.keep.entry(column.to_owned()).or_default().insert(fix);
+        }
+        mapping
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
@@ -138,6 +155,20 @@ proptest! {
         prop_assert_eq!(found(&report), expected);
     }
 
+    /// Whatever fixes are undone: none of them is made, and rows add up.
+    #[test]
+    fn what_is_kept_is_not_mended(seed in any::<u64>(), dirt in any_dirt(), mapping in any_keep()) {
+        let (dir, _) = written(&small(seed, dirt));
+        let report = check(dir.path(), &Options { mapping: mapping.clone(), ..Options::default() }).unwrap();
+        prop_assert!(adds_up(&report));
+        prop_assert!(!report.can_proceed || report.totals.rejected == 0);
+        for group in &report.fixes {
+            let kept = mapping.file(&group.file).and_then(|rules| rules.keep.get(&group.column));
+            let is_kept = kept.is_some_and(|kept| kept.iter().any(|fix| fix.word() == group.fix));
+            prop_assert!(!is_kept, "{:?}", group);
+        }
+    }
+
     /// Bytes changed, cut out and put in anywhere: no panic, rows add up, and whoever can proceed
     /// has no rejected row.
     #[test]
@@ -147,6 +178,7 @@ proptest! {
         damage in proptest::collection::vec(
             (any::<prop::sample::Index>(), any::<u8>(), 0..3u8), 1..40),
         profile in proptest::sample::select(vec![Profile::Strict, Profile::Tolerant]),
+        mapping in any_keep(),
     ) {
         let (dir, _) = written(&small(seed, vec![]));
         let path = dir.path().join(file);
@@ -161,7 +193,8 @@ proptest! {
             }
         }
         std::fs::write(&path, bytes).unwrap();
-        let options = Options { profile, format: Some("oneroster-1.1".to_owned()), ..Options::default() };
+        let format = Some("oneroster-1.1".to_owned());
+        let options = Options { profile, format, mapping, ..Options::default() };
         let report = check(dir.path(), &options).unwrap();
         prop_assert!(adds_up(&report));
         prop_assert!(!report.can_proceed || report.totals.rejected == 0);

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use super::cause::{Cause, Fix};
+use super::cause::{Cause, Fix, Fixes};
 use crate::map::DateOrder;
 use crate::schema::Choice;
 
@@ -326,22 +326,22 @@ pub(crate) fn is_cut_length(length: usize) -> bool {
     matches!(length, 255 | 256 | 1024 | 4000 | 32_767 | 65_535)
 }
 
-/// A value without NULs, without what nobody can see, and without spaces around it; with the fixes
-/// that took. Borrowed where there is nothing to do.
-pub(crate) fn cleaned(value: &[u8]) -> (Cow<'_, [u8]>, Vec<Fix>) {
+/// A value without NULs, without what nobody can see, and without spaces around it, as far as that may
+/// be mended; with the fixes that took. Borrowed where there is nothing to do.
+pub(crate) fn cleaned(value: &[u8], may: Fixes) -> (Cow<'_, [u8]>, Vec<Fix>) {
     let mut fixes = Vec::new();
     let Ok(text) = std::str::from_utf8(value) else { return (Cow::Borrowed(value), fixes) };
     let mut text = Cow::Borrowed(text);
-    if text.contains('\0') {
+    if may.has(Fix::Nul) && text.contains('\0') {
         text = text.replace('\0', "").into();
         fixes.push(Fix::Nul);
     }
-    if text.contains(is_invisible) {
+    if may.has(Fix::Invisible) && text.contains(is_invisible) {
         text = text.replace(is_invisible, "").into();
         fixes.push(Fix::Invisible);
     }
     let trimmed = text.trim_matches(|c: char| c.is_whitespace());
-    if trimmed.len() < text.len() {
+    if may.has(Fix::Trim) && trimmed.len() < text.len() {
         text = trimmed.to_owned().into();
         fixes.push(Fix::Trim);
     }
@@ -512,7 +512,7 @@ mod tests {
     #[test]
     fn values_are_cleaned() {
         let clean = |text: &str| {
-            let (value, fixes) = cleaned(text.as_bytes());
+            let (value, fixes) = cleaned(text.as_bytes(), Fixes::ALL);
             (String::from_utf8(value.into_owned()).unwrap(), fixes)
         };
         assert_eq!(clean("a b"), ("a b".into(), vec![]));

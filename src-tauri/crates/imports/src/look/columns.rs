@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "types")]
 use ts_rs::TS;
 
-use crate::check::{Show, is_allowed, is_plain_date, is_unclear_date, order_of};
+use crate::check::{Fixes, Show, is_allowed, is_plain_date, is_unclear_date, order_of};
 use crate::error::Result;
-use crate::map::{DateOrder, FileRules, Matched, match_labels};
+use crate::map::{DateOrder, FileRules, Matched, match_labels, said};
 use crate::read::Head;
 use crate::report::ColumnMapping;
 use crate::schema::{Column, FileSchema, Holds, Need};
@@ -146,7 +146,9 @@ fn words(
     if words_of(column.holds).is_empty() {
         return Vec::new();
     }
-    let told = rules.and_then(|rules| of(&rules.values, column, label));
+    let told = rules.and_then(|rules| said(&rules.values, column, &label.label));
+    let kept = rules.and_then(|rules| said(&rules.keep, column, &label.label));
+    let may = Fixes::ALL.without(kept.into_iter().flatten());
     let meant = |word: &str| told.and_then(|told| told.get(word)).cloned();
     let mut counts: HashMap<&str, u64> = HashMap::new();
     for word in values(head, at) {
@@ -155,7 +157,7 @@ fn words(
     let mut words: Vec<WordLook> = counts
         .into_iter()
         .map(|(word, count)| WordLook { word: word.to_owned(), count, meant: meant(word) })
-        .filter(|word| word.meant.is_some() || !is_allowed(column.holds, word.word.as_bytes()))
+        .filter(|word| word.meant.is_some() || !is_allowed(column.holds, word.word.as_bytes(), may))
         .collect();
     words.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.word.cmp(&b.word)));
     words.truncate(MOST_WORDS);
@@ -172,7 +174,8 @@ fn dates(
     if !matches!(column.holds, Holds::Date | Holds::UsDate) {
         return None;
     }
-    let told = rules.and_then(|rules| of(&rules.dates, column, label)).and_then(|o| DateOrder::parse(o));
+    let told =
+        rules.and_then(|rules| said(&rules.dates, column, &label.label)).and_then(|o| DateOrder::parse(o));
     let order = told.or_else(|| order_of(head, at));
     if told.is_none() && values(head, at).all(|value| is_plain_date(value.as_bytes())) {
         return None;
@@ -182,15 +185,6 @@ fn dates(
         told: told.is_some(),
         unclear: order.is_none() && values(head, at).any(|value| is_unclear_date(value.as_bytes())),
     })
-}
-
-/// What a mapping says about a column: by its own name, or by its label in the file.
-fn of<'r, T>(
-    said: &'r std::collections::BTreeMap<String, T>,
-    column: &Column,
-    label: &Matched,
-) -> Option<&'r T> {
-    said.get(column.name).or_else(|| said.get(&label.label))
 }
 
 fn words_of(holds: Holds) -> Vec<&'static str> {

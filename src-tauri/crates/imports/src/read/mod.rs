@@ -2,6 +2,7 @@
 //!
 //! Nothing is unpacked to disk and nothing is held whole: every pass over a table streams it anew.
 
+mod parts;
 mod scan;
 mod sheet;
 mod source;

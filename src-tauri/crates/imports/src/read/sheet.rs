@@ -2,7 +2,7 @@
 //!
 //! The library underneath reads formats of others; should it panic on a broken file, that is caught
 //! here and becomes an error. It never allocates by a sheet's claimed size, because cells are
-//! streamed, and [`super::source`] has unpacked every part once under the limits before.
+//! streamed. [`super::parts`] has unpacked every part once under the limits before.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -14,7 +14,7 @@ use calamine::{Data, DataRef, ExcelDateTime, Reader, Xlsx};
 
 use super::scan::{Quirks, Row, Span};
 use crate::error::{ImportError, Result};
-use crate::limits::Budget;
+use crate::limits::{Budget, Limits};
 
 type Workbook = Xlsx<BufReader<File>>;
 
@@ -57,14 +57,14 @@ where
 {
     let mut book = open(path, name)?;
     let mut cells = contained(name, || book.worksheet_cells_reader(sheet).map_err(|e| damaged(name, e)))?;
-    let mut line = Line::default();
+    let mut line = Line::new(budget.limits);
     let mut width = 0;
     loop {
         let cell = contained(name, || cells.next_cell().map_err(|error| damaged(name, error)))?;
         let place = cell.as_ref().map(|cell| cell.get_position());
         if place.is_none_or(|(row, _)| row != line.row) {
             if line.has_text {
-                line.pad(width);
+                line.fill_up(width);
                 width = width.max(line.spans.len());
                 budget.row(name)?;
                 if visit(&line.row())?.is_break() {
@@ -81,19 +81,44 @@ where
 }
 
 /// A row as it is put together.
-#[derive(Default)]
 struct Line {
     row: u32,
     bytes: Vec<u8>,
     spans: Vec<Span>,
     has_text: bool,
+    field_bytes: usize,
+    row_bytes: usize,
+    /// A field is longer than the limit.
+    is_long: bool,
+    /// The row is longer than the limit: nothing of it is kept.
+    is_over: bool,
 }
 
 impl Line {
+    fn new(limits: &Limits) -> Self {
+        Self {
+            row: 0,
+            bytes: Vec::new(),
+            spans: Vec::new(),
+            has_text: false,
+            field_bytes: limits.field_bytes,
+            row_bytes: limits.row_bytes,
+            is_long: false,
+            is_over: false,
+        }
+    }
+
     fn clear(&mut self) {
         self.bytes.clear();
         self.spans.clear();
-        self.has_text = false;
+        (self.has_text, self.is_long, self.is_over) = (false, false, false);
+    }
+
+    /// As wide as the rows before it, unless it was too long to be read.
+    fn fill_up(&mut self, width: usize) {
+        if !self.is_over {
+            self.pad(width);
+        }
     }
 
     /// Empty cells up to `width`: a sheet leaves out what is empty.
@@ -105,16 +130,37 @@ impl Line {
     }
 
     fn put(&mut self, column: usize, value: &DataRef<'_>) {
+        if self.is_over {
+            return;
+        }
+        if length(value) > self.row_bytes {
+            self.drop_all();
+            return;
+        }
         self.pad(column);
-        let from = self.bytes.len() as u32;
+        let from = self.bytes.len();
         write_value(&mut self.bytes, value);
-        let to = self.bytes.len() as u32;
-        self.has_text |= self.bytes.get(from as usize..).is_some_and(|text| !text.trim_ascii().is_empty());
-        self.spans.push(Span { from, to });
+        let to = self.bytes.len();
+        self.has_text |= self.bytes.get(from..).is_some_and(|text| !text.trim_ascii().is_empty());
+        self.is_long |= to - from > self.field_bytes;
+        self.spans.push(Span { from: from as u32, to: to as u32 });
+        if to > self.row_bytes {
+            self.drop_all();
+        }
+    }
+
+    /// Keeps nothing of a row that is too long, as of a line of text; not its room either.
+    fn drop_all(&mut self) {
+        (self.has_text, self.is_over) = (true, true);
+        self.bytes = Vec::new();
+        self.spans.clear();
     }
 
     fn row(&self) -> Row<'_> {
         let mut quirks = Quirks::default();
+        if self.is_long || self.is_over {
+            quirks.set(Quirks::TOO_LONG);
+        }
         if !self.bytes.is_ascii() {
             quirks.set(Quirks::NON_ASCII);
         }
@@ -128,11 +174,21 @@ impl Line {
     }
 }
 
+/// Bytes of a text, which alone may be long.
+fn length(value: &DataRef<'_>) -> usize {
+    match value {
+        DataRef::String(text) => text.len(),
+        DataRef::SharedString(text) => text.len(),
+        _ => 0,
+    }
+}
+
 /// A cell's value as the same table would write it in CSV: dates as YYYY-MM-DD, whole numbers
 /// without decimals.
 fn write_value(into: &mut Vec<u8>, value: &DataRef<'_>) {
     match value {
         DataRef::Empty => {}
+        DataRef::String(text) => into.extend_from_slice(text.as_bytes()),
         DataRef::SharedString(text) => into.extend_from_slice(text.as_bytes()),
         DataRef::Bool(value) => into.extend_from_slice(if *value { b"true" } else { b"false" }),
         DataRef::DateTime(date) => into.extend_from_slice(date_text(date).as_bytes()),

@@ -6,10 +6,11 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use zip::ZipArchive;
+use zip::read::ZipFile;
 
 use super::scan::{Row, RowEncoding, Scanner};
-use super::sheet;
 use super::text::{SAMPLE, Shape, Told};
+use super::{parts, sheet};
 use crate::error::{ImportError, Result};
 use crate::limits::{Budget, Limits};
 
@@ -166,7 +167,7 @@ impl Source {
     ) -> Result<()> {
         let name = file_name(path);
         let budget = Budget::new(limits);
-        unpack_everything(path, &name, &budget)?;
+        parts::unpack_all(path, &name, &budget)?;
         let sheets = sheet::names(path, &name)?;
         let is_only = sheets.len() == 1;
         for sheet in sheets {
@@ -311,18 +312,15 @@ impl Table {
         budget: &Budget<'_>,
         work: impl FnOnce(Box<dyn Read + '_>) -> Result<T>,
     ) -> Result<T> {
-        let counted = |inner, packed| Counted { inner, budget, name: &self.name, packed, expanded: 0 };
         match &self.place {
             Place::File(path) => {
                 let file = File::open(path).map_err(|error| ImportError::io(&self.name, &error))?;
-                work(Box::new(counted(file, None)))
+                work(Box::new(Counted { inner: file, budget, name: &self.name, packed: None, expanded: 0 }))
             }
             Place::Packed { archive, index } => {
                 let mut opened = open_archive(archive, &file_name(archive))?;
                 let part = opened.by_index(*index).map_err(|error| damaged(&self.name, &error))?;
-                let packed = Some(part.compressed_size());
-                let counted = Counted { inner: part, budget, name: &self.name, packed, expanded: 0 };
-                work(Box::new(counted))
+                work(Box::new(Counted::packed(part, budget, &self.name)))
             }
             Place::Sheet { .. } => Err(ImportError::Unsupported { name: self.name.clone() }),
         }
@@ -330,12 +328,19 @@ impl Table {
 }
 
 /// A stream that is counted on the budget. A limit comes out as an I/O error that carries it.
-struct Counted<'b, R> {
+pub(super) struct Counted<'b, R> {
     inner: R,
     budget: &'b Budget<'b>,
     name: &'b str,
     packed: Option<u64>,
     expanded: u64,
+}
+
+impl<'b, 'p> Counted<'b, ZipFile<'p, BufReader<File>>> {
+    /// A part of an archive, whose ratio counts too.
+    pub fn packed(part: ZipFile<'p, BufReader<File>>, budget: &'b Budget<'b>, name: &'b str) -> Self {
+        Self { packed: Some(part.compressed_size()), inner: part, budget, name, expanded: 0 }
+    }
 }
 
 impl<R: Read> Read for Counted<'_, R> {
@@ -351,7 +356,7 @@ impl<R: Read> Read for Counted<'_, R> {
 }
 
 /// A limit that came through a stream is itself again; anything else is a damaged or unreadable file.
-fn from_io(name: &str, error: std::io::Error) -> ImportError {
+pub(super) fn from_io(name: &str, error: std::io::Error) -> ImportError {
     let is_data = matches!(
         error.kind(),
         std::io::ErrorKind::InvalidData
@@ -365,20 +370,7 @@ fn from_io(name: &str, error: std::io::Error) -> ImportError {
     }
 }
 
-/// Unpacks every part of a workbook into nothing, so that what reads it afterwards meets no bomb.
-fn unpack_everything(path: &Path, name: &str, budget: &Budget<'_>) -> Result<()> {
-    let mut archive = open_archive(path, name)?;
-    check(name, "files", "parts", budget.limits.files, archive.len() as u64)?;
-    for index in 0..archive.len() {
-        let part = archive.by_index(index).map_err(|error| damaged(name, &error))?;
-        let packed = Some(part.compressed_size());
-        let mut counted = Counted { inner: part, budget, name, packed, expanded: 0 };
-        std::io::copy(&mut counted, &mut std::io::sink()).map_err(|error| from_io(name, error))?;
-    }
-    Ok(())
-}
-
-fn open_archive(path: &Path, name: &str) -> Result<ZipArchive<BufReader<File>>> {
+pub(super) fn open_archive(path: &Path, name: &str) -> Result<ZipArchive<BufReader<File>>> {
     let file = File::open(path).map_err(|error| ImportError::io(name, &error))?;
     ZipArchive::new(BufReader::new(file)).map_err(|error| damaged(name, &error))
 }
@@ -388,7 +380,7 @@ fn is_workbook(path: &Path, name: &str) -> Result<bool> {
     Ok(archive.by_name_raw(b"xl/workbook.xml").is_ok())
 }
 
-fn damaged(name: &str, error: &zip::result::ZipError) -> ImportError {
+pub(super) fn damaged(name: &str, error: &zip::result::ZipError) -> ImportError {
     match error {
         zip::result::ZipError::UnsupportedArchive(reason) if reason.contains("assword") => {
             ImportError::Encrypted { name: name.to_owned() }
@@ -397,7 +389,7 @@ fn damaged(name: &str, error: &zip::result::ZipError) -> ImportError {
     }
 }
 
-fn check(name: &str, cap: &'static str, what: &'static str, limit: u64, found: u64) -> Result<()> {
+pub(super) fn check(name: &str, cap: &'static str, what: &'static str, limit: u64, found: u64) -> Result<()> {
     if found <= limit {
         return Ok(());
     }

@@ -180,6 +180,17 @@ impl FileSchema {
     }
 }
 
+impl Holds {
+    /// The words that it may be, where they are told apart by case; of an open set those that are known.
+    #[must_use]
+    pub fn words(self) -> Option<&'static [Choice]> {
+        match self {
+            Self::Word(choices) | Self::WordOrExt(choices) => Some(choices),
+            _ => None,
+        }
+    }
+}
+
 impl Schema {
     /// The place of the file whose records are of that kind.
     #[must_use]

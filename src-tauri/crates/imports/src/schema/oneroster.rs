@@ -1,5 +1,6 @@
 //! OneRoster 1.0, 1.1 and 1.2, the CSV binding. 1.0 reads as 1.1 with its older labels and without
-//! the columns that came later.
+//! the columns that came later. In 1.2 the words of organisations, sessions, classes, roles and sexes
+//! are open: one's own carry the prefix `ext:`. Those of 1.1 are closed.
 
 use super::{Asks, Choice, Column, FileSchema, Holds, Need, Rule, Schema, column, may, must, word, word_or};
 use Holds::{
@@ -66,14 +67,14 @@ pub const V1_2: Schema = Schema {
     title: "OneRoster 1.2",
     asks: ASKS,
     files: &[
-        ORGS,
-        SESSIONS,
+        ORGS_1_2,
+        SESSIONS_1_2,
         COURSES,
-        CLASSES,
+        CLASSES_1_2,
         USERS_1_2,
         PROFILES,
         ROLES,
-        ENROLLMENTS,
+        ENROLLMENTS_1_2,
         DEMOGRAPHICS_1_2,
         unmodelled("categories"),
         unmodelled("classResources"),
@@ -109,74 +110,68 @@ const STATE: Column = column("status", Need::Delta, Word(STATUS));
 const MODIFIED: Column = column("dateLastModified", Need::Delta, DateTime);
 const KEY: &[&str] = &["sourcedId"];
 
+const ORG_TYPES: &[Choice] =
+    &[word("department"), word("school"), word("district"), word("local"), word("state"), word("national")];
+
+const fn orgs(types: Holds) -> [Column; 7] {
+    [
+        SOURCED_ID,
+        STATE,
+        MODIFIED,
+        must("name", Text),
+        must("type", types),
+        may("identifier", Text),
+        may("parentSourcedId", Ref("orgs")),
+    ]
+}
+
 const ORGS: FileSchema = FileSchema {
     kind: "orgs",
     names: &["orgs"],
     required: true,
     modelled: true,
-    columns: &[
-        SOURCED_ID,
-        STATE,
-        MODIFIED,
-        must("name", Text),
-        must(
-            "type",
-            Word(&[
-                word("department"),
-                word("school"),
-                word("district"),
-                word("local"),
-                word("state"),
-                word("national"),
-            ]),
-        ),
-        may("identifier", Text),
-        may("parentSourcedId", Ref("orgs")),
-    ],
+    columns: &orgs(Word(ORG_TYPES)),
     key: KEY,
     sort: Some("type"),
     rules: &[Rule::NotItself("parentSourcedId")],
 };
 
+const ORGS_1_2: FileSchema = FileSchema { columns: &orgs(WordOrExt(ORG_TYPES)), ..ORGS };
+
 const SESSION_TYPES: &[Choice] = &[word("gradingPeriod"), word("semester"), word("schoolYear"), word("term")];
 const SESSION_RULES: &[Rule] =
     &[Rule::DateOrder("startDate", "endDate", true), Rule::NotItself("parentSourcedId")];
+
+const fn sessions(types: Holds, school_year: Column) -> [Column; 9] {
+    [
+        SOURCED_ID,
+        STATE,
+        MODIFIED,
+        must("title", Text),
+        must("type", types),
+        must("startDate", Date),
+        must("endDate", Date),
+        may("parentSourcedId", Ref("academicSessions")),
+        school_year,
+    ]
+}
 
 const SESSIONS: FileSchema = FileSchema {
     kind: "academicSessions",
     names: &["academicsessions"],
     required: true,
     modelled: true,
-    columns: &[
-        SOURCED_ID,
-        STATE,
-        MODIFIED,
-        must("title", Text),
-        must("type", Word(SESSION_TYPES)),
-        must("startDate", Date),
-        must("endDate", Date),
-        may("parentSourcedId", Ref("academicSessions")),
-        must("schoolYear", Year),
-    ],
+    columns: &sessions(Word(SESSION_TYPES), must("schoolYear", Year)),
     key: KEY,
     sort: Some("type"),
     rules: SESSION_RULES,
 };
 
-const SESSIONS_1_0: FileSchema = FileSchema {
-    columns: &[
-        SOURCED_ID,
-        STATE,
-        MODIFIED,
-        must("title", Text),
-        must("type", Word(SESSION_TYPES)),
-        must("startDate", Date),
-        must("endDate", Date),
-        may("parentSourcedId", Ref("academicSessions")),
-        may("schoolYear", Year),
-    ],
-    ..SESSIONS
-};
+const SESSIONS_1_0: FileSchema =
+    FileSchema { columns: &sessions(Word(SESSION_TYPES), may("schoolYear", Year)), ..SESSIONS };
+
+const SESSIONS_1_2: FileSchema =
+    FileSchema { columns: &sessions(WordOrExt(SESSION_TYPES), must("schoolYear", Year)), ..SESSIONS };
 
 const SUBJECT_LENGTHS: Rule = Rule::SameLength("subjects", "subjectCodes");
 
@@ -220,51 +215,45 @@ const COURSES_1_0: FileSchema = FileSchema {
 
 const CLASS_TYPES: &[Choice] = &[word("homeroom"), word("scheduled")];
 
+const fn classes(types: Holds, grades: Column, terms: Column) -> [Column; 14] {
+    [
+        SOURCED_ID,
+        STATE,
+        MODIFIED,
+        must("title", Text),
+        grades,
+        must("courseSourcedId", Ref("courses")),
+        may("classCode", Text),
+        must("classType", types),
+        may("location", Text),
+        must("schoolSourcedId", Ref("orgs")),
+        terms,
+        may("subjects", List),
+        may("subjectCodes", List),
+        may("periods", List),
+    ]
+}
+
+const TERMS: Column = must("termSourcedIds", Refs("academicSessions"));
+
 const CLASSES: FileSchema = FileSchema {
     kind: "classes",
     names: &["classes"],
     required: true,
     modelled: true,
-    columns: &[
-        SOURCED_ID,
-        STATE,
-        MODIFIED,
-        must("title", Text),
-        may("grades", Grades),
-        must("courseSourcedId", Ref("courses")),
-        may("classCode", Text),
-        must("classType", Word(CLASS_TYPES)),
-        may("location", Text),
-        must("schoolSourcedId", Ref("orgs")),
-        must("termSourcedIds", Refs("academicSessions")),
-        may("subjects", List),
-        may("subjectCodes", List),
-        may("periods", List),
-    ],
+    columns: &classes(Word(CLASS_TYPES), GRADES, TERMS),
     key: KEY,
     sort: None,
     rules: &[SUBJECT_LENGTHS, Rule::Sort("schoolSourcedId", &["school"])],
 };
 
 const CLASSES_1_0: FileSchema = FileSchema {
-    columns: &[
-        SOURCED_ID,
-        STATE,
-        MODIFIED,
-        must("title", Text),
-        may("grades", Grades).or(&["grade"]),
-        must("courseSourcedId", Ref("courses")),
-        may("classCode", Text),
-        must("classType", Word(CLASS_TYPES)),
-        may("location", Text),
-        must("schoolSourcedId", Ref("orgs")),
-        must("termSourcedIds", Refs("academicSessions")).or(&["termSourcedId"]),
-        may("subjects", List),
-        may("subjectCodes", List),
-        may("periods", List),
-    ],
+    columns: &classes(Word(CLASS_TYPES), GRADES.or(&["grade"]), TERMS.or(&["termSourcedId"])),
     ..CLASSES
 };
+
+const CLASSES_1_2: FileSchema =
+    FileSchema { columns: &classes(WordOrExt(CLASS_TYPES), GRADES, TERMS), ..CLASSES };
 
 const ROLE: &[Choice] = &[
     word_or("administrator", &["admin"]),
@@ -425,23 +414,29 @@ const ROLES: FileSchema = FileSchema {
     ],
 };
 
-const ENROLLMENTS: FileSchema = FileSchema {
-    kind: "enrollments",
-    names: &["enrollments"],
-    required: true,
-    modelled: true,
-    columns: &[
+const ENROLLED_AS: &[Choice] = &[word("administrator"), word("proctor"), word("student"), word("teacher")];
+
+const fn enrollments(roles: Holds) -> [Column; 10] {
+    [
         SOURCED_ID,
         STATE,
         MODIFIED,
         must("classSourcedId", Ref("classes")),
         must("schoolSourcedId", Ref("orgs")),
         must("userSourcedId", Ref("users")),
-        must("role", Word(&[word("administrator"), word("proctor"), word("student"), word("teacher")])),
+        must("role", roles),
         may("primary", Flag),
         may("beginDate", Date),
         may("endDate", Date),
-    ],
+    ]
+}
+
+const ENROLLMENTS: FileSchema = FileSchema {
+    kind: "enrollments",
+    names: &["enrollments"],
+    required: true,
+    modelled: true,
+    columns: &enrollments(Word(ENROLLED_AS)),
     key: KEY,
     sort: None,
     rules: &[
@@ -458,17 +453,20 @@ const ENROLLMENTS: FileSchema = FileSchema {
     ],
 };
 
+const ENROLLMENTS_1_2: FileSchema =
+    FileSchema { columns: &enrollments(WordOrExt(ENROLLED_AS)), ..ENROLLMENTS };
+
 const SEX: &[Choice] = &[word_or("male", &["m"]), word_or("female", &["f"])];
 const SEX_1_2: &[Choice] =
     &[word_or("male", &["m"]), word_or("female", &["f"]), word("unspecified"), word("other")];
 
-const fn demographics(sex: &'static [Choice]) -> [Column; 16] {
+const fn demographics(sex: Holds) -> [Column; 16] {
     [
         must("sourcedId", Ref("users")),
         STATE,
         MODIFIED,
         may("birthDate", Date).personal(),
-        may("sex", Word(sex)).personal(),
+        may("sex", sex).personal(),
         may("americanIndianOrAlaskaNative", Flag).personal(),
         may("asian", Flag).personal(),
         may("blackOrAfricanAmerican", Flag).personal(),
@@ -488,10 +486,11 @@ const DEMOGRAPHICS: FileSchema = FileSchema {
     names: &["demographics"],
     required: false,
     modelled: true,
-    columns: &demographics(SEX),
+    columns: &demographics(Word(SEX)),
     key: KEY,
     sort: None,
     rules: &[],
 };
 
-const DEMOGRAPHICS_1_2: FileSchema = FileSchema { columns: &demographics(SEX_1_2), ..DEMOGRAPHICS };
+const DEMOGRAPHICS_1_2: FileSchema =
+    FileSchema { columns: &demographics(WordOrExt(SEX_1_2)), ..DEMOGRAPHICS };

@@ -32,6 +32,11 @@ pub fn archive(dir: &Path, name: &str, files: &[(&str, &[u8])]) -> PathBuf {
 
 /// A workbook whose sheets hold these cells, written as `<c>` elements.
 pub fn workbook(dir: &Path, name: &str, sheets: &[(&str, &str)]) -> PathBuf {
+    workbook_with(dir, name, sheets, &[])
+}
+
+/// One with further parts, by path.
+pub fn workbook_with(dir: &Path, name: &str, sheets: &[(&str, &str)], more: &[(&str, &str)]) -> PathBuf {
     let head = r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?>"#;
     let main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
     let office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
@@ -73,8 +78,9 @@ pub fn workbook(dir: &Path, name: &str, sheets: &[(&str, &str)]) -> PathBuf {
         "[Content_Types].xml".into(),
         format!(r#"{head}<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>"#),
     ));
+    let own = files.iter().map(|(name, text)| (name.as_str(), text.as_bytes()));
     let files: Vec<(&str, &[u8])> =
-        files.iter().map(|(name, text)| (name.as_str(), text.as_bytes())).collect();
+        own.chain(more.iter().map(|(name, text)| (*name, text.as_bytes()))).collect();
     archive(dir, name, &files)
 }
 
