@@ -22,7 +22,7 @@ use crate::limits::Limits;
 use crate::map::Mapping;
 use crate::record::{Canon, Record};
 use crate::report::Report;
-use crate::schema::Schema;
+use crate::schema::{Schema, schema};
 use crate::sort::{Scratch, Sorter};
 
 const FORMAT: &str = "cairn-import";
@@ -500,6 +500,7 @@ pub fn read_blob<R: Read + Send, E: From<ImportError>>(
 fn batches<R: Read>(from: R, sha256: &str, limits: &Limits, give: Give<'_, Batch>) -> Result<Contents> {
     let mut reader = Reader::new(from, limits)?;
     let head = reader.head()?;
+    let schema = schema(&head.schema);
     let mut counts: BTreeMap<String, BlobType> = BTreeMap::new();
     loop {
         let line = reader.line()?;
@@ -508,6 +509,9 @@ fn batches<R: Read>(from: R, sha256: &str, limits: &Limits, give: Give<'_, Batch
         if counts.contains_key(&kind.r#type) {
             return Err(damaged("a type comes twice"));
         }
+        if !schema.is_some_and(|schema| fits(schema, &kind)) {
+            return Err(damaged("it holds what its format does not have"));
+        }
         let mut current = Current::new(kind);
         of_type(&mut reader, &mut current, give)?;
         counts.insert(current.kind.r#type.clone(), current.count);
@@ -515,6 +519,12 @@ fn batches<R: Read>(from: R, sha256: &str, limits: &Limits, give: Give<'_, Batch
     let types = ended(reader.again(), &counts)?;
     reader.end(sha256)?;
     Ok(Contents { head, types })
+}
+
+/// Whether a format has a type of records with these columns.
+fn fits(schema: &Schema, kind: &Kind) -> bool {
+    let file = schema.files.iter().find(|file| file.kind == kind.r#type);
+    file.is_some_and(|file| kind.columns.iter().all(|name| file.column(name).is_some()))
 }
 
 /// Gives the entries of a type, up to the first line that is none.
@@ -840,12 +850,24 @@ mod tests {
     /// Types with their columns and, by id, the values of each record; none of one to remove.
     type Types = BTreeMap<String, (Vec<String>, BTreeMap<String, Option<Vec<String>>>)>;
 
+    /// Types of a format, with some of their columns.
+    const KINDS: [(&str, [&str; 3]); 3] = [
+        ("schools", ["School_id", "School_name", "State_id"]),
+        ("sections", ["Section_id", "Name", "Subject"]),
+        ("students", ["Student_id", "Last_name", "Grade"]),
+    ];
+
     fn any_types() -> impl Strategy<Value = Types> {
         let values = proptest::collection::vec(r#"[a-b\n"\\ü]{0,3}"#, 0..3);
         let records =
             proptest::collection::btree_map(r#"[a-c"é]{1,2}"#, proptest::option::weighted(0.8, values), 0..5);
-        let columns = proptest::collection::vec("[a-c]{1,2}", 2..4);
-        proptest::collection::btree_map("[a-c]{1,2}", (columns, records), 0..4)
+        let of = move |(kind, columns): (&'static str, [&'static str; 3])| {
+            let names = columns.map(str::to_owned).to_vec();
+            (Just(kind.to_owned()), (proptest::sample::subsequence(names, 2..=3), records.clone()))
+        };
+        proptest::sample::subsequence(KINDS.to_vec(), 0..=KINDS.len())
+            .prop_flat_map(move |kinds| kinds.into_iter().map(&of).collect::<Vec<_>>())
+            .prop_map(|kinds| kinds.into_iter().collect())
     }
 
     /// The lines of a blob.
@@ -856,7 +878,7 @@ mod tests {
             line
         };
         let mut lines =
-            vec![br#"{"format":"cairn-import","v":1,"schema":"accounts","rules":"strict"}"#.to_vec()];
+            vec![br#"{"format":"cairn-import","v":1,"schema":"clever","rules":"strict"}"#.to_vec()];
         let mut end = BTreeMap::new();
         for (kind, (columns, records)) in types {
             lines
@@ -977,6 +999,12 @@ mod tests {
             (vec![head, kind, r#"[""]"#, &one, ""], "out of order"),
             (vec![head, kind, "[]", &one, ""], "no id"),
             (vec![head, kind, r#"["a","b","c"]"#, &one, ""], "more values"),
+            (
+                vec![head, &kind.replace("accounts", "users"), r#"["a"]"#, &one, ""],
+                "its format does not have",
+            ),
+            (vec![head, &kind.replace("email", "shoe"), r#"["a"]"#, &one, ""], "its format does not have"),
+            (vec![&head.replace("accounts", "pigeons"), kind, r#"["a"]"#, &one, ""], "does not have"),
             (vec![head, kind, r#"["a",1]"#, &one, ""], "makes no sense"),
             (vec![head, r#"["a"]"#, &one, ""], "before its type"),
             (vec![head, kind, r#"["a"]"#, kind, r#"["b"]"#, kind, &two, ""], "twice"),

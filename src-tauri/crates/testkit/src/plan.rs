@@ -15,8 +15,11 @@ use crate::world::Failure;
 /// The format that all of them are said to have.
 const FORMAT: &str = "clever";
 /// The types of records, with their columns.
-const TYPES: [(&str, &[&str]); 3] =
-    [("schools", &["name"]), ("sections", &["name", "subject"]), ("students", &["name", "grade", "school"])];
+const TYPES: [(&str, &[&str]); 3] = [
+    ("schools", &["School_name"]),
+    ("sections", &["Name", "Subject"]),
+    ("students", &["Last_name", "Grade", "School_id"]),
+];
 /// Ids of each type: few, so that plans overlap.
 const IDS: u32 = 9;
 

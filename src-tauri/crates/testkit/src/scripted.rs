@@ -73,7 +73,7 @@ fn world_of_imports(base: &Base) -> World<'_> {
 /// A plan that puts these students, by number and name.
 fn plan(students: &[(u32, &str)]) -> Plan {
     let entries = students.iter().map(|(id, name)| {
-        let values = Values::from([("name".to_owned(), (*name).to_owned())]);
+        let values = Values::from([("Last_name".to_owned(), (*name).to_owned())]);
         (("students".to_owned(), format!("students-{id}")), Some(values))
     });
     Plan::of(entries.collect(), None, true).unwrap()
