@@ -384,7 +384,7 @@ impl Tour {
     }
 
     async fn set_wrong_hours(&mut self) -> Result<()> {
-        self.window.fill("quiet-from", "8 pm").await?;
+        self.window.fill("quiet-from", "at eight").await?;
         self.window.click("quiet-save").await?;
         self.window.until("the fault", "document.querySelector('[role=alert] a')").await
     }

@@ -342,7 +342,7 @@ async function toTheEnd(page) {
 }
 
 async function setWrongHours(page) {
-  await page.fill(id("quiet-from"), "8 pm");
+  await page.fill(id("quiet-from"), "at eight");
   await page.click(id("quiet-save"));
 }
 
