@@ -326,6 +326,7 @@ export const texts = {
     until: "To",
     item: (title: string) => `Item: ${title}`,
     itemAny: "Show every item",
+    anyDay: "Any day",
     clear: "Clear filters",
     when: "When",
     who: "Who",
@@ -349,19 +350,22 @@ export const texts = {
     revertFromLead: "This change and every newer one in the list",
     unselect: "Clear selection",
     onlyItem: "Only this item",
+    revertFromNone: "Nothing from here on can be reverted",
     tooMany: (most: number) =>
       `At most ${n(most)} changes can be reverted at once. Narrow the list.`,
-    cannot: (code: string): string =>
+    /** `kind`: of the change, where it is known. */
+    cannot: (code: string, kind?: string): string =>
       (
         ({
           built_on: "Others have built on it. Edit the item instead",
           nothing_to_undo: "A change of this kind cannot be taken back",
+          import: "Imports are taken back under Migration",
           replaced_several: "It settled a conflict. Write the value you want instead",
           not_in_force: "It never took effect",
           not_allowed: "You may not write there",
           unknown_op: "It is not on this computer any more",
         }) as Record<string, string>
-      )[code] ?? "",
+      )[code === "nothing_to_undo" && kind === "import" ? kind : code] ?? "",
     cannotLead: (why: string) => `Cannot be reverted. ${why}`,
     dialogTitle: (count: number) => `Revert ${plural(count, "change", "changes")}?`,
     dialogNone: "None of these changes can be reverted",
