@@ -108,7 +108,13 @@ describe("settings", () => {
     expect(screen.getByTestId("backup-warning").textContent).toContain("only be opened on this");
     await fireEvent.click(screen.getByTestId("settings-passphrase"));
     await type("passphrase", "three stones on a hill");
+    const repeated = await field("passphrase-repeat");
     await type("passphrase-repeat", "three stones on a hill");
+    expect(repeated.type).toBe("password");
+    await fireEvent.click(screen.getByRole("button", { name: "Show: Repeat it" }));
+    expect([repeated.type, (await field("passphrase")).type]).toEqual(["text", "password"]);
+    await fireEvent.click(screen.getByRole("button", { name: "Hide: Repeat it" }));
+    expect(repeated.type).toBe("password");
     await fireEvent.click(screen.getByTestId("passphrase-submit"));
     await waitFor(() =>
       expect(screen.getByTestId("passphrase-state").textContent).toContain("is set"),

@@ -84,6 +84,10 @@ export const texts = {
     none: "None",
     copied: "Copied",
     copyByHand: "To copy by hand",
+    show: "Show",
+    hide: "Hide",
+    showLabel: (what: string) => `Show: ${what}`,
+    hideLabel: (what: string) => `Hide: ${what}`,
   },
 
   frame: {
@@ -148,8 +152,9 @@ export const texts = {
     lease: (when: string) => `Sign-in lasts until ${when}`,
     open: "Open Sync",
     nothing: "Nothing is stored on this computer yet",
-    untouched: "The database lies on this computer as it was",
+    untouched: "The database on this computer is unchanged",
     locked: "Locked. Your work is kept on this computer, encrypted",
+    keyless: "Your work is kept on this computer, encrypted",
   },
 
   signIn: {
@@ -159,10 +164,6 @@ export const texts = {
     serverHint: "https://cairn.example.org",
     name: "Sign-in name",
     password: "Password",
-    show: "Show",
-    hide: "Hide",
-    showLabel: "Show the password",
-    hideLabel: "Hide the password",
     submit: "Sign in",
     busy: "Signing in",
     kept: "Your work is kept on this computer, encrypted. You stay signed in for a while without a network.",
@@ -233,7 +234,7 @@ export const texts = {
 
   passphrase: {
     title: "Set recovery passphrase",
-    lead: "It opens your data when this computer's keyring cannot. Keep it somewhere else than on this computer.",
+    lead: "It opens your data when this computer's keyring cannot. At least 12 characters. Keep it somewhere other than this computer.",
     field: "Passphrase",
     repeat: "Repeat it",
     submit: "Set passphrase",
@@ -875,8 +876,9 @@ export const texts = {
     notifications: "Notifications",
     zoom: "Size of everything",
     percent: (percent: number) => `${n(percent)} %`,
-    keepRunning: "Go on in the tray when the window is closed, so that notifications still come",
-    notify: "Show notifications of this system",
+    keepRunning:
+      "Keep running in the tray when the window is closed, so that notifications still come",
+    notify: "Show desktop notifications",
     quietNone: "No quiet hours are set",
     quietIs: (from: string, to: string) => `No notifications from ${from} to ${to}`,
     quietFrom: "Quiet from",
