@@ -251,7 +251,7 @@ describe("checklist", () => {
       },
     ]);
     // A comment stays, so no Undo is offered that would only be refused.
-    const toast = (await screen.findByText(/Comments stay/)).closest<HTMLElement>(
+    const toast = (await screen.findByText(/Comments cannot be undone/)).closest<HTMLElement>(
       "li, [data-testid]",
     );
     expect(toast && within(toast).queryByText("Undo")).toBeNull();
