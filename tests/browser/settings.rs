@@ -45,13 +45,15 @@ pub async fn choices(walk: &mut Walk) -> Result<()> {
 }
 
 async fn quiet_hours(walk: &mut Walk) -> Result<()> {
-    walk.window().fill("quiet-from", "8 pm").await?;
+    walk.window().fill("quiet-from", "at eight").await?;
     walk.window().click("quiet-save").await?;
     walk.sees_problem().await?;
     walk.look("settings-problem").await?;
-    walk.window().fill("quiet-from", "21:30").await?;
+    walk.window().fill("quiet-from", "9:30 pm").await?;
     walk.window().click("quiet-save").await?;
-    walk.reads("quiet-state", "21:30").await?;
+    // The hour is said as the locale says it.
+    walk.reads("quiet-state", ":30").await?;
+    holds(walk, "quiet_from", json!("21:30")).await?;
     holds(walk, "quiet_on", json!(true)).await?;
     walk.window().click("quiet-off").await?;
     walk.sees_no("[data-testid=quiet-off]").await?;

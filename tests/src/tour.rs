@@ -361,8 +361,16 @@ impl Tour {
         self.window.find("change-row").await.map(drop)
     }
 
-    /// A comment cannot be taken back; the dialog says so beside what can.
+    /// An import and a comment cannot be reverted; the dialog says so beside what can, the change below
+    /// them.
     async fn try_to_revert(&mut self) -> Result<()> {
+        self.window.click("change-row").await?;
+        for _ in 0..2 {
+            self.window.press(&Key::Down.to_string()).await?;
+        }
+        self.window
+            .until("something to revert", "document.querySelector('#change-2[aria-current=true]')")
+            .await?;
         self.window.click("history-revert-from").await?;
         self.window.find("revert-cancel").await.map(drop)
     }
@@ -384,7 +392,7 @@ impl Tour {
     }
 
     async fn set_wrong_hours(&mut self) -> Result<()> {
-        self.window.fill("quiet-from", "8 pm").await?;
+        self.window.fill("quiet-from", "at eight").await?;
         self.window.click("quiet-save").await?;
         self.window.until("the fault", "document.querySelector('[role=alert] a')").await
     }

@@ -108,6 +108,30 @@ describe("history", () => {
     expect(asked(host, "revert")).toHaveLength(0);
   });
 
+  it("reverts nothing from a row on where nothing can be, and says where imports are taken back", async () => {
+    const host = await open({}, "#/history");
+    await rows();
+    const [first] = host.changes;
+    const title = "Import of accounts.csv asked for";
+    const more = { id: "t-hill:d1:50", kind: "import", title, cannot: "nothing_to_undo" };
+    if (first) host.changes = [{ ...first, ...more }, ...host.changes];
+    host.emitChanged();
+    await screen.findByText(title);
+    const row = await at("t-hill:d1:50");
+    await waitFor(() => expect(row.getAttribute("aria-current")).toBe("true"));
+    expect(screen.getByTestId("history-cannot").textContent).toContain("under Migration");
+    const from = screen.getByTestId("history-revert-from");
+    expect(from.getAttribute("aria-disabled")).toBe("true");
+    press("R", { shiftKey: true });
+    expect((await screen.findByRole("alert")).textContent).toContain("Nothing from here on");
+    expect(asked(host, "revert")).toHaveLength(0);
+    press("ArrowDown");
+    await waitFor(() => expect(from.getAttribute("aria-disabled")).toBe("false"));
+    press("R", { shiftKey: true });
+    const stays = await screen.findByTestId("revert-refused");
+    expect(stays.textContent).toContain("under Migration");
+  });
+
   it("selects by keys: a range with Shift, one by one with Space, nothing with Escape", async () => {
     await open({}, "#/history");
     await at("t-hill:d1:43");

@@ -917,7 +917,7 @@ describe("import", () => {
         choices: { confirm_holds: false, remove_absent: false, leave_rejected: false },
       },
     ]);
-    expect(screen.getByTestId("rollback-until").textContent).toMatch(/\d{4}.*\d{2}:\d{2}/);
+    expect(screen.getByTestId("rollback-until").textContent).toMatch(/\d{4}.*\d{1,2}:\d{2}/);
     await waitFor(() => expect(host.drafts.get("t-lake")).toBeUndefined());
     await click("import-verify");
     const found = await screen.findByTestId("import-verified");

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { fireEvent, screen, waitFor, within } from "@testing-library/svelte";
 import { describe, expect, it, vi } from "vitest";
 import { asked, open, press } from "../tests/window";
+import { clockOf } from "./lib/format";
 import { preferences } from "./lib/state/preferences.svelte";
 
 const SETTINGS = "#/settings";
@@ -63,7 +64,7 @@ describe("settings", () => {
 
   it("list wrong quiet hours as links to their fields and keep what was typed", async () => {
     const host = await open({}, SETTINGS);
-    await type("quiet-from", "8 pm");
+    await type("quiet-from", "at eight");
     await type("quiet-to", "25:00");
     await fireEvent.click(screen.getByTestId("quiet-save"));
     const summary = await problem();
@@ -72,11 +73,13 @@ describe("settings", () => {
     expect(links.map((link) => link.getAttribute("href"))).toEqual(["#quiet-from", "#quiet-to"]);
     await fireEvent.click(links[1] as HTMLElement);
     expect(document.activeElement).toBe(screen.getByTestId("quiet-to"));
-    expect((await field("quiet-from")).value).toBe("8 pm");
-    await type("quiet-from", "22:00");
-    await type("quiet-to", "07:00");
+    expect((await field("quiet-from")).value).toBe("at eight");
+    await type("quiet-from", "10 pm");
+    await type("quiet-to", "7");
     await fireEvent.click(screen.getByTestId("quiet-save"));
-    expect((await screen.findByTestId("quiet-state")).textContent).toContain("22:00 to 07:00");
+    const kept = await screen.findByTestId("quiet-state");
+    expect(kept.textContent).toContain(`${clockOf("22:00")} to ${clockOf("07:00")}`);
+    expect((await field("quiet-from")).value).toBe(clockOf("22:00"));
     expect(asked(host, "change_settings").at(-1)).toEqual({
       quiet_on: true,
       quiet_from: "22:00",
@@ -105,7 +108,13 @@ describe("settings", () => {
     expect(screen.getByTestId("backup-warning").textContent).toContain("only be opened on this");
     await fireEvent.click(screen.getByTestId("settings-passphrase"));
     await type("passphrase", "three stones on a hill");
+    const repeated = await field("passphrase-repeat");
     await type("passphrase-repeat", "three stones on a hill");
+    expect(repeated.type).toBe("password");
+    await fireEvent.click(screen.getByRole("button", { name: "Show: Repeat it" }));
+    expect([repeated.type, (await field("passphrase")).type]).toEqual(["text", "password"]);
+    await fireEvent.click(screen.getByRole("button", { name: "Hide: Repeat it" }));
+    expect(repeated.type).toBe("password");
     await fireEvent.click(screen.getByTestId("passphrase-submit"));
     await waitFor(() =>
       expect(screen.getByTestId("passphrase-state").textContent).toContain("is set"),

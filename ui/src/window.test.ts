@@ -1,4 +1,4 @@
-import { fireEvent, render, screen, waitFor, within } from "@testing-library/svelte";
+import { cleanup, fireEvent, render, screen, waitFor, within } from "@testing-library/svelte";
 import { describe, expect, it } from "vitest";
 import { asked, focused, open, press } from "../tests/window";
 import App from "./App.svelte";
@@ -95,6 +95,15 @@ describe("locked and lost keys", () => {
     await fireEvent.click(screen.getByTestId("unlock-submit"));
     await screen.findByTestId("today-front");
     expect(asked(host, "unlock")).toEqual([{ passphrase: "three stones on a hill" }]);
+  });
+
+  it("shows the steps of a first start only where there is no profile", async () => {
+    const step = texts.signIn.trail[1];
+    await open({ session: { state: "locked", why: "asked", name: "mara.okafor" } });
+    expect(screen.queryByText(step)).toBeNull();
+    cleanup();
+    await open({ session: { state: "signed_out", server: null, name: null, unsent: 0 } });
+    expect(await screen.findByText(step)).toBeTruthy();
   });
 
   it("offers no passphrase where none was set", async () => {
@@ -242,7 +251,7 @@ describe("checklist", () => {
       },
     ]);
     // A comment stays, so no Undo is offered that would only be refused.
-    const toast = (await screen.findByText(/Comments stay/)).closest<HTMLElement>(
+    const toast = (await screen.findByText(/Comments cannot be undone/)).closest<HTMLElement>(
       "li, [data-testid]",
     );
     expect(toast && within(toast).queryByText("Undo")).toBeNull();

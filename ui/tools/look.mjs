@@ -167,6 +167,12 @@ const SCREENS = [
   { name: "playbook-opened", scene: "opened", hash: "#/today", act: waitForDialog },
   { name: "playbook-opened-bad", scene: "opened-bad", hash: "#/today", act: waitForDialog },
   { name: "sync-manager", scene: "manager", hash: "#/sync" },
+  {
+    name: "sync-discard",
+    scene: "manager",
+    hash: "#/sync",
+    act: (page) => page.click(id("held-discard")),
+  },
   { name: "sync-empty", scene: "clean", hash: "#/sync" },
   { name: "palette", hash: "#/tenants", act: openPalette },
   { name: "switcher", hash: checklist, act: (page) => page.click(id("tenant-switcher")) },
@@ -232,7 +238,15 @@ const SCREENS = [
     height: 400,
   },
   { name: "zoom-migration-map", hash: migration, act: mapPeople, width: 640, height: 400 },
+  {
+    name: "zoom-owner",
+    hash: item("configure-sso"),
+    act: (page) => page.click(id("owner-trigger")),
+    width: 640,
+    height: 400,
+  },
   { name: "zoom-sync", hash: "#/sync", width: 640, height: 400 },
+  { name: "zoom-sync-waiting", hash: "#/sync", act: toTheQueue, width: 640, height: 400 },
   {
     name: "zoom-sync-edit",
     scene: "refused",
@@ -341,8 +355,12 @@ async function toTheEnd(page) {
   await page.locator(id("copy-diagnostics")).scrollIntoViewIfNeeded();
 }
 
+async function toTheQueue(page) {
+  await page.locator(id("queue-row")).last().scrollIntoViewIfNeeded();
+}
+
 async function setWrongHours(page) {
-  await page.fill(id("quiet-from"), "8 pm");
+  await page.fill(id("quiet-from"), "at eight");
   await page.click(id("quiet-save"));
 }
 

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import {
   age,
+  clock,
+  clockOf,
   dayInside,
   dayName,
   deadline,
@@ -10,6 +12,7 @@ import {
   moment,
   momentInside,
   size,
+  timeOf,
 } from "./format";
 
 const NOW = new Date(2026, 2, 12, 8, 0);
@@ -29,6 +32,25 @@ describe("dates", () => {
     const text = deadline("2026-03-14T17:42:00Z");
     for (const part of ["14", "2026", "42", "UTC"]) expect(text).toContain(part);
     expect(deadline("never")).toBe("never");
+  });
+
+  it("says the time of the day as the locale does, without a nought before the hour of a half day", () => {
+    expect(clock(new Date(2026, 2, 12, 15, 18))).toMatch(/^(15:18|3:18\sPM)$/u);
+    expect(clockOf("20:05")).toBe(clock(new Date(2026, 2, 12, 20, 5)));
+  });
+
+  it("reads a time of the day however it is typed", () => {
+    const typed = {
+      "20:00": ["8 pm", "8pm", "8 PM", "8:00 p.m.", "20:00", "20", " 20.00 ", "8:00\u202fPM"],
+      "20:30": ["8:30 pm", "8:30pm", "20:30"],
+      "00:00": ["12 am", "0", "00:00"],
+      "12:15": ["12:15 pm", "12:15"],
+      "07:00": ["7", "07:00", "7 am"],
+    };
+    for (const [time, all] of Object.entries(typed))
+      expect(all.map(timeOf)).toEqual(all.map(() => time));
+    for (const wrong of ["", "at eight", "24", "25:00", "20:60", "13 pm", "0 am", "8:3", "8 pm x"])
+      expect(timeOf(wrong)).toBeNull();
   });
 
   it("says a size in the unit that fits", () => {

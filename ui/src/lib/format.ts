@@ -77,9 +77,32 @@ export function shortDay(at: Date, now: Date): string {
   return parts(at, { day: "numeric", month: "short", ...(sameYear ? {} : { year: "numeric" }) });
 }
 
-/** "16:55". */
+/** Half days are written "3:18 PM", whole ones "03:18", where `numeric` alone would give "3:18". */
+const HOUR = new Intl.DateTimeFormat(undefined, { hour: "numeric" }).resolvedOptions().hour12
+  ? "numeric"
+  : "2-digit";
+
+/** "16:55" or "4:55 PM". */
 export function clock(at: Date): string {
-  return formatter(at, { hour: "2-digit", minute: "2-digit" }).format(at);
+  return formatter(at, { hour: HOUR, minute: "2-digit" }).format(at);
+}
+
+/** A time of the day `HH:MM` as people read it: "20:00" or "8:00 PM". */
+export function clockOf(time: string): string {
+  const [hour = 0, minute = 0] = time.split(":").map(Number);
+  return clock(new Date(2026, 0, 1, hour, minute));
+}
+
+/** The time of the day that somebody typed as `HH:MM`: "8 pm", "8:30pm", "20:30", "20"; else null. */
+export function timeOf(typed: string): string | null {
+  const found = /^(\d{1,2})(?:[:.](\d{2}))?\s*(?:([ap])\.?m\.?)?$/i.exec(typed.trim());
+  if (!found) return null;
+  const [, said = "", minutes = "00", half] = found;
+  const hour = Number(said);
+  if (half && (hour < 1 || hour > 12)) return null;
+  const whole = half ? (hour % 12) + (half.toLowerCase() === "p" ? 12 : 0) : hour;
+  if (whole > 23 || Number(minutes) > 59) return null;
+  return `${String(whole).padStart(2, "0")}:${minutes}`;
 }
 
 /** "Today 15:00" or "Wed 11 Mar, 16:55". */
@@ -107,7 +130,7 @@ export function deadline(text: string): string {
     day: "numeric",
     month: "long",
     year: "numeric",
-    hour: "2-digit",
+    hour: HOUR,
     minute: "2-digit",
     timeZoneName: "short",
   });

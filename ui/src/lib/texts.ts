@@ -9,6 +9,7 @@ const numbers = new Intl.NumberFormat();
 const n = (value: number) => numbers.format(value);
 const plural = (value: number, one: string, many: string) =>
   `${n(value)} ${value === 1 ? one : many}`;
+const sentence = (words: string) => words.charAt(0).toUpperCase() + words.slice(1);
 
 /** The texts, grouped by where they show. */
 export const texts = {
@@ -49,11 +50,10 @@ export const texts = {
       "ethics-line-client": "Ethics line client",
       "regional-workshop": "Regional workshop",
     };
-    const words = key.replaceAll("-", " ");
-    return known[key] ?? words.charAt(0).toUpperCase() + words.slice(1);
+    return known[key] ?? sentence(key.replaceAll("-", " "));
   },
 
-  mode: (mode: string): string => mode.replaceAll("-", " "),
+  mode: (mode: string): string => sentence(mode.replaceAll("-", " ")),
 
   dates: {
     today: "Today",
@@ -84,6 +84,10 @@ export const texts = {
     none: "None",
     copied: "Copied",
     copyByHand: "To copy by hand",
+    show: "Show",
+    hide: "Hide",
+    showLabel: (what: string) => `Show: ${what}`,
+    hideLabel: (what: string) => `Hide: ${what}`,
   },
 
   frame: {
@@ -148,8 +152,9 @@ export const texts = {
     lease: (when: string) => `Sign-in lasts until ${when}`,
     open: "Open Sync",
     nothing: "Nothing is stored on this computer yet",
-    untouched: "The database lies on this computer as it was",
+    untouched: "The database on this computer is unchanged",
     locked: "Locked. Your work is kept on this computer, encrypted",
+    keyless: "Your work is kept on this computer, encrypted",
   },
 
   signIn: {
@@ -159,10 +164,6 @@ export const texts = {
     serverHint: "https://cairn.example.org",
     name: "Sign-in name",
     password: "Password",
-    show: "Show",
-    hide: "Hide",
-    showLabel: "Show the password",
-    hideLabel: "Hide the password",
     submit: "Sign in",
     busy: "Signing in",
     kept: "Your work is kept on this computer, encrypted. You stay signed in for a while without a network.",
@@ -195,7 +196,7 @@ export const texts = {
       asked: "You locked it. Nothing is lost and nothing is sent while it is locked.",
       idle: "It locked itself after a while without use. Nothing is lost.",
       lease:
-        "This computer has been without contact to the service for too long. Your work is kept. Unlock with a network to go on.",
+        "This computer has been without contact with the service for too long. Your work is kept. Unlock with a network to go on.",
     } as Record<string, string>,
     unlock: "Unlock",
     busy: "Unlocking",
@@ -233,7 +234,7 @@ export const texts = {
 
   passphrase: {
     title: "Set recovery passphrase",
-    lead: "It opens your data when this computer's keyring cannot. Keep it somewhere else than on this computer.",
+    lead: "It opens your data when this computer's keyring cannot. At least 12 characters. Keep it somewhere other than this computer.",
     field: "Passphrase",
     repeat: "Repeat it",
     submit: "Set passphrase",
@@ -271,9 +272,10 @@ export const texts = {
     blocked: "Blocked",
     blockedItems: (count: number) => plural(count, "item", "items"),
     waitingOn: (who: string) => `waiting on ${who}`,
+    owner: (who: string) => `Owner: ${who}`,
     dueToday: "Due today",
     due: (day: string) => `Due ${day}`,
-    dueNext: "Due next",
+    dueNext: "Late and due next",
     dueNone: (days: number) => `Nothing is due within ${plural(days, "day", "days")}`,
     blockedElsewhere: "Blocked elsewhere",
     blockedNone: "Nothing is blocked in your other tenants",
@@ -324,6 +326,7 @@ export const texts = {
     } as Record<string, string>,
     from: "From",
     until: "To",
+    anyDay: "Any day",
     item: (title: string) => `Item: ${title}`,
     itemAny: "Show every item",
     clear: "Clear filters",
@@ -347,13 +350,16 @@ export const texts = {
     revertMany: (count: number) => `Revert ${plural(count, "change", "changes")}`,
     revertFrom: "Revert from here on",
     revertFromLead: "This change and every newer one in the list",
+    revertFromNone: "Nothing from here on can be reverted",
     unselect: "Clear selection",
     onlyItem: "Only this item",
     tooMany: (most: number) =>
       `At most ${n(most)} changes can be reverted at once. Narrow the list.`,
-    cannot: (code: string): string =>
+    /** `kind`: of the change, where it is known. */
+    cannot: (code: string, kind?: string): string =>
       (
         ({
+          import: "Imports are taken back under Migration",
           built_on: "Others have built on it. Edit the item instead",
           nothing_to_undo: "A change of this kind cannot be taken back",
           replaced_several: "It settled a conflict. Write the value you want instead",
@@ -361,7 +367,7 @@ export const texts = {
           not_allowed: "You may not write there",
           unknown_op: "It is not on this computer any more",
         }) as Record<string, string>
-      )[code] ?? "",
+      )[code === "nothing_to_undo" && kind === "import" ? kind : code] ?? "",
     cannotLead: (why: string) => `Cannot be reverted. ${why}`,
     dialogTitle: (count: number) => `Revert ${plural(count, "change", "changes")}?`,
     dialogNone: "None of these changes can be reverted",
@@ -477,7 +483,6 @@ export const texts = {
 
   many: {
     select: "Select",
-    count: (count: number) => plural(count, "item", "items"),
     selected: (count: number) => `${plural(count, "item", "items")} selected`,
     group: "Change the selected items",
     status: "Status",
@@ -545,7 +550,7 @@ export const texts = {
 
   upgrade: {
     version: (version: number) => `version ${n(version)}`,
-    open: "Change version",
+    open: "Upgrade the playbook",
     openNewer: (version: number) => `See what version ${n(version)} changes`,
     title: (playbook: string) => `Upgrade: ${playbook}`,
     versions: (from: number, to: number) =>
@@ -664,8 +669,8 @@ export const texts = {
     changed: (who: string, when: string) => `Changed by ${who}, ${when}`,
     blockedSince: (when: string) => `since ${when}`,
     severity: "Severity",
+    blockedFor: "Blocked for",
     waitingOn: "Waiting on",
-    waitingUnknown: "not said",
     conflict: "Two values stand against each other here.",
     decide: "Decide",
     comments: "Comments",
@@ -673,7 +678,7 @@ export const texts = {
     comment: "Comment",
     commentSubmit: "Add comment",
     /** After one was added: there is no Undo. */
-    commentStays: "Comments stay; write another to correct one",
+    commentStays: "Comments cannot be undone; add another to correct it.",
     visibility: "Who can read it",
     team: "Team only",
     client: "Client too",
@@ -699,7 +704,7 @@ export const texts = {
   },
 
   reason: {
-    blockedTitle: (title: string) => `Block: ${title}`,
+    blockedTitle: (title: string) => `Block “${title}”`,
     blockedMany: (count: number) => `Block ${plural(count, "item", "items")}`,
     naTitle: (title: string) => `Not applicable: ${title}`,
     naMany: (count: number) => `Not applicable: ${plural(count, "item", "items")}`,
@@ -787,14 +792,13 @@ export const texts = {
     discard: "Discard",
     discarded: "Change discarded",
     heldTitle: "Held",
-    heldLead:
-      "Written by someone who may no longer write there. A manager takes them over or discards them as they are; what was taken over is edited on its item",
+    heldLead: "Written by someone who may no longer write there. Adopt or discard it.",
     heldLeadOwn:
-      "You may no longer write there. A manager takes these over or discards them as they are, so they cannot be edited",
-    adopt: "Take over",
+      "You may no longer write there. A manager adopts or discards these as they are, so they cannot be edited.",
+    adopt: "Adopt",
     heldDiscard: "Discard",
     decided: (how: string) =>
-      how === "adopted" ? "Taken over, waits to be sent" : "Discarded, waits to be sent",
+      how === "adopted" ? "Adopted, waits to be sent" : "Discarded, waits to be sent",
     heldDiscarded: "Held change discarded",
     waitingTitle: "Waiting to be sent",
     waitingLead: "They leave by themselves, oldest first",
@@ -821,7 +825,7 @@ export const texts = {
     confirmDiscardLead:
       "It has not been taken by the service and is removed from this computer. This cannot be undone.",
     confirmDiscardHeld:
-      "It never counts. The record keeps who wrote it and who discarded it. This cannot be undone.",
+      "It will never take effect. History keeps who wrote it and who discarded it. This cannot be undone.",
     keepChange: "Keep it",
   },
 
@@ -837,12 +841,12 @@ export const texts = {
     checked: (when: string) => `Last looked for ${when}; once a day by itself`,
     check: "Look for updates",
     checking: "Looking",
-    offered: (version: string) => `Cairn ${version} is there`,
+    offered: (version: string) => `Cairn ${version} is available`,
     signed: (day: string, size: string) => `Signed ${day}, ${size}`,
-    install: "Fetch and install",
+    install: "Download and install",
     again: "Try again",
     asks: "The system asks for an administrator's password. Your work stays where it is.",
-    fetching: (version: string) => `Fetching Cairn ${version}`,
+    fetching: (version: string) => `Downloading Cairn ${version}`,
     progress: (done: string, size: string) => `${done} of ${size}`,
     installing: (version: string) =>
       `The system installs Cairn ${version}. You can go on working; it may ask for a password.`,
@@ -867,12 +871,13 @@ export const texts = {
     setAside: (file: string) =>
       `The settings of this computer could not be read, so the defaults hold. The file was moved to ${file}`,
     theme: "Theme",
-    themes: { system: "As the system", light: "Light", dark: "Dark" },
+    themes: { system: "Follow the system", light: "Light", dark: "Dark" },
     notifications: "Notifications",
-    zoom: "Size of everything",
+    zoom: "Zoom",
     percent: (percent: number) => `${n(percent)} %`,
-    keepRunning: "Go on in the tray when the window is closed, so that notifications still come",
-    notify: "Show notifications of this system",
+    keepRunning:
+      "Keep running in the tray when the window is closed, so that notifications still come",
+    notify: "Show desktop notifications",
     quietNone: "No quiet hours are set",
     quietIs: (from: string, to: string) => `No notifications from ${from} to ${to}`,
     quietFrom: "Quiet from",
@@ -882,7 +887,7 @@ export const texts = {
     quietSaved: (from: string, to: string) => `Quiet hours set: ${from} to ${to}`,
     quietOff: "Quiet hours switched off",
     lock: "Lock",
-    lockAfter: "Lock after this long without use",
+    lockAfter: "Lock when unused for",
     lockHint: "Locking closes the database. 15 minutes is the longest allowed.",
     lockFixed: (seconds: number) =>
       `Cairn was started to lock after ${plural(seconds, "second", "seconds")}. That holds until it is closed.`,
@@ -960,7 +965,7 @@ export const texts = {
     from: (when: string) => `The backup of ${when}`,
     none: (folder: string) => `There is no backup in ${folder} that can be opened here.`,
     passphrase: "Recovery passphrase of the backup",
-    confirm: "Type the word restore to go on",
+    confirm: "Type “restore” to continue",
     submit: "Restore",
     busy: "Restoring",
     left: (count: number) =>
@@ -1571,8 +1576,11 @@ export const texts = {
 
   palette: {
     title: "Find a tenant, screen or action",
-    counts: (tenants: number, actions: number) =>
-      `${plural(tenants, "tenant", "tenants")}, ${plural(actions, "action", "actions")}`,
+    counts: (tenants: number, others: number) => {
+      if (tenants === 0) return plural(others, "result", "results");
+      const found = plural(tenants, "tenant", "tenants");
+      return others === 0 ? found : `${found}, ${plural(others, "other result", "other results")}`;
+    },
     tenants: "Tenants",
     inTenant: (name: string) => `In ${name}`,
     goTo: "Go to",
