@@ -261,3 +261,9 @@ export function fakeSame(plan: ImportPlan): ImportPlan {
   });
   return { ...plan, types: Object.fromEntries(types), holds: [] };
 }
+
+/** A plan of more rows than a pilot may import. */
+export function fakePilot(plan: ImportPlan): ImportPlan {
+  const pilot = { type: "", kind: "pilot", share: plan.totals.rows, limit: 500 };
+  return { ...plan, holds: [...plan.holds, pilot], can_proceed: false };
+}

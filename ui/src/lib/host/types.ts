@@ -2244,7 +2244,15 @@ rules: string,
 /**
  * What was said about the files.
  */
-mapping: ImportRules, };
+mapping: ImportRules,
+/**
+ * What the person agrees to.
+ */
+choices: RunChoices,
+/**
+ * The import that is shown.
+ */
+import: string | null, };
 
 /**
  * What was said about files like these before.
@@ -2640,15 +2648,15 @@ export type ImportHold = {
  */
 type: string,
 /**
- * `update` or `remove`.
+ * `update` or `remove`; `pilot` is of no type, and nobody can confirm it.
  */
 kind: string,
 /**
- * The share of the records that are there.
+ * The share of the records that are there; rows of the files where it is `pilot`.
  */
 share: number,
 /**
- * The share up to which nobody is asked.
+ * The share up to which nobody is asked; rows that an import may have where it is `pilot`.
  */
 limit: number, };
 

@@ -41,8 +41,8 @@ export function causesOf(report: ImportReport): Cause[] {
     (fix, index): Cause => ({
       id: `fix-${index}`,
       group: "fix",
-      title: texts.migration.check.fix(fix.fix),
-      suggestion: texts.migration.check.fixNote,
+      title: texts.migration.validate.fix(fix.fix),
+      suggestion: texts.migration.validate.fixNote,
       count: fix.count,
       file: fix.file,
       column: fix.column,
