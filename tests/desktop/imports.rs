@@ -15,7 +15,8 @@ const ROWS: &str = "email,first_name,last_name,organization,role\n\
 const STEPS: [&str; 5] = ["format-found", "migration-map", "migration-sum", "preview-types", "import-ask"];
 
 /// Whether the step to verify can be gone to: the import is committed and on this computer.
-const OPENS: &str = "document.querySelector('[data-testid=migration-next]')?.getAttribute('aria-disabled') === 'false'";
+const OPENS: &str =
+    "document.querySelector('[data-testid=migration-next]')?.getAttribute('aria-disabled') === 'false'";
 
 async fn stands(window: &Window, state: &str) {
     let is = format!("document.querySelector('[data-testid=import-state]')?.dataset.state === '{state}'");

@@ -905,6 +905,46 @@ describe("check", () => {
     expect(await screen.findByText("Nothing of this kind")).toBeTruthy();
   });
 
+  it("undoes a fix for a column where that can be said, and makes it again", async () => {
+    const host = await open({}, RIVER);
+    host.undoesFixes = true;
+    await walk("river.zip", "Validate");
+    await click("cause-filter-fix");
+    expect(screen.getByTestId("cause-detail").textContent).toMatch(/Spaces around a value removed/);
+    await click("fix-undo");
+    await waitFor(() =>
+      expect(looked(host)).toEqual({ files: { "users.csv": { keep: { email: ["trim"] } } } }),
+    );
+    await focused("migration-title");
+    expect((await screen.findByTestId("toast")).textContent).toMatch(
+      /email is read as it stands in the file/,
+    );
+    expect(step()).toBe("Validate");
+    expect(screen.queryByText(/Spaces around a value removed/)).toBeNull();
+    await click("toast-undo");
+    await waitFor(() => expect(looked(host)).toBeUndefined());
+    expect(await screen.findAllByText(/Spaces around a value removed/)).not.toHaveLength(0);
+    expect(asked(host, "check_import")).toHaveLength(3);
+  });
+
+  it("says why a fix cannot be undone, and offers it nowhere where the core cannot", async () => {
+    const host = await checked();
+    await click("cause-filter-fix");
+    expect(screen.queryByTestId("fix-undo")).toBeNull();
+    host.undoesFixes = true;
+    await click("migration-step-detect");
+    await click("rules-strict");
+    await click("migration-step-map");
+    next();
+    await screen.findByTestId("migration-sum");
+    await click("cause-filter-fix");
+    host.failNext.set("look_at_import", { code: "bad_mapping", message: "No.", details: null });
+    await click("fix-undo");
+    expect(await screen.findByText("No.")).toBeTruthy();
+    expect(await screen.findByTestId("migration-sum")).toBeTruthy();
+    expect(screen.queryByText(/as it stands in the file/)).toBeNull();
+  });
+
   it("exports the rejected rows of a file, or nothing where no place was chosen", async () => {
     const host = await checked();
     await click("export-enrollments.csv");

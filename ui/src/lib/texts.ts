@@ -1267,6 +1267,9 @@ export const texts = {
       rowOne: "Rows count as in a spreadsheet: the labels are row 1.",
       move: "move",
       fixNote: "The file itself stays as it is.",
+      undoFix: "Undo this fix for this column",
+      undone: (column: string) => `${column} is read as it stands in the file`,
+      redone: "The fix is made again",
       fix: (fix: string): string =>
         (
           ({
@@ -1470,11 +1473,11 @@ export const texts = {
       state: (state: string): string =>
         (
           ({
-            queued: "Waits for a network",
+            queued: "Waits to be sent",
             requested: "The service imports it",
             committed: "Imported",
             refused: "Refused",
-            rollback_queued: "Taking back waits for a network",
+            rollback_queued: "Taking back waits to be sent",
             rollback_requested: "The service takes it back",
             rolled_back: "Taken back",
             withdrawn: "Taken back before it was imported",

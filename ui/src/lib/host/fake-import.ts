@@ -267,3 +267,11 @@ export function fakePilot(plan: ImportPlan): ImportPlan {
   const pilot = { type: "", kind: "pilot", share: plan.totals.rows, limit: 500 };
   return { ...plan, holds: [...plan.holds, pilot], can_proceed: false };
 }
+
+/** A report whose fixes can be undone, without those that are. */
+export function fakeUndoable(report: ImportReport, mapping: ImportRules = {}): ImportReport {
+  const isKept = (file: string, column: string, fix: string) =>
+    mapping.files?.[file]?.keep?.[column]?.includes(fix) ?? false;
+  const fixes = report.fixes.filter((one) => !isKept(one.file, one.column, one.fix));
+  return { ...report, fixes: fixes.map((one) => ({ ...one, can_undo: true })) };
+}

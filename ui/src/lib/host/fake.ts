@@ -33,7 +33,7 @@ import {
   waiting,
   workshopPhases,
 } from "./fake-data";
-import { fakeLook, fakePilot, fakePlan, fakeReport, fakeSame } from "./fake-import";
+import { fakeLook, fakePilot, fakePlan, fakeReport, fakeSame, fakeUndoable } from "./fake-import";
 import { fakePlanPage, fakeRows } from "./fake-plan";
 import { FakeRuns } from "./fake-runs";
 import { fakeChanges, fakePage, fakeRevert, fakeToday, longHistory, trailOf } from "./fake-today";
@@ -164,6 +164,8 @@ export class FakeHost implements Host {
   mappingFile: ImportRules | null = null;
   /** The newest plan of each tenant. */
   readonly plans = new Map<string, ImportPlan>();
+  /** Whether a mapping can say that a fix is not made. */
+  undoesFixes = false;
   /** Whether the rows of plans show values about people as outlines. */
   masked = false;
   /** How far the person is with each tenant's import. */
@@ -959,7 +961,8 @@ export class FakeHost implements Host {
 
   #check(request: ImportRequest): ImportReport {
     const rules = request.rules ?? "tolerant";
-    return fakeReport(this.#look(request), rules, request.path.includes("clean"));
+    const report = fakeReport(this.#look(request), rules, request.path.includes("clean"));
+    return this.undoesFixes ? fakeUndoable(report, request.mapping) : report;
   }
 
   /** The same files again, read as `same`, change nothing. */

@@ -2206,7 +2206,11 @@ values?: { [key in string]?: { [key in string]?: string } },
 /**
  * Column to the order of its dates, such as `dd.MM.yyyy`.
  */
-dates?: { [key in string]?: string }, };
+dates?: { [key in string]?: string },
+/**
+ * Column to the fixes that are not made in it.
+ */
+keep?: { [key in string]?: Array<string> }, };
 
 /**
  * A mapping file, TOML or JSON (docs/imports.md). Everything in it is optional.
@@ -2531,7 +2535,11 @@ count: number,
 /**
  * The first ones.
  */
-examples: Array<ImportFixExample>, };
+examples: Array<ImportFixExample>,
+/**
+ * Whether a mapping can say that it is not made.
+ */
+can_undo?: boolean, };
 
 /**
  * A value before and after a fix.

@@ -12,7 +12,7 @@ import type {
 } from "../host/types";
 import { texts } from "../texts";
 import { askedBy, Imports, isTyped } from "./imports.svelte";
-import { saysNothing, textOnly } from "./mapping";
+import { keepFix, saysNothing, textOnly } from "./mapping";
 import { PlanRows } from "./plan-rows.svelte";
 import { toasts } from "./toasts.svelte";
 
@@ -228,6 +228,29 @@ export class Migration {
   /** Says something about the files, and looks again. */
   async say(mapping: ImportRules): Promise<void> {
     await this.#say({ format: this.format, mapping });
+  }
+
+  /** Leaves the values of a column as they stand, where a fix changed them, and validates again. */
+  async undoFix(file: string, column: string, fix: string): Promise<void> {
+    const { path, format, mapping } = this;
+    const said = { format, mapping: keepFix(mapping, file, column, fix) };
+    // What cannot be heard is gone again, and was said so.
+    if (!(await this.#saysAndValidates(said))) return;
+    toasts.say(texts.migration.validate.undone(column), () => {
+      if (this.path !== path || this.look === null) return;
+      void this.#saysAndValidates({ format, mapping });
+      toasts.say(texts.migration.validate.redone);
+    });
+  }
+
+  /** Whether it was heard; what was found out before is gone either way. */
+  async #saysAndValidates(said: Said): Promise<boolean> {
+    await this.#say(said);
+    const isHeard = this.mapping === said.mapping;
+    // Whoever cancels stands before what ran.
+    this.step = "map";
+    await this.go("validate");
+    return isHeard;
   }
 
   /** Takes back all that was said about the files. */

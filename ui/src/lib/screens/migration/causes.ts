@@ -20,6 +20,8 @@ export type Cause = {
   /** The other places where it shows. */
   spread: ImportPlace[];
   instances: Instance[];
+  /** The fix that can be undone for the column; none where it is no fix, or cannot be. */
+  undoes: string | null;
 };
 
 /** Every cause of a report: errors, warnings, then what was mended. */
@@ -35,6 +37,7 @@ export function causesOf(report: ImportReport): Cause[] {
       column: problem.column,
       spread: problem.spread,
       instances: problem.examples.map((one) => ({ ...one, after: null })),
+      undoes: null,
     }),
   );
   const fixes = report.fixes.map(
@@ -48,6 +51,7 @@ export function causesOf(report: ImportReport): Cause[] {
       column: fix.column,
       spread: [],
       instances: fix.examples.map((one) => ({ row: one.row, value: one.before, after: one.after })),
+      undoes: fix.can_undo ? fix.fix : null,
     }),
   );
   return GROUPS.flatMap((group) => [...problems, ...fixes].filter((one) => one.group === group));
