@@ -1320,7 +1320,8 @@ describe("import", () => {
   it("that cannot be taken back any more says why", async () => {
     const host = await open({ network: "online" }, RIVER);
     const [row] = host.runs.of("t-river");
-    host.runs.answer(row?.id ?? "", { can_roll_back: false });
+    const reason = "The seven days were over when it was asked for.";
+    host.runs.answer(row?.id ?? "", { can_roll_back: false, reason });
     host.emitChanged();
     await click("import-open");
     await click("migration-step-rollback");
@@ -1328,6 +1329,7 @@ describe("import", () => {
       expect(title()).toBe("riverside-2026-02.zip cannot be taken back any more"),
     );
     expect(screen.getByTestId("import-rollback").textContent).toMatch(/seven days are over/);
+    expect(screen.getByTestId("rollback-reason").textContent).toBe(reason);
     expect(screen.queryByTestId("rollback-ask")).toBeNull();
   });
 });

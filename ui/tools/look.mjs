@@ -124,6 +124,7 @@ const SCREENS = [
   { name: "migration-map-clean", hash: migration, act: (page) => walking(page, 2, "clean.zip") },
   { name: "migration-map-one", hash: migration, act: mapOne },
   { name: "migration-validate", hash: migration, act: (page) => walking(page, 3) },
+  { name: "migration-fix", scene: "import-fixes", hash: migration, act: showFix },
   { name: "migration-clean", hash: migration, act: (page) => walking(page, 3, "clean.zip") },
   { name: "migration-job", scene: "import-job", hash: migration, act: longJob },
   { name: "migration-preview", hash: migration, act: (page) => walking(page, 4) },
@@ -229,6 +230,7 @@ const SCREENS = [
     width: 640,
     height: 400,
   },
+  { name: "zoom-migration-step", hash: migration, act: closedStep, width: 640, height: 400 },
   { name: "zoom-migration-verified", hash: migration, act: verifyOne, width: 640, height: 400 },
   {
     name: "zoom-migration-rollback",
@@ -507,6 +509,13 @@ async function refuseIt(page) {
   await walking(page, 5, "clean-refused-first.zip");
   await page.keyboard.press("Control+Enter");
   await page.locator(id("import-reason")).waitFor();
+}
+
+/** A fix and the file where it was made, as far down as both are seen. */
+async function showFix(page) {
+  await walking(page, 3);
+  await page.click(id("cause-filter-fix"));
+  await page.locator(id("file-counts")).scrollIntoViewIfNeeded();
 }
 
 async function closedStep(page) {

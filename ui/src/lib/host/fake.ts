@@ -1089,6 +1089,7 @@ export function fakeFromAddress(search: string): FakeHost {
     host.hold("check_import");
     host.progress = { rows: 412_306, bytes: 700_000, pass: 1, passes: 1 };
   }
+  host.undoesFixes = scene === "import-fixes";
   if (scene === "import-again") {
     const said = { "users.csv": { columns: { phoneNo: "phone", "shoe size": "-" } } };
     const at = new Date(host.now.getTime() - 9 * 86_400_000).toISOString();
