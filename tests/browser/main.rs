@@ -52,7 +52,7 @@ async fn inside(walk: &mut Walk) -> Result<()> {
         checklist::panel,
         migration::files,
         migration::map,
-        migration::check,
+        migration::validate,
         migration::preview,
         many::select,
         many::change,

@@ -34,7 +34,7 @@ pub async fn map(walk: &mut Walk) -> Result<()> {
     walk.press("Control+Enter").await?;
     walk.reads("format-found", "accounts").await?;
     walk.has_focus("migration-title").await?;
-    walk.look("migration-rules").await?;
+    walk.look("migration-detect").await?;
     walk.press("Control+Enter").await?;
     walk.reads("migration-title", "1 required column is missing").await?;
     walk.has_focus("migration-title").await?;
@@ -46,20 +46,20 @@ pub async fn map(walk: &mut Walk) -> Result<()> {
     walk.look("migration-map").await?;
     walk.press("Enter").await?;
     walk.has_focus("map-as-3").await?;
-    walk.reads("migration-title", "every column has its place").await?;
+    walk.reads("migration-title", "every column is mapped").await?;
     walk.choose("map-as-4", "-").await?;
     walk.reads("map-missing", "no column is read as role").await?;
     walk.choose("map-as-4", "").await?;
-    walk.reads("migration-title", "every column has its place").await?;
+    walk.reads("migration-title", "every column is mapped").await?;
     walk.look("migration-mapped").await
 }
 
-pub async fn check(walk: &mut Walk) -> Result<()> {
+pub async fn validate(walk: &mut Walk) -> Result<()> {
     walk.press("Control+Enter").await?;
     walk.reads("sum-rejected", "1").await?;
     walk.reads("sum-skipped", "1").await?;
     walk.has_focus("migration-title").await?;
-    walk.look("migration-check").await?;
+    walk.look("migration-validate").await?;
     walk.focus("cause-problem-0").await?;
     walk.press_all(&["End", "Home"]).await?;
     walk.has_focus("cause-problem-0").await

@@ -14,6 +14,10 @@ const ROWS: &str = "email,first_name,last_name,organization,role\n\
 /// `import-ask` comes last.
 const STEPS: [&str; 5] = ["format-found", "migration-map", "migration-sum", "preview-types", "import-ask"];
 
+/// Whether the step to verify can be gone to: the import is committed and on this computer.
+const OPENS: &str =
+    "document.querySelector('[data-testid=migration-next]')?.getAttribute('aria-disabled') === 'false'";
+
 async fn stands(window: &Window, state: &str) {
     let is = format!("document.querySelector('[data-testid=import-state]')?.dataset.state === '{state}'");
     window.until(state, &is).await.unwrap();
@@ -52,14 +56,15 @@ async fn a_roster_is_imported_verified_and_taken_back() {
     come_to_the_import(&window).await;
     window.click("migration-run").await.unwrap();
     stands(&window, "committed").await;
-    window.click("import-verify").await.unwrap();
+    window.until("the import is here", OPENS).await.unwrap();
+    window.click("migration-next").await.unwrap();
     let is_ok = |id| format!("document.querySelector('[data-testid={id}]')?.dataset.ok === 'true'");
     window.until("verified", &is_ok("import-verified")).await.unwrap();
     // The reports go where the desktop's own dialog says, and are checked from there.
     let report = folder.path().join("for the school.html");
     window.click("report-html").await.unwrap();
     desk.answer_dialog("Save the report", &report).unwrap();
-    window.click("migration-back").await.unwrap();
+    window.click("migration-step-files").await.unwrap();
     window.click("report-check").await.unwrap();
     desk.answer_dialog("Choose a report", &report).unwrap();
     window.until("the report is right", &is_ok("report-checked")).await.unwrap();
@@ -75,6 +80,8 @@ async fn a_roster_is_imported_verified_and_taken_back() {
     assert_eq!((&row["state"], &row["here"]), (&"committed".into(), &true.into()), "{row}");
     assert_eq!(row["committed"]["accounts"]["create"], 2);
 
+    window.click("migration-step-rollback").await.unwrap();
+    window.find("rollback-until").await.unwrap();
     window.click("rollback-ask").await.unwrap();
     window.click("rollback-confirm").await.unwrap();
     stands(&window, "rolled_back").await;
@@ -84,13 +91,13 @@ async fn a_roster_is_imported_verified_and_taken_back() {
 
     // Asked for without a network, it can be taken back before it happens.
     service.stop().unwrap();
-    window.click("migration-back").await.unwrap();
+    window.click("migration-step-files").await.unwrap();
     window.fill("import-path", roster.to_str().unwrap()).await.unwrap();
     window.click("import-path-use").await.unwrap();
     come_to_the_import(&window).await;
     window.click("migration-run").await.unwrap();
     stands(&window, "queued").await;
-    window.click("rollback-ask").await.unwrap();
+    window.click("import-cancel").await.unwrap();
     window.click("rollback-confirm").await.unwrap();
     stands(&window, "rollback_queued").await;
     service.start().unwrap();

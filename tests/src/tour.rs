@@ -58,9 +58,9 @@ stops! {
     "account-menu" open_account_menu,
     "passphrase" open_passphrase_dialog,
     "migration" open_migration,
-    "migration-rules" take_a_roster,
+    "migration-detect" take_a_roster,
     "migration-map" map_the_roster,
-    "migration-check" check_the_roster,
+    "migration-validate" validate_the_roster,
     "migration-preview" preview_the_import,
     "migration-import" come_to_the_import,
     "migration-imported" import_the_roster,
@@ -335,7 +335,7 @@ impl Tour {
         self.window.find("migration-map").await.map(drop)
     }
 
-    async fn check_the_roster(&mut self) -> Result<()> {
+    async fn validate_the_roster(&mut self) -> Result<()> {
         self.window.click("migration-next").await?;
         self.window.find("migration-sum").await.map(drop)
     }

@@ -10,7 +10,7 @@ import { jobAt } from "./lib/state/migration.svelte";
 
 async function checked(path = "river.zip"): Promise<FakeHost> {
   const host = await open({}, RIVER);
-  await walk(path, "Check");
+  await walk(path, "Validate");
   await screen.findByTestId("migration-sum");
   return host;
 }
@@ -23,14 +23,17 @@ describe("migration", () => {
     expect(window.location.hash).toBe(RIVER);
     expect(screen.getByTestId("nav-migration").getAttribute("aria-current")).toBe("page");
     const steps = within(screen.getByTestId("migration-steps")).getAllByRole("listitem");
-    expect(steps.map((one) => one.textContent?.trim())).toEqual([
+    expect(steps.map((one) => one.querySelector(".name")?.textContent)).toEqual([
       "Files",
-      "Rules",
+      "Detect",
       "Map",
-      "Check",
+      "Validate",
       "Preview",
       "Import",
+      "Verify",
+      "Roll back",
     ]);
+    expect(screen.getByTestId("migration-steps-short").textContent).toBe("1/8 Files");
     expect(screen.getByTestId("migration-why").textContent).toBe("Choose the files first");
     await fireEvent.click(screen.getByTestId("nav-today"));
     await screen.findByTestId("today-front");
@@ -61,7 +64,7 @@ describe("migration", () => {
     const host = await open({}, RIVER);
     const drop = await screen.findByTestId("migration-drop");
     host.drag({ at: "over" });
-    await waitFor(() => expect(drop.textContent).toContain("Let go to look at it"));
+    await waitFor(() => expect(drop.textContent).toContain("Let go to read it"));
     host.drag({ at: "gone" });
     await waitFor(() => expect(drop.textContent).toContain("Drop a file or folder here"));
     host.drag({ at: "dropped", paths: ["/a.csv", "/b.csv"] });
@@ -74,13 +77,13 @@ describe("migration", () => {
     ]);
   });
 
-  it("walks through all steps by keyboard, the focus following, and back again", async () => {
+  it("walks through all steps by keyboard, the focus following", async () => {
     const host = await open({}, RIVER);
     await look("river.zip");
     await screen.findByTestId("migration-found");
     next();
     await focused("migration-title");
-    expect(step()).toBe("Rules");
+    expect(step()).toBe("Detect");
     next();
     await waitFor(() => expect(title()).toBe("1 required column is missing"));
     await focused("migration-title");
@@ -98,9 +101,14 @@ describe("migration", () => {
     await waitFor(() => expect(title()).toBe("Import into Riverside Unified"));
     await focused("migration-title");
     expect(screen.queryByTestId("migration-next")).toBeNull();
-    press("Escape");
-    await waitFor(() => expect(step()).toBe("Preview"));
-    for (const before of ["Check", "Map", "Rules", "Files"]) {
+    expect(step()).toBe("Import");
+    expect(asked(host, "check_import")).toHaveLength(1);
+  });
+
+  it("walks back again, and finds out nothing anew", async () => {
+    const host = await open({}, RIVER);
+    await walk("river.zip", "Import");
+    for (const before of ["Preview", "Validate", "Map", "Detect", "Files"]) {
       press("Escape");
       await waitFor(() => expect(step()).toBe(before));
     }
@@ -118,8 +126,79 @@ describe("migration", () => {
     press("Escape");
     await waitFor(() => expect(step()).toBe("Map"));
     next();
-    await waitFor(() => expect(step()).toBe("Check"));
+    await waitFor(() => expect(step()).toBe("Validate"));
     expect(asked(host, "check_import")).toHaveLength(1);
+  });
+});
+
+describe("the steps", () => {
+  const at = (name: string) => screen.getByTestId(`migration-step-${name}`);
+  const why = (name: string) => screen.queryByTestId(`migration-why-${name}`)?.textContent ?? "";
+  const stone = (name: string) => at(name).querySelector("svg")?.classList[0];
+
+  it("that cannot be gone to yet say why, and a click on them does nothing", async () => {
+    await open({}, RIVER);
+    await screen.findByTestId("migration-drop");
+    expect(why("detect")).toBe("Choose the files first");
+    expect(why("verify")).toBe("Comes after an import");
+    expect(why("rollback")).toBe("Comes after an import");
+    await walk("river.zip", "Map");
+    expect([why("files"), why("detect"), why("validate")]).toEqual(["", "", ""]);
+    expect(why("preview")).toBe("Comes after Validate");
+    expect(why("import")).toBe("Comes after Preview");
+    const closed = at("import");
+    expect(closed.getAttribute("aria-disabled")).toBe("true");
+    expect(
+      document.getElementById(closed.getAttribute("aria-describedby") ?? "")?.textContent,
+    ).toBe("Comes after Preview");
+    await fireEvent.click(closed);
+    expect(step()).toBe("Map");
+  });
+
+  it("are not opened where no format is known", async () => {
+    await open({}, RIVER);
+    await walk("menu.csv", "Detect");
+    await screen.findByTestId("format-unknown");
+    expect([why("map"), why("preview")]).toEqual([
+      "Choose the format first",
+      "Choose the format first",
+    ]);
+  });
+
+  it("that were reached stay open on the way back, until what they rest on changes", async () => {
+    const host = await open({}, RIVER);
+    await walk("river.zip", "Import");
+    await click("migration-step-detect");
+    await focused("migration-title");
+    expect(stone("preview")).toBe("complete");
+    await click("migration-step-import");
+    await waitFor(() => expect(step()).toBe("Import"));
+    expect(asked(host, "plan_import")).toHaveLength(1);
+    await click("migration-step-detect");
+    await click("rules-strict");
+    expect(why("preview")).toBe("Comes after Validate");
+    expect(stone("validate")).toBe("not_started");
+  });
+
+  it("of an import that was asked for are its own, and its stone is whole once it is done", async () => {
+    const host = await open({ network: "offline" }, "#/migration/t-lake");
+    await walk("clean.zip", "Import");
+    next();
+    await waitFor(() => expect(title()).toBe("clean.zip waits to be imported"));
+    await waitFor(() => expect(why("preview")).toMatch(/has its files/));
+    expect(why("verify")).toBe("Comes once the service has imported it");
+    expect(why("rollback")).toBe("It is not imported yet: cancel it at Import");
+    expect(stone("import")).toBe("in_progress");
+    const [row] = host.runs.of("t-lake");
+    const done = { committed: { users: { create: 1, update: 0, unchanged: 0, remove: 0 } } };
+    host.runs.answer(row?.id ?? "", { state: "committed", ...done });
+    host.emitChanged();
+    await waitFor(() => expect(stone("import")).toBe("complete"));
+    expect(why("verify")).toMatch(/does not have this import yet. Sync first/);
+    expect(why("rollback")).toBe("");
+    host.runs.answer(row?.id ?? "", { here: true });
+    host.emitChanged();
+    await waitFor(() => expect(why("verify")).toBe(""));
   });
 });
 
@@ -147,7 +226,7 @@ describe("what is wrong with the files as such", () => {
     });
     next();
     await focused("migration-failed");
-    expect(step()).toBe("Check");
+    expect(step()).toBe("Validate");
     await click("migration-again");
     expect(await screen.findByTestId("migration-sum")).toBeTruthy();
     expect(screen.queryByTestId("migration-failed")).toBeNull();
@@ -163,11 +242,11 @@ describe("what is wrong with the files as such", () => {
 
   it("closes the way on while the format is not known, until it is chosen by hand", async () => {
     const host = await open({}, RIVER);
-    await walk("menu.csv", "Rules");
+    await walk("menu.csv", "Detect");
     expect(await screen.findByTestId("format-unknown")).toBeTruthy();
     expect(screen.getByTestId("migration-why").textContent).toBe("Choose the format first");
     next();
-    expect(step()).toBe("Rules");
+    expect(step()).toBe("Detect");
     await fireEvent.change(screen.getByTestId("import-format"), { target: { value: "accounts" } });
     expect((await screen.findByTestId("format-found")).textContent?.trim()).toBe(
       "Accounts, chosen by hand",
@@ -231,7 +310,7 @@ async function mapped(path = "river.zip", table = "users.csv"): Promise<FakeHost
 describe("how files are written", () => {
   it("is changed by hand, and looked at again while the focus stays", async () => {
     const host = await open({}, RIVER);
-    await walk("river.zip", "Rules");
+    await walk("river.zip", "Detect");
     await choose("written-encoding-6", "iso-8859-2");
     await choose("written-between-6", "|");
     await fireEvent.input(screen.getByTestId("written-above-6"), { target: { value: "2" } });
@@ -268,7 +347,7 @@ describe("how files are written", () => {
 
   it("stays in sight while a look takes its time, which can be cancelled", async () => {
     const host = await open({}, RIVER);
-    await walk("river.zip", "Rules");
+    await walk("river.zip", "Detect");
     host.hold("look_at_import");
     await choose("written-between-6", "|");
     expect((await screen.findByTestId("migration-cancel")).textContent).toMatch(/Cancel/);
@@ -278,7 +357,7 @@ describe("how files are written", () => {
     await choose("written-encoding-6", "utf-8");
     press("Escape");
     expect((await screen.findByTestId("migration-note")).textContent).toMatch(/cancelled/);
-    expect(step()).toBe("Rules");
+    expect(step()).toBe("Detect");
     expect([held("written-between-6"), held("written-encoding-6")]).toEqual(["", ""]);
     await focused("written-encoding-6");
     expect(asked(host, "look_at_import")).toHaveLength(2);
@@ -401,7 +480,7 @@ describe("map", () => {
     await choose("map-word-5-1", "aide");
     await click("map-table-academicSessions.csv");
     await choose("map-dates-5", "MM/dd/yyyy");
-    await waitFor(() => expect(title()).toBe("Every column has its place"));
+    await waitFor(() => expect(title()).toBe("Every column is mapped"));
     expect(lead()).toBe("river.zip, OneRoster 1.1");
     expect(screen.queryByTestId("map-next")).toBeNull();
     next();
@@ -427,7 +506,7 @@ describe("map", () => {
 
   it("shows one table without a list, and says where there is none", async () => {
     await open({}, RIVER);
-    await walk("menu.csv", "Rules");
+    await walk("menu.csv", "Detect");
     await choose("import-format", "accounts");
     await screen.findByTestId("format-found");
     next();
@@ -552,7 +631,7 @@ describe("what was said of such files before", () => {
 
   it("is remembered on going on, by what such files have in common as they are", async () => {
     const host = await open({}, RIVER);
-    await walk("river.zip", "Rules");
+    await walk("river.zip", "Detect");
     await choose("written-above-6", "3");
     next();
     await waitFor(() => expect(step()).toBe("Map"));
@@ -566,7 +645,7 @@ describe("what was said of such files before", () => {
     press("Escape");
     await click("map-start-over");
     next();
-    await waitFor(() => expect(step()).toBe("Check"));
+    await waitFor(() => expect(step()).toBe("Validate"));
     expect(asked(host, "remember_mapping").at(-1)).toEqual({
       tenant: "t-river",
       source: "source of river.zip",
@@ -577,7 +656,7 @@ describe("what was said of such files before", () => {
 
   it("holds the format that was chosen by hand", async () => {
     const host = await open({}, RIVER);
-    await walk("menu.csv", "Rules");
+    await walk("menu.csv", "Detect");
     await choose("import-format", "accounts");
     next();
     await waitFor(() => expect(step()).toBe("Map"));
@@ -589,7 +668,7 @@ describe("what was said of such files before", () => {
     press("Escape");
     await waitFor(() => expect(step()).toBe("Map"));
     await click("map-start-over");
-    await waitFor(() => expect(step()).toBe("Rules"));
+    await waitFor(() => expect(step()).toBe("Detect"));
     expect(await screen.findByTestId("format-unknown")).toBeTruthy();
     press("Escape");
     await look("menu.csv");
@@ -600,6 +679,7 @@ describe("what was said of such files before", () => {
 });
 
 describe("how far a person is", () => {
+  const NOTHING = { confirm_holds: false, remove_absent: false, leave_rejected: false };
   const MAPPING: ImportRules = { files: { "users.csv": { columns: { phoneNo: "phone" } } } };
   const draft = (step: string, path = "river.zip"): ImportDraft => ({
     path,
@@ -607,7 +687,10 @@ describe("how far a person is", () => {
     format: null,
     rules: "strict",
     mapping: MAPPING,
+    choices: NOTHING,
+    import: null,
   });
+  const LEFT = { confirm_holds: false, remove_absent: true, leave_rejected: true };
 
   /** Opens the window after a restart. */
   async function returned(kept: ImportDraft, before?: (host: FakeHost) => void): Promise<FakeHost> {
@@ -626,11 +709,11 @@ describe("how far a person is", () => {
     );
     next();
     await screen.findByTestId("migration-sum");
-    expect(host.drafts.get("t-river")?.step).toBe("check");
+    expect(host.drafts.get("t-river")?.step).toBe("validate");
     press("Escape");
     await waitFor(() => expect(host.drafts.get("t-river")?.step).toBe("map"));
     next();
-    await waitFor(() => expect(step()).toBe("Check"));
+    await waitFor(() => expect(step()).toBe("Validate"));
     next();
     await waitFor(() => expect(step()).toBe("Preview"));
     await click("migration-restart");
@@ -657,7 +740,7 @@ describe("how far a person is", () => {
     expect(held("map-as-14")).toBe("phone");
     expect(asked(host, "remembered_mapping")).toEqual([]);
     press("Escape");
-    await waitFor(() => expect(step()).toBe("Rules"));
+    await waitFor(() => expect(step()).toBe("Detect"));
     expect(screen.getByTestId<HTMLInputElement>("rules-strict").checked).toBe(true);
     await click("nav-checklist");
     await click("nav-migration");
@@ -675,7 +758,7 @@ describe("how far a person is", () => {
   });
 
   it("can be cancelled while it is found out again", async () => {
-    const host = await returned(draft("check"), (one) => one.hold("check_import"));
+    const host = await returned(draft("validate"), (one) => one.hold("check_import"));
     await screen.findByTestId("migration-job");
     press("Escape");
     expect((await screen.findByTestId("migration-note")).textContent).toMatch(/cancelled/);
@@ -684,17 +767,98 @@ describe("how far a person is", () => {
   });
 
   it("begins at the files where they are gone, with the path in its field", async () => {
-    await returned(draft("check", "gone.zip"));
+    await returned(draft("validate", "gone.zip"));
     await focused("migration-failed");
     expect(step()).toBe("Files");
     expect(screen.getByTestId("migration-failed").textContent).toMatch(/moved or deleted/);
     expect(screen.getByTestId<HTMLInputElement>("import-path").value).toBe("gone.zip");
   });
 
+  it.each([
+    ["files", "Files", "migration-found"],
+    ["detect", "Detect", "format-found"],
+    ["map", "Map", "migration-map"],
+    ["validate", "Validate", "migration-sum"],
+    ["preview", "Preview", "preview-types"],
+    ["import", "Import", "import-ask"],
+    // As it was called before.
+    ["rules", "Detect", "format-found"],
+    ["check", "Validate", "migration-sum"],
+  ])("is at %s again after a restart", async (kept, name, shown) => {
+    await returned(draft(kept));
+    expect(await screen.findByTestId(shown)).toBeTruthy();
+    expect(step()).toBe(name);
+  });
+
+  it("holds what was agreed to, but never a name that was typed", async () => {
+    const host = await open({}, RIVER);
+    await walk("river.zip", "Import");
+    await click("leave-rejected");
+    await click("remove-absent");
+    await fireEvent.input(screen.getByTestId("confirm-hold"), {
+      target: { value: "Riverside Unified" },
+    });
+    await waitFor(() =>
+      expect(host.drafts.get("t-river")).toMatchObject({ step: "import", choices: LEFT }),
+    );
+    expect(JSON.stringify(host.drafts.get("t-river"))).not.toMatch(/Riverside Unified/);
+    await click("migration-step-detect");
+    await click("rules-strict");
+    await waitFor(() => expect(host.drafts.get("t-river")?.choices).toEqual(NOTHING));
+  });
+
+  it("is agreed to again after a restart, and the name is asked for anew", async () => {
+    const kept = { ...draft("import"), choices: { ...LEFT, confirm_holds: true } };
+    const host = await returned(kept);
+    const isTicked = async (id: string) =>
+      (await screen.findByTestId<HTMLInputElement>(id)).checked;
+    expect([await isTicked("leave-rejected"), await isTicked("remove-absent")]).toEqual([
+      true,
+      true,
+    ]);
+    expect(screen.getByTestId("migration-why").textContent).toMatch(/Type the tenant/);
+    next();
+    expect(asked(host, "run_import")).toEqual([]);
+  });
+
+  it.each([
+    ["import", "Import", "import-outcome"],
+    ["verify", "Verify", "import-verified"],
+    ["rollback", "Roll back", "rollback-until"],
+  ])("is at %s of an import that showed, without its files", async (kept, name, shown) => {
+    const host = await returned({ ...draft(kept, ""), mapping: {} }, (one) => {
+      const id = one.runs.of("t-river")[0]?.id ?? null;
+      one.drafts.set("t-river", { ...draft(kept, ""), mapping: {}, import: id });
+    });
+    expect(await screen.findByTestId(shown)).toBeTruthy();
+    expect(step()).toBe(name);
+    expect(asked(host, "look_at_import")).toEqual([]);
+    await waitFor(() =>
+      expect(host.drafts.get("t-river")).toMatchObject({ step: kept, import: expect.any(String) }),
+    );
+  });
+
+  it("keeps the files beside an import that showed, and reads them where they are gone back to", async () => {
+    const host = await returned(draft("map"), (one) => {
+      const id = one.runs.of("t-river")[0]?.id ?? null;
+      one.drafts.set("t-river", { ...draft("import"), import: id });
+    });
+    await screen.findByTestId("import-outcome");
+    press("Escape");
+    expect(await screen.findByTestId("migration-found")).toBeTruthy();
+    expect(looked(host)).toEqual(MAPPING);
+  });
+
+  it("goes on with the files where the import that showed is gone", async () => {
+    await returned({ ...draft("map"), import: "t-river/d9/1" });
+    expect(await screen.findByTestId("migration-map")).toBeTruthy();
+    expect(step()).toBe("Map");
+  });
+
   it("ends at the rules where the format is not known any more", async () => {
-    await returned({ ...draft("check", "menu.csv"), mapping: {} });
+    await returned({ ...draft("validate", "menu.csv"), mapping: {} });
     await screen.findByTestId("format-unknown");
-    expect(step()).toBe("Rules");
+    expect(step()).toBe("Detect");
   });
 });
 
@@ -744,6 +908,37 @@ describe("check", () => {
     expect(shown()).toEqual(["cause-problem-0", "cause-fix-1"]);
     await click("cause-filter-warning");
     expect(await screen.findByText("Nothing of this kind")).toBeTruthy();
+  });
+
+  it("undoes a fix for a column where that can be said, and makes it again", async () => {
+    const host = await open({}, RIVER);
+    await walk("river.zip", "Validate");
+    await click("cause-filter-fix");
+    expect(screen.getByTestId("cause-detail").textContent).toMatch(/Spaces around a value removed/);
+    await click("fix-undo");
+    await waitFor(() =>
+      expect(looked(host)).toEqual({ files: { "users.csv": { keep: { email: ["trim"] } } } }),
+    );
+    await focused("migration-title");
+    expect((await screen.findByTestId("toast")).textContent).toMatch(
+      /email is read as it stands in the file/,
+    );
+    expect(step()).toBe("Validate");
+    expect(screen.queryByText(/Spaces around a value removed/)).toBeNull();
+    await click("toast-undo");
+    await waitFor(() => expect(looked(host)).toBeUndefined());
+    expect(await screen.findAllByText(/Spaces around a value removed/)).not.toHaveLength(0);
+    expect(asked(host, "check_import")).toHaveLength(3);
+  });
+
+  it("says why a fix cannot be undone", async () => {
+    const host = await checked();
+    await click("cause-filter-fix");
+    host.failNext.set("look_at_import", { code: "bad_mapping", message: "No.", details: null });
+    await click("fix-undo");
+    expect(await screen.findByText("No.")).toBeTruthy();
+    expect(await screen.findByTestId("migration-sum")).toBeTruthy();
+    expect(screen.queryByText(/as it stands in the file/)).toBeNull();
   });
 
   it("exports the rejected rows of a file, or nothing where no place was chosen", async () => {
@@ -871,7 +1066,7 @@ describe("preview", () => {
     );
     expect(screen.getByTestId("preview-revision").textContent).toMatch(/revision 12/);
     await click("preview-check");
-    await waitFor(() => expect(step()).toBe("Check"));
+    await waitFor(() => expect(step()).toBe("Validate"));
   });
 
   it("says what it means that there is no roster yet, and starts over with other files", async () => {
@@ -917,15 +1112,36 @@ describe("import", () => {
         choices: { confirm_holds: false, remove_absent: false, leave_rejected: false },
       },
     ]);
-    expect(screen.getByTestId("rollback-until").textContent).toMatch(/\d{4}.*\d{1,2}:\d{2}/);
-    await waitFor(() => expect(host.drafts.get("t-lake")).toBeUndefined());
-    await click("import-verify");
+    const [row] = host.runs.of("t-lake");
+    await waitFor(() =>
+      expect(host.drafts.get("t-lake")).toMatchObject({ path: "", import: row?.id }),
+    );
+    next();
+    await focused("migration-title");
     const found = await screen.findByTestId("import-verified");
+    expect(title()).toBe("clean.zip is here as it was asked for");
     expect(found.getAttribute("data-ok")).toBe("true");
     expect(found.textContent).toMatch(/The digest is right/);
-    press("Escape");
-    await waitFor(() => expect(step()).toBe("Files"));
+    const table = within(screen.getByTestId("import-counts"));
+    const people = within(table.getByRole("row", { name: /^People/ })).getAllByRole("cell");
+    expect(people.map((one) => one.textContent)).toEqual([
+      "2,301",
+      "0",
+      "0",
+      "0",
+      "2,301",
+      "2,301",
+    ]);
+    next();
+    await waitFor(() => expect(title()).toBe("clean.zip can be taken back"));
+    expect(screen.getByTestId("rollback-until").textContent).toMatch(/\d{4}.*\d{1,2}:\d{2}.*UTC/);
+    for (const before of ["Verify", "Import", "Files"]) {
+      press("Escape");
+      await waitFor(() => expect(step()).toBe(before));
+    }
+    expect(asked(host, "verify_import")).toHaveLength(1);
     expect(screen.getAllByTestId("import-row")).toHaveLength(1);
+    await waitFor(() => expect(host.drafts.get("t-lake")).toBeUndefined());
   });
 
   it("waits for what the person has to agree to, and for the tenant's name where much would go", async () => {
@@ -976,7 +1192,8 @@ describe("import", () => {
     host.emitChanged();
     await waitFor(() => expect(title()).toBe("clean.zip was not imported"));
     expect(screen.getByTestId("import-reason").textContent).toMatch(/500 records/);
-    expect(screen.queryByTestId("rollback-ask")).toBeNull();
+    expect(screen.queryByTestId("import-cancel")).toBeNull();
+    expect(screen.queryByTestId("migration-next")).toBeNull();
   });
 
   it("shows how far its file is on its way", async () => {
@@ -993,6 +1210,7 @@ describe("import", () => {
     expect(shown.textContent).toMatch(/Sent 12.4 MB of 58 MB/);
     const bar = within(shown).getByRole<HTMLProgressElement>("progressbar");
     expect([bar.value, bar.max]).toEqual([moving.bytes, moving.total]);
+    expect(screen.getByTestId("import-cancel").textContent).toMatch(/Cancel the import/);
   });
 
   it("can be taken back while it waits, and then never happens", async () => {
@@ -1000,12 +1218,13 @@ describe("import", () => {
     await walk("clean.zip", "Import");
     next();
     await waitFor(() => expect(title()).toBe("clean.zip waits to be imported"));
-    expect(screen.getByTestId("rollback-until").textContent).toMatch(/not been imported yet/);
-    await click("rollback-ask");
-    expect((await screen.findByRole("dialog")).textContent).toMatch(/not been imported yet/);
+    await click("import-cancel");
+    expect((await screen.findByRole("dialog")).textContent).toMatch(
+      /Cancel the import of clean\.zip\?.*not been imported yet/,
+    );
     await click("rollback-confirm");
     await waitFor(() => expect(title()).toBe("clean.zip waits to be taken back"));
-    expect(screen.queryByTestId("rollback-ask")).toBeNull();
+    expect(screen.queryByTestId("import-cancel")).toBeNull();
     const [row] = host.runs.of("t-lake");
     host.runs.answer(row?.id ?? "", { state: "withdrawn" });
     host.emitChanged();
@@ -1013,49 +1232,117 @@ describe("import", () => {
     expect(screen.getByTestId("import-outcome").textContent).toMatch(/Nothing was changed/);
   });
 
-  it("that is refused at once says why, and the files stay", async () => {
-    await open({ network: "online" }, "#/migration/t-lake");
-    await walk("clean-pilot.zip", "Import");
+  it("shows its outcome as soon as it is queued, and what the service says when it has answered", async () => {
+    const host = await open({ network: "online" }, "#/migration/t-lake");
+    await walk("clean-refused.zip", "Import");
     next();
-    await focused("migration-failed");
-    expect(screen.getByTestId("migration-failed").textContent).toMatch(/at most 500 records/);
-    expect(step()).toBe("Import");
+    await waitFor(() => expect(title()).toMatch(/^clean-refused\.zip /));
+    await waitFor(() => expect(title()).toBe("clean-refused.zip was not imported"));
+    expect(screen.getByTestId("import-reason").textContent).toBe(
+      "This tenant is in pilot mode: an import may have at most 500 rows.",
+    );
+    expect(screen.getByTestId("import-outcome").textContent).toMatch(
+      /Nothing was changed\. Correct what the service says, then choose the files again\./,
+    );
+    expect(asked(host, "run_import")).toHaveLength(1);
+    await click("migration-restart");
+    await waitFor(() => expect(step()).toBe("Files"));
+  });
+
+  it("says that nothing is asked for until its file is made, and can be cancelled", async () => {
+    const host = await open({ network: "online" }, "#/migration/t-lake");
+    await walk("clean.zip", "Import");
+    host.hold("run_import");
+    next();
+    expect((await screen.findByTestId("migration-job")).textContent).toMatch(
+      /Nothing is asked for until the file is made\./,
+    );
+    press("Escape");
+    expect((await screen.findByTestId("migration-note")).textContent).toBe(
+      "You cancelled this. Nothing was asked for.",
+    );
+    expect(screen.getByTestId("import-ask")).toBeTruthy();
+  });
+
+  it("that is too large for a pilot is run by nobody, whatever is agreed to and typed", async () => {
+    const host = await open({ network: "online" }, RIVER);
+    await walk("clean-pilot.zip", "Preview");
+    const said =
+      /pilot mode: an import may have at most 500 rows, this one has 12,550\. Import fewer sites, or ask for phased mode\./;
+    expect((await screen.findByTestId("import-pilot")).textContent).toMatch(said);
+    expect(screen.getByTestId("preview-holds").textContent).not.toMatch(/pilot/);
+    next();
+    await waitFor(() => expect(step()).toBe("Import"));
+    await click("remove-absent");
+    expect(screen.queryByTestId("confirm-hold")).toBeNull();
+    expect(screen.getByTestId("import-pilot")).toBeTruthy();
+    expect(screen.getByTestId("migration-why").textContent).toMatch(said);
+    next();
+    expect(asked(host, "run_import")).toEqual([]);
   });
 
   it("of the tenant are listed, and one is taken back after a question", async () => {
     const host = await open({ network: "online" }, RIVER);
     const list = await screen.findByTestId("import-list");
     expect(list.textContent).toMatch(/riverside-2026-02\.zip.*Imported.*11,562.*Ben Adeyemi/);
+    // A deadline has its zone.
+    expect(list.textContent).toMatch(/\d{1,2}:\d{2}.*UTC/);
     await fireEvent.click(within(list).getByRole("button", { name: "riverside-2026-02.zip" }));
     await focused("migration-title");
-    await click("rollback-ask");
+    await click("migration-step-rollback");
+    await focused("migration-title");
+    const would = within(screen.getByTestId("rollback-counts")).getByRole("row", {
+      name: /^People/,
+    });
+    expect(within(would).getAllByRole("cell")[0]?.textContent).toBe("2,301");
+    next();
     const dialog = await screen.findByRole("dialog");
     expect(dialog.textContent).toMatch(/2,301 records become again what they were/);
     await fireEvent.click(within(dialog).getByRole("button", { name: "Cancel" }));
     expect(asked(host, "roll_back_import")).toEqual([]);
     await click("rollback-ask");
     await click("rollback-confirm");
-    await waitFor(() => expect(state()?.getAttribute("data-state")).toBe("rolled_back"));
+    await waitFor(() => expect(title()).toBe("riverside-2026-02.zip was taken back"));
+    expect(step()).toBe("Roll back");
     expect(screen.getByTestId("rollback-done").textContent).toMatch(
       /2,300 records taken back, 1 kept/,
     );
-    expect(screen.getByTestId("import-outcome").textContent).toMatch(/u-204.*changed it since/);
+    expect(screen.getByTestId("import-rollback").textContent).toMatch(
+      /Person u-204.*changed it since/,
+    );
+    expect(screen.queryByTestId("rollback-ask")).toBeNull();
+  });
+
+  it("that cannot be taken back any more says why", async () => {
+    const host = await open({ network: "online" }, RIVER);
+    const [row] = host.runs.of("t-river");
+    const reason = "The seven days were over when it was asked for.";
+    host.runs.answer(row?.id ?? "", { can_roll_back: false, reason });
+    host.emitChanged();
+    await click("import-open");
+    await click("migration-step-rollback");
+    await waitFor(() =>
+      expect(title()).toBe("riverside-2026-02.zip cannot be taken back any more"),
+    );
+    expect(screen.getByTestId("import-rollback").textContent).toMatch(/seven days are over/);
+    expect(screen.getByTestId("rollback-reason").textContent).toBe(reason);
+    expect(screen.queryByTestId("rollback-ask")).toBeNull();
   });
 });
 
 describe("a report of verifying", () => {
-  async function outcome(): Promise<FakeHost> {
+  async function verified(): Promise<FakeHost> {
     const host = await open({ network: "online" }, RIVER);
     const list = await screen.findByTestId("import-list");
     await fireEvent.click(within(list).getByRole("button", { name: "riverside-2026-02.zip" }));
     await screen.findByTestId("import-outcome");
+    next();
+    await screen.findByTestId("import-verified");
     return host;
   }
 
   it("is saved for people or for spreadsheets once it is known what holds, and says where", async () => {
-    const host = await outcome();
-    expect(screen.queryByTestId("report-html")).toBeNull();
-    await click("import-verify");
+    const host = await verified();
     await click("report-html");
     expect(
       await screen.findByText("Report written to /home/mara/riverside-2026-02-report.html"),
@@ -1070,8 +1357,7 @@ describe("a report of verifying", () => {
   });
 
   it("says nothing where no place was chosen, and why where it cannot be written", async () => {
-    const host = await outcome();
-    await click("import-verify");
+    const host = await verified();
     host.savedTo = null;
     await click("report-html");
     await waitFor(() => expect(asked(host, "save_import_report")).toHaveLength(1));
@@ -1084,6 +1370,24 @@ describe("a report of verifying", () => {
     await click("report-csv");
     expect(await screen.findByText("Full.")).toBeTruthy();
     expect(screen.getByTestId("import-verified")).toBeTruthy();
+  });
+
+  it("is not there before it is known, and verifying that fails or is cancelled can be done again", async () => {
+    const host = await open({ network: "online" }, RIVER);
+    await click("import-open");
+    host.failNext.set("verify_import", { code: "roster_damaged", message: "No.", details: null });
+    next();
+    await focused("migration-failed");
+    expect(step()).toBe("Verify");
+    expect(screen.queryByTestId("report-html")).toBeNull();
+    host.hold("verify_import");
+    await click("migration-again");
+    await screen.findByTestId("migration-job");
+    expect(screen.getByTestId("migration-why").textContent).toBe("The roster is being read");
+    press("Escape");
+    await screen.findByTestId("migration-note");
+    expect(step()).toBe("Verify");
+    expect(screen.getByTestId("import-verify").textContent).toMatch(/Verify now/);
   });
 
   it("that somebody holds is checked beside the imports", async () => {

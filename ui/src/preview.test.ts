@@ -310,7 +310,7 @@ describe("a record of the plan", () => {
     await withRows();
     await click("preview-users-update");
     await on(0);
-    expect(record()).toMatch(/People USR-00007.*Changed.*Row 10 of its file/);
+    expect(record()).toMatch(/Person USR-00007.*Changed.*Row 10 of its file/);
     const table = () => within(screen.getByTestId("record-values"));
     const heads = () =>
       table()
@@ -425,9 +425,9 @@ describe("rows that are not there", () => {
     await withRows();
     await click("rows-filter-update");
     await ranged("of 86");
-    await click("migration-step-rules");
+    await click("migration-step-detect");
     await fireEvent.click(await screen.findByTestId("rules-strict"));
-    for (const name of ["Map", "Check", "Preview"]) {
+    for (const name of ["Map", "Validate", "Preview"]) {
       await waitFor(() => expect(screen.getByTestId("migration-why").textContent).toBe(""));
       next();
       await waitFor(() => expect(step()).toBe(name));

@@ -18,11 +18,11 @@ export const next = () => press("Enter", { ctrlKey: true });
 /** Goes on as far as a step. */
 export async function walk(
   path: string,
-  to: "Rules" | "Map" | "Check" | "Preview" | "Import",
+  to: "Detect" | "Map" | "Validate" | "Preview" | "Import",
 ): Promise<void> {
   await look(path);
   await screen.findByTestId("migration-found");
-  for (const name of ["Rules", "Map", "Check", "Preview", "Import"]) {
+  for (const name of ["Detect", "Map", "Validate", "Preview", "Import"]) {
     await waitFor(() => expect(screen.getByTestId("migration-why").textContent).toBe(""));
     next();
     await waitFor(() => expect(step()).toBe(name));

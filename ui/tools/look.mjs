@@ -111,7 +111,7 @@ const SCREENS = [
   { name: "migration-verified", hash: migration, act: verifyOne },
   { name: "migration-files", hash: migration, act: (page) => choosing(page) },
   { name: "migration-failed", hash: migration, act: (page) => choosing(page, "gone.zip") },
-  { name: "migration-rules", hash: migration, act: (page) => walking(page, 1) },
+  { name: "migration-detect", hash: migration, act: (page) => walking(page, 1) },
   { name: "migration-unknown", hash: migration, act: (page) => walking(page, 1, "menu.csv") },
   { name: "migration-map", hash: migration, act: (page) => walking(page, 2) },
   { name: "migration-map-people", hash: migration, act: mapPeople },
@@ -123,7 +123,8 @@ const SCREENS = [
   },
   { name: "migration-map-clean", hash: migration, act: (page) => walking(page, 2, "clean.zip") },
   { name: "migration-map-one", hash: migration, act: mapOne },
-  { name: "migration-check", hash: migration, act: (page) => walking(page, 3) },
+  { name: "migration-validate", hash: migration, act: (page) => walking(page, 3) },
+  { name: "migration-fix", hash: migration, act: showFix },
   { name: "migration-clean", hash: migration, act: (page) => walking(page, 3, "clean.zip") },
   { name: "migration-job", scene: "import-job", hash: migration, act: longJob },
   { name: "migration-preview", hash: migration, act: (page) => walking(page, 4) },
@@ -143,6 +144,25 @@ const SCREENS = [
     hash: "#/migration/t-lake",
     act: (page) => walking(page, 4, "clean.zip"),
   },
+  { name: "migration-import", hash: migration, act: comeToImport },
+  {
+    name: "migration-pilot",
+    hash: migration,
+    act: (page) => walking(page, 4, "clean-pilot.zip"),
+  },
+  {
+    name: "migration-import-pilot",
+    hash: migration,
+    act: (page) => walking(page, 5, "clean-pilot.zip"),
+  },
+  { name: "migration-imported", hash: migration, act: importIt },
+  { name: "migration-cancel", hash: migration, act: cancelIt },
+  { name: "migration-refused", scene: "import-online", hash: migration, act: refuseIt },
+  { name: "migration-outcome", hash: migration, act: (page) => page.click(id("import-open")) },
+  { name: "migration-step-closed", hash: migration, act: closedStep },
+  { name: "migration-rollback", hash: migration, act: comeToRollback },
+  { name: "migration-rollback-ask", hash: migration, act: askRollback },
+  { name: "migration-rolled-back", scene: "import-online", hash: migration, act: rollItBack },
   { name: "sync", hash: "#/sync", act: (page) => page.focus(id("conflict-1")) },
   { name: "sync-edit", hash: "#/sync", act: (page) => page.click(id("edit")) },
   {
@@ -210,11 +230,27 @@ const SCREENS = [
   },
   { name: "zoom-item", hash: item("configure-sso"), width: 640, height: 400 },
   {
-    name: "zoom-migration-rules",
+    name: "zoom-migration-detect",
     hash: migration,
     act: (page) => walking(page, 1),
     width: 640,
     height: 400,
+  },
+  { name: "zoom-migration-step", hash: migration, act: closedStep, width: 640, height: 400 },
+  { name: "zoom-migration-verified", hash: migration, act: verifyOne, width: 640, height: 400 },
+  {
+    name: "zoom-migration-rollback",
+    hash: migration,
+    act: comeToRollback,
+    width: 640,
+    height: 400,
+  },
+  {
+    name: "narrow-migration-preview",
+    hash: migration,
+    act: (page) => walking(page, 4),
+    width: 1000,
+    height: 800,
   },
   {
     name: "zoom-migration-written",
@@ -391,7 +427,7 @@ async function choosing(page, path = "riverside-2026-03-11.zip") {
 
 async function walking(page, steps, path) {
   await choosing(page, path);
-  const STEPS = ["rules", "map", "check", "preview"];
+  const STEPS = ["detect", "map", "validate", "preview", "import"];
   for (const step of STEPS.slice(0, steps)) {
     await page.keyboard.press("Control+Enter");
     await page.locator(`${id(`migration-step-${step}`)}[aria-current]`).waitFor();
@@ -445,10 +481,66 @@ async function turnPage(page) {
 }
 
 async function verifyOne(page) {
-  await page.click(`${id("import-list")} tbody button`);
-  await page.click(id("import-verify"));
+  await page.click(id("import-open"));
+  await page.keyboard.press("Control+Enter");
   await page.click(id("report-html"));
   await page.locator(id("toast")).waitFor();
+}
+
+async function comeToRollback(page) {
+  await page.click(id("import-open"));
+  await page.click(id("migration-step-rollback"));
+  await page.locator(id("import-rollback")).waitFor();
+}
+
+async function askRollback(page) {
+  await comeToRollback(page);
+  await page.keyboard.press("Control+Enter");
+  await waitForDialog(page);
+}
+
+async function rollItBack(page) {
+  await askRollback(page);
+  await page.click(id("rollback-confirm"));
+  await page.locator(id("rollback-done")).waitFor();
+}
+
+async function comeToImport(page) {
+  await walking(page, 5);
+  await page.click(id("remove-absent"));
+}
+
+async function importIt(page) {
+  await walking(page, 5);
+  await page.click(id("leave-rejected"));
+  await page.keyboard.press("Control+Enter");
+  await page.locator(id("import-outcome")).waitFor();
+}
+
+async function cancelIt(page) {
+  await importIt(page);
+  await page.click(id("import-cancel"));
+  await waitForDialog(page);
+}
+
+async function refuseIt(page) {
+  await walking(page, 5, "clean-refused-first.zip");
+  await page.keyboard.press("Control+Enter");
+  await page.locator(id("import-reason")).waitFor();
+}
+
+/** A fix and the file where it was made, as far down as both are seen. */
+async function showFix(page) {
+  await walking(page, 3);
+  await page.click(id("cause-filter-fix"));
+  await page.locator(id("file-counts")).scrollIntoViewIfNeeded();
+}
+
+async function closedStep(page) {
+  await walking(page, 1);
+  await page.focus(id("migration-step-preview"));
+  await page.keyboard.press("Shift+Tab");
+  await page.keyboard.press("Tab");
 }
 
 async function worstRows(page) {

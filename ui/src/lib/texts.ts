@@ -990,47 +990,68 @@ export const texts = {
     hint: "Check and import a roster's files",
     steps: {
       files: "Files",
-      rules: "Rules",
+      detect: "Detect",
       map: "Map",
-      check: "Check",
+      validate: "Validate",
       preview: "Preview",
       import: "Import",
+      verify: "Verify",
+      rollback: "Roll back",
     },
     stepsLabel: "Steps of the migration",
     stepDone: "done",
+    stepOf: (step: number, all: number) => `${n(step)}/${n(all)}`,
     next: {
-      rules: "Continue to rules",
+      files: "",
+      detect: "Detect the format",
       map: "Map the columns",
-      check: "Check every row",
+      validate: "Validate every row",
       preview: "Preview the import",
       import: "Go on to the import",
+      verify: "Verify the import",
+      rollback: "Go on to roll back",
     },
     back: "Back",
     other: "Choose other files",
     again: "Try again",
     closed: {
-      busy: "The files are being read",
+      busy: (what: string) =>
+        what === "verify"
+          ? "The roster is being read"
+          : what === "import"
+            ? "The file is being made"
+            : "The files are being read",
       files: "Choose the files first",
       format: "Choose the format first",
-      check: "Check the files first",
-      rejected: "Say that the rejected rows may be left out, or have them mended",
+      validate: "Validate the files first",
+      after: (step: string) => `Comes after ${step}`,
+      rejected: "Tick that rejected rows are left out, or have them corrected",
       hold: "Type the tenant's name to confirm",
+      noImport: "Comes after an import",
+      filesDone: "This import has its files. Choose files for another one",
+      notImported: "Comes once the service has imported it",
+      notYetBack: "It is not imported yet: cancel it at Import",
+      nothing: "Nothing was imported",
+      notHere: "The roster on this computer does not have this import yet. Sync first",
     },
-    cancelled: "You cancelled this. Nothing was written.",
+    cancelled: (what: string) =>
+      what === "import"
+        ? "You cancelled this. Nothing was asked for."
+        : "You cancelled this. Nothing was written.",
     nothingWritten: "Nothing is written yet",
     remembered: (day: string) =>
       `Read as ${day}: you mapped files with these names and columns then.`,
     startOver: "Start over",
 
     files: {
-      lead: "Files that a school handed over: looked at where they lie, nothing is changed.",
+      lead: "Files from the school, read where they are; nothing is changed",
       drop: "Drop a file or folder here",
-      dropNow: "Let go to look at it",
+      dropNow: "Let go to read it",
       kinds: "A zip, a folder, an Excel workbook (XLSX), CSV or TSV",
       file: "Choose a file",
       folder: "Choose a folder",
-      path: "Or type where it lies",
-      pathUse: "Look at it",
+      path: "Or type its path",
+      pathUse: "Read",
       pathMissing: "Enter the path of a file or folder",
       onlyOne: "Drop one file or one folder. Put several files into one folder or zip first.",
       found: (name: string, tables: number) => `${plural(tables, "table", "tables")} in ${name}`,
@@ -1046,12 +1067,12 @@ export const texts = {
       },
     },
 
-    rules: {
+    detect: {
       lead: "How the files are read. Change it here where Cairn took them for something else.",
       format: "Format",
       detected: (title: string, sure: number) => `${title}, ${n(Math.round(sure * 100))} % sure`,
       named: (title: string) => `${title}, chosen by hand`,
-      reason: "Because",
+      reason: "Why",
       others: (list: string) => `It could also be ${list}`,
       unknown: "The format is not known",
       unknownLead:
@@ -1061,9 +1082,9 @@ export const texts = {
       how: "Rules",
       tolerant: "Tolerant",
       tolerantLead:
-        "What vendors really send. Harmless faults are warnings; what can be mended beyond doubt is mended, and each fix is listed.",
+        "What vendors really send. Harmless faults are warnings; what can be corrected beyond doubt is corrected, and each fix is listed.",
       strict: "Strict",
-      strictLead: "The specification to the letter. Nothing is mended.",
+      strictLead: "The specification to the letter. Nothing is corrected.",
       text: "How each file is written",
       colEncoding: "Encoding",
       colBetween: "Between fields",
@@ -1091,10 +1112,10 @@ export const texts = {
         if (missing > 0)
           return `${plural(missing, "required column is", "required columns are")} missing`;
         if (open > 0) return `${plural(open, "column waits", "columns wait")} for a word from you`;
-        return "Every column has its place";
+        return "Every column is mapped";
       },
       lead: (name: string, format: string) => `${name}, ${format}`,
-      goOn: "You can go on all the same: Check says what it costs.",
+      goOn: "You can go on all the same: Validate says what it costs.",
       waiting: (open: number) =>
         `${plural(open, "column waits", "columns wait")} for a word from you.`,
       use: "Use a mapping file…",
@@ -1105,8 +1126,8 @@ export const texts = {
       saved: (path: string) => `Mapping written to ${path}`,
       tables: "Tables",
       noTables: "None of these tables has columns to map",
-      noTablesLead: "Say under Rules what a table holds, or choose the format by hand.",
-      toRules: "Back to rules",
+      noTablesLead: "Say at Detect what a table holds, or choose the format by hand.",
+      toDetect: "Back to Detect",
       table: (kind: string, columns: number, read: number) =>
         `${kind}, ${plural(columns, "column", "columns")}, ${n(read)} read`,
       open: (open: number) => `${n(open)} open`,
@@ -1117,7 +1138,7 @@ export const texts = {
       colLabel: "In the file",
       colValues: "First values",
       colAs: "Read as",
-      colHow: "How that is known",
+      colHow: "Why",
       blank: (place: number) => `Column ${n(place)}, without a label`,
       noValues: "no values",
       as: (label: string) => `Read ${label} as`,
@@ -1163,7 +1184,7 @@ export const texts = {
     job: {
       title: {
         look: "Looking at the files",
-        check: "Checking every row",
+        check: "Validating every row",
         plan: "Comparing with the roster",
         export: "Writing the rejected rows",
         import: "Making the file to import",
@@ -1178,7 +1199,14 @@ export const texts = {
         return `about ${plural(Math.round(seconds / 60), "minute", "minutes")} left`;
       },
       leftUnknown: "The time left is not known for these files",
-      lead: "Nothing is written while this runs, and you can go on working elsewhere.",
+      lead: (what: string) => {
+        if (what === "import")
+          return "Nothing is asked for until the file is made. You can go on working elsewhere.";
+        const isWritten = what === "export" || what === "report";
+        return isWritten
+          ? "You can go on working elsewhere."
+          : "Nothing is written while this runs, and you can go on working elsewhere.";
+      },
     },
 
     moving: {
@@ -1189,7 +1217,7 @@ export const texts = {
       lead: "What has arrived stays: after a break it goes on from there.",
     },
 
-    check: {
+    validate: {
       good: (format: string, rows: number) =>
         `All ${plural(rows, "row", "rows")} can be imported as ${format}`,
       bad: (causes: number, rows: number) =>
@@ -1244,6 +1272,9 @@ export const texts = {
       rowOne: "Rows count as in a spreadsheet: the labels are row 1.",
       move: "move",
       fixNote: "The file itself stays as it is.",
+      undoFix: "Undo this fix for this column",
+      undone: (column: string) => `${column} is read as it stands in the file`,
+      redone: "The fix is made again",
       fix: (fix: string): string =>
         (
           ({
@@ -1258,7 +1289,7 @@ export const texts = {
             "empty-entry": "Empty entries of a list removed",
           }) as Record<string, string>
         )[fix] ?? fix,
-      reject: "Rejected rows, for the school to mend",
+      reject: "Rejected rows, for the school to correct",
       rejectLead:
         "Each with its reasons, safe to open in a spreadsheet. The file holds data about people.",
       export: (rows: number, file: string) => `Export ${plural(rows, "row", "rows")} of ${file}`,
@@ -1267,25 +1298,34 @@ export const texts = {
       `${plural(rows, "rejected row", "rejected rows")} written to ${file}`,
 
     preview: {
-      would: (create: number, update: number, remove: number, absent: number) =>
-        [
-          create + update + remove === 0
-            ? "The import would change nothing"
-            : `The import would add ${n(create)}, change ${n(update)} and remove ${n(remove)} records`,
-          // They go only where somebody asks for it.
-          absent > 0 ? `${n(absent)} are no longer in the files` : "",
-        ]
+      would: (create: number, update: number, remove: number, absent: number) => {
+        const parts = [
+          create > 0 ? `add ${n(create)}` : "",
+          update > 0 ? `change ${n(update)}` : "",
+          remove > 0 ? `remove ${n(remove)}` : "",
+        ].filter((part) => part !== "");
+        const list = [parts.slice(0, -1).join(", "), ...parts.slice(-1)]
           .filter((part) => part !== "")
-          .join("; "),
+          .join(" and ");
+        const last = remove || update || create;
+        const would =
+          list === ""
+            ? "The import would change nothing"
+            : `The import would ${list} ${last === 1 ? "record" : "records"}`;
+        // They go only where somebody asks for it.
+        return absent > 0
+          ? `${would}; ${n(absent)} ${absent === 1 ? "is" : "are"} no longer in the files`
+          : would;
+      },
       types: "What the import would do",
       colType: "Type",
       create: "New",
       update: "Changed",
       unchanged: "Unchanged",
       remove: "Removed",
-      kept: "Rejected, kept",
+      kept: "Kept as is",
       total: "All types",
-      keptLead: "Kept: their rows are rejected, so the records stay as they are.",
+      keptLead: "Kept as is: records of the roster whose rows are rejected. They stay as they are.",
       absentLead: (records: number) =>
         `Removed: of these, ${plural(records, "record is", "records are")} no longer in the files, and ${records === 1 ? "goes" : "go"} only if you ask for it at Import.`,
       noRoster: "This tenant has no roster on this computer yet",
@@ -1296,15 +1336,18 @@ export const texts = {
       holds: "Somebody has to confirm this import",
       hold: (kind: string, what: string, share: number, limit: number) =>
         `${kind}: ${n(Math.round(share * 100))} % of the records there would be ${what === "remove" ? "removed" : "changed"}. Above ${n(Math.round(limit * 100))} % somebody has to say that this is meant.`,
+      pilotTitle: "This import is too large for a pilot",
+      pilot: (most: number, rows: number) =>
+        `This tenant is in pilot mode: an import may have at most ${plural(most, "row", "rows")}, this one has ${n(rows)}. Import fewer sites, or ask for phased mode.`,
       doubles: "Some may be there already, under another id",
       double: (kind: string, column: string, count: number) =>
         `${kind}: ${plural(count, "row has", "rows have")} the ${column} of another record.`,
       pair: (row: number, id: string) => `row ${n(row)} and ${id}`,
       doublesLead:
-        "Imported as they are, they are two. Where they are one, have the id mended in the files.",
+        "Imported as they are, they are two. Where they are one, have the id corrected in the files.",
       filesBad: "The files hold errors",
       filesBadLead:
-        "Rejected rows would not be imported. Settle the errors, or have the school mend the rows, and choose the files again.",
+        "Rejected rows would not be imported. Settle the errors, or have the school correct the rows, and choose the files again.",
       toCheck: "Show the problems",
       ready: "Nothing stands in the way",
       readyLead: "No row is rejected and no limit is passed.",
@@ -1435,11 +1478,11 @@ export const texts = {
       state: (state: string): string =>
         (
           ({
-            queued: "Waits for a network",
+            queued: "Waits to be sent",
             requested: "The service imports it",
             committed: "Imported",
             refused: "Refused",
-            rollback_queued: "Taking back waits for a network",
+            rollback_queued: "Taking back waits to be sent",
             rollback_requested: "The service takes it back",
             rolled_back: "Taken back",
             withdrawn: "Taken back before it was imported",
@@ -1462,7 +1505,8 @@ export const texts = {
           }) as Record<string, string>
         )[state] ?? source,
       lead: (by: string, when: string) => `Asked for by ${by}, ${when}`,
-      state: "What became of it",
+      state: "State",
+      did: "What the import did",
       holds: (records: number, format: string) =>
         `${plural(records, "record", "records")}, ${format}`,
       next: (state: string): string =>
@@ -1472,7 +1516,8 @@ export const texts = {
               "It is kept on this computer and leaves with the next sync. Nothing has changed yet.",
             requested: "It was sent. This page says so as soon as the service has answered.",
             committed: "Everybody assigned receives these records with their next sync.",
-            refused: "Nothing was changed. Mend what is said below and import the files again.",
+            refused:
+              "Nothing was changed. Correct what the service says, then choose the files again.",
             rollback_queued:
               "Taking it back leaves this computer with the next sync. Until then the records stay.",
             rollback_requested: "This page says so as soon as the service has answered.",
@@ -1481,16 +1526,35 @@ export const texts = {
               "The records are again what they were before it, but for those named here.",
           }) as Record<string, string>
         )[state] ?? "",
-      verify: "Verify",
-      verifyLead:
-        "Reads the whole roster on this computer and holds it against what the service committed.",
-      notHere: "The roster on this computer does not have this import yet. Sync first.",
+      said: "The service says",
+      cancel: "Cancel the import",
+      cancelTitle: (source: string) => `Cancel the import of ${source}?`,
+      goOn: "Go on importing",
+      notYetLead:
+        "It has not been imported yet. If the service has begun meanwhile, the records become again what they were before it. Both stand in History.",
+    },
+
+    verify: {
+      answer: (source: string, ok: boolean | null) => {
+        if (ok === null) return `Is ${source} here as it was asked for?`;
+        return ok
+          ? `${source} is here as it was asked for`
+          : `${source} is not as it was asked for`;
+      },
+      lead: "Reads the whole roster on this computer and holds it against what the service committed.",
+      checks: "What was found",
+      counts: "Records by type",
+      after: "After it",
+      here: "Here now",
+      countsLead:
+        "“After it” is what the service committed. What was changed since shows under “Here now”.",
+      report: "Report for the school",
       verifyNow: "Verify now",
       verifyAgain: "Verify again",
       reportHtml: "Save report…",
       reportCsv: "Save report as CSV…",
       reportLead:
-        "The report is signed: “Check a report” at the tenant's imports says whether one that somebody holds is as it was.",
+        "What was asked for, what was found, and the first three records of each type. It is signed: “Check a report” at the tenant's imports says whether one that somebody holds is as it was.",
       reportSaved: (file: string) => `Report written to ${file}`,
       check: (check: string, ok: boolean): string => {
         const [good, bad] = (
@@ -1508,15 +1572,22 @@ export const texts = {
         )[check] ?? [check, check];
         return ok ? good : bad;
       },
-      back: "Take it back",
-      until: (when: string) => `Until ${when} by this computer's clock; the service's counts.`,
+    },
+
+    rollback: {
+      answer: (source: string, can: boolean) =>
+        can ? `${source} can be taken back` : `${source} cannot be taken back any more`,
+      until: "Can be taken back until",
+      clock: "That is by this computer's clock; the service's counts.",
+      would: "What taking back does",
+      did: "What taking back did",
+      goes: "Goes",
+      changesBack: "Changes back",
+      comesBack: "Comes back",
       takeBack: "Take the import back",
-      backTitle: (source: string) => `Take back ${source}?`,
-      notYet: "It has not been imported yet: taken back now, it changes nothing.",
-      notYetLead:
-        "It has not been imported yet. If the service has begun meanwhile, the records become again what they were before it. Both stand in History.",
-      backLead: (records: string) =>
-        `${records} records become again what they were before the import. What somebody changed since stays and is named. The rollback stands in History.`,
+      title: (source: string) => `Take back ${source}?`,
+      lead: (records: number) =>
+        `${plural(records, "record becomes again what it was", "records become again what they were")} before the import. What somebody changed since stays and is named. The rollback stands in History.`,
       reversed: (reversed: number, kept: number, failed: number) =>
         [
           `${plural(reversed, "record", "records")} taken back`,
@@ -1527,10 +1598,13 @@ export const texts = {
           .join(", "),
       kept: (count: number) => `Kept, because somebody changed them since (${n(count)})`,
       failed: (count: number) => `Not taken back (${n(count)})`,
-      noBack: (state: string) =>
-        state === "committed"
-          ? "The seven days are over, or your role may not do it."
-          : "It is being taken back.",
+      closed: (state: string): string =>
+        (
+          ({
+            committed: "The seven days are over, or your role may not do it",
+            rolled_back: "It is taken back already",
+          }) as Record<string, string>
+        )[state] ?? "It is being taken back",
     },
 
     /** What a type of records is called. */
@@ -1560,6 +1634,30 @@ export const texts = {
         }) as Record<string, string>
       )[kind] ?? kind.charAt(0).toUpperCase() + kind.slice(1),
 
+    /** What one of them is called. */
+    one: (kind: string): string =>
+      (
+        ({
+          orgs: "School or district",
+          schools: "School",
+          academicSessions: "Term",
+          courses: "Course",
+          classes: "Class",
+          sections: "Section",
+          users: "Person",
+          students: "Student",
+          teachers: "Teacher",
+          subjects: "Subject",
+          enrollments: "Enrollment",
+          roles: "Role",
+          userProfiles: "Profile",
+          accounts: "Account",
+          participants: "Participant",
+          cases: "Case",
+          relationships: "Relationship",
+        }) as Record<string, string>
+      )[kind] ?? texts.migration.kind(kind),
+
     /** What helps, by the code of what went wrong. */
     help: (code: string): string =>
       (
@@ -1569,7 +1667,7 @@ export const texts = {
             "Save it as CSV or XLSX, or choose another file. Older Excel files (XLS) have to be saved anew.",
           import_empty: "Choose the folder or file that holds the tables.",
           import_damaged: "Ask for the file again: it did not arrive whole.",
-          import_format_unknown: "Choose the format by hand under Rules, or choose other files.",
+          import_format_unknown: "Choose the format by hand at Detect, or choose other files.",
         }) as Record<string, string>
       )[code] ?? "",
   },

@@ -261,3 +261,17 @@ export function fakeSame(plan: ImportPlan): ImportPlan {
   });
   return { ...plan, types: Object.fromEntries(types), holds: [] };
 }
+
+/** A plan of more rows than a pilot may import. */
+export function fakePilot(plan: ImportPlan): ImportPlan {
+  const pilot = { type: "", kind: "pilot", share: plan.totals.rows, limit: 500 };
+  return { ...plan, holds: [...plan.holds, pilot], can_proceed: false };
+}
+
+/** A report without the fixes that were undone. */
+export function fakeMended(report: ImportReport, mapping: ImportRules = {}): ImportReport {
+  const isKept = (file: string, column: string, fix: string) =>
+    mapping.files?.[file]?.keep?.[column]?.includes(fix) ?? false;
+  const fixes = report.fixes.filter((one) => !isKept(one.file, one.column, one.fix));
+  return { ...report, fixes };
+}

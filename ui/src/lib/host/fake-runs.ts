@@ -13,6 +13,16 @@ import type {
 
 const DAY = 86_400_000;
 
+/** What the service says of an import. */
+export type Answer = Partial<ImportRow>;
+
+/** It may know of more imports of the tenant than this computer. */
+const REFUSED: Answer = {
+  state: "refused",
+  can_roll_back: false,
+  reason: "This tenant is in pilot mode: an import may have at most 500 rows.",
+};
+
 type Counts = { [key in string]?: ImportDid };
 
 /** What a plan would have done, where nothing that is only absent is removed. */
@@ -25,6 +35,16 @@ function didOf(plan: ImportPlan, removes: boolean): Counts {
       const stays = unchanged + kept + absent;
       return [[kind, { create, update, unchanged: stays, remove: remove - absent }]];
     }),
+  );
+}
+
+/** What taking it back does: what came goes, and the other way round. */
+function reversed(types: Counts): Counts {
+  return Object.fromEntries(
+    Object.entries(types).map(([kind, did]) => [
+      kind,
+      did && { ...did, create: did.remove, remove: did.create },
+    ]),
   );
 }
 
@@ -56,35 +76,35 @@ export class FakeRuns {
     return this.#rows.get(tenant) ?? [];
   }
 
-  run(
-    request: ImportRequest & { choices: RunChoices },
-    plan: ImportPlan,
-    isOnline: boolean,
-  ): ImportRun {
+  /** Queues an import, as the real one does at once; what the service will say of it comes with it. */
+  run(request: ImportRequest & { choices: RunChoices }, plan: ImportPlan): [ImportRun, Answer] {
     const { tenant, choices } = request;
-    const committed = didOf(plan, choices.remove_absent);
-    const until = new Date(this.#now.getTime() + 7 * DAY).toISOString();
     const row = this.#row(tenant, {
       source: request.path.split(/[\\/]/).at(-1) ?? request.path,
       format: plan.format,
       rules: plan.profile,
-      state: isOnline ? "committed" : "queued",
       records: plan.totals.accepted + plan.totals.fixed,
-      ...(isOnline ? { committed, revision: 13, rollback_until: until, here: true } : {}),
       can_roll_back: true,
     });
     this.#rows.set(tenant, [row, ...this.of(tenant)]);
     const absent = Object.values(plan.types).reduce((sum, one) => sum + (one?.absent ?? 0), 0);
-    return {
+    const run: ImportRun = {
       import: row.id,
-      committed: row.committed,
-      queued: !isOnline,
-      rollback_until: row.rollback_until,
+      committed: null,
+      queued: true,
+      rollback_until: null,
       took_ms: 0,
       left_absent: choices.remove_absent ? 0 : absent,
       left_rejected: plan.totals.rejected,
       bytes: 48_211,
     };
+    const isRefused = request.path.includes("refused");
+    return [run, isRefused ? REFUSED : this.#committed(didOf(plan, choices.remove_absent))];
+  }
+
+  #committed(committed: Counts): Answer {
+    const until = new Date(this.#now.getTime() + 7 * DAY).toISOString();
+    return { state: "committed", committed, revision: 13, rollback_until: until, here: true };
   }
 
   /** What the service answers to an import that waits for it. */
@@ -141,7 +161,7 @@ export class FakeRuns {
       withdrawn: isOnline && committed === null,
       kept_count: isOnline && committed ? 1 : 0,
       failed_count: 0,
-      types,
+      types: reversed(types),
       took_ms: 0,
     };
     this.#change(id, {

@@ -33,7 +33,7 @@ import {
   waiting,
   workshopPhases,
 } from "./fake-data";
-import { fakeLook, fakePlan, fakeReport, fakeSame } from "./fake-import";
+import { fakeLook, fakeMended, fakePilot, fakePlan, fakeReport, fakeSame } from "./fake-import";
 import { fakePlanPage, fakeRows } from "./fake-plan";
 import { FakeRuns } from "./fake-runs";
 import { fakeChanges, fakePage, fakeRevert, fakeToday, longHistory, trailOf } from "./fake-today";
@@ -480,13 +480,13 @@ export class FakeHost implements Host {
       return this.chosen;
     },
     run_import: (request) => {
-      const plan = this.#planned(request);
-      if (request.path.includes("pilot"))
-        throw fail(
-          "pilot_limit",
-          "This tenant is in its pilot: an import holds at most 500 records.",
-        );
-      return this.runs.run(request, plan, this.network === "online");
+      const [run, answer] = this.runs.run(request, this.#planned(request));
+      if (this.network === "online")
+        setTimeout(() => {
+          this.runs.answer(run.import, answer);
+          this.emitChanged();
+        });
+      return run;
     },
     imports: ({ tenant }) => ({ imports: this.runs.of(tenant) }),
     verify_import: (request) => this.runs.verify(request.import),
@@ -959,14 +959,16 @@ export class FakeHost implements Host {
 
   #check(request: ImportRequest): ImportReport {
     const rules = request.rules ?? "tolerant";
-    return fakeReport(this.#look(request), rules, request.path.includes("clean"));
+    const report = fakeReport(this.#look(request), rules, request.path.includes("clean"));
+    return fakeMended(report, request.mapping);
   }
 
   /** The same files again, read as `same`, change nothing. */
   #planned(request: ImportRequest): ImportPlan {
     const { tenant, path } = request;
     const plan = fakePlan(this.#check(request), tenant !== "t-lake" && !path.includes("first"));
-    return path.includes("same") ? fakeSame(plan) : plan;
+    if (path.includes("same")) return fakeSame(plan);
+    return path.includes("pilot") ? fakePilot(plan) : plan;
   }
 
   #op(tenant: string): string {
@@ -1066,7 +1068,12 @@ export function fakeFromAddress(search: string): FakeHost {
     ...(now === null ? {} : { now: new Date(now) }),
     ...(session === undefined ? {} : { session }),
     data: scene === "empty" ? "empty" : scene === "clean" ? "clean" : "full",
-    network: scene === "clean" ? "online" : scene === "error" ? "error" : "offline",
+    network:
+      scene === "clean" || scene === "import-online"
+        ? "online"
+        : scene === "error"
+          ? "error"
+          : "offline",
     large: scene === "large" ? 1_000 : scene === "huge" ? 10_000 : 0,
     workshop: scene === "workshop",
     ships: scene === "newer" ? 2 : 1,

@@ -2249,7 +2249,15 @@ rules: string,
 /**
  * What was said about the files.
  */
-mapping: ImportRules, };
+mapping: ImportRules,
+/**
+ * What was agreed to of the plan.
+ */
+choices: RunChoices,
+/**
+ * The import that is looked at; none while it is not asked for.
+ */
+import: string | null, };
 
 /**
  * What was said about files like these before.
@@ -2641,19 +2649,19 @@ absent: number, };
  */
 export type ImportHold = {
 /**
- * The type.
+ * The type; blank where it is of all.
  */
 type: string,
 /**
- * `update` or `remove`.
+ * `update` or `remove`; `pilot`, which nobody can confirm.
  */
 kind: string,
 /**
- * The share of the records that are there.
+ * The share of the records that are there; of `pilot` the number of records.
  */
 share: number,
 /**
- * The share up to which nobody is asked.
+ * The share, or number, up to which nobody is asked.
  */
 limit: number, };
 

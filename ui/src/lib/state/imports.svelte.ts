@@ -8,6 +8,8 @@ import type {
   ImportVerified,
   RunChoices,
 } from "../host/types";
+import { texts } from "../texts";
+import type { Step } from "./migration.svelte";
 import { Resource } from "./resource.svelte";
 
 /** What an import asks the person about before it is run. */
@@ -18,6 +20,8 @@ export type Asked = {
   absent: number;
   /** What has to be confirmed, as far as it would be done. */
   holds: ImportHold[];
+  /** What nobody can confirm: the import is too large for a pilot. */
+  pilot: ImportHold | null;
 };
 
 const NOTHING: RunChoices = { confirm_holds: false, remove_absent: false, leave_rejected: false };
@@ -46,6 +50,43 @@ export class Imports {
   /** The import that is looked at, once it is read. */
   get row(): ImportRow | null {
     return this.rows.find((row) => row.id === this.shown) ?? null;
+  }
+
+  /** What verifying found of it; none where that was not asked yet. */
+  get found(): ImportVerified | null {
+    return this.verified.get(this.shown ?? "") ?? null;
+  }
+
+  /** Whether the import that is looked at may still come to something, or has. */
+  get goesOn(): boolean {
+    return this.row !== null && !isNothing(this.row);
+  }
+
+  /** Whether more is to come of the import that is looked at, so that it is worth asking. */
+  get waits(): boolean {
+    if (this.row === null || isNothing(this.row) || this.row.state === "rolled_back") return false;
+    return this.row.state !== "committed" || !this.row.here;
+  }
+
+  /** Why a step of the import that is looked at cannot be gone to; empty where it can. */
+  why(step: Step): string {
+    const words = texts.migration.closed;
+    if (step === "files" || step === "import") return "";
+    if (step !== "verify" && step !== "rollback") return words.filesDone;
+    if (this.row === null || this.row.committed === null) {
+      if (this.row !== null && isNothing(this.row)) return words.nothing;
+      return step === "verify" ? words.notImported : words.notYetBack;
+    }
+    return step === "verify" && !this.row.here ? words.notHere : "";
+  }
+
+  /** Looks at an import that was looked at before; whether it is still there. */
+  async show(id: string): Promise<boolean> {
+    const answer = await call("imports", { tenant: this.tenant }).catch(() => null);
+    if (!answer?.imports.some((row) => row.id === id)) return false;
+    this.list.value ??= answer.imports;
+    this.shown = id;
+    return true;
   }
 
   choose(change: Partial<RunChoices>): void {
@@ -79,6 +120,11 @@ export class Imports {
   }
 }
 
+/** Whether an import came to nothing: no record was ever changed by it. */
+function isNothing(row: ImportRow): boolean {
+  return row.state === "refused" || row.state === "withdrawn";
+}
+
 /** What a plan asks the person about, given what was chosen. */
 export function askedBy(plan: ImportPlan, choices: RunChoices): Asked {
   const absentOf = (kind: string) => plan.types[kind]?.absent ?? 0;
@@ -86,9 +132,12 @@ export function askedBy(plan: ImportPlan, choices: RunChoices): Asked {
     rejected: plan.files_can_proceed ? 0 : plan.totals.rejected,
     absent: Object.keys(plan.types).reduce((sum, kind) => sum + absentOf(kind), 0),
     // What is only absent stays, unless somebody asks for its removal.
-    holds: plan.holds.filter(
-      (hold) => hold.kind !== "remove" || choices.remove_absent || absentOf(hold.type) === 0,
-    ),
+    holds: plan.holds
+      .filter((hold) => hold.kind !== "pilot")
+      .filter(
+        (hold) => hold.kind !== "remove" || choices.remove_absent || absentOf(hold.type) === 0,
+      ),
+    pilot: plan.holds.find((hold) => hold.kind === "pilot") ?? null,
   };
 }
 

@@ -3,6 +3,7 @@ import { fakeLook } from "../host/fake-import";
 import type { ColumnLook, ImportRules, TableLook } from "../host/types";
 import {
   isOpen,
+  keepFix,
   LEFT_OUT,
   mappable,
   meaningOf,
@@ -37,6 +38,16 @@ const USERS = "users.csv";
 const says = (rules: object): ImportRules => ({ files: { [USERS]: rules } });
 
 describe("a mapping", () => {
+  it("names each fix that is not made once, under the file as it was named before", () => {
+    const once = keepFix({ files: { USERS: { skip_lines: 1 } } }, USERS, "email", "trim");
+    const kept = { files: { USERS: { skip_lines: 1, keep: { email: ["trim"] } } } };
+    expect(once).toEqual(kept);
+    expect(keepFix(once, USERS, "email", "trim")).toEqual(kept);
+    expect(keepFix(once, USERS, "email", "case").files?.USERS?.keep).toEqual({
+      email: ["trim", "case"],
+    });
+  });
+
   it("says nothing again once everything is taken back", () => {
     let mapping: ImportRules = {};
     mapping = setText(mapping, USERS, "delimiter", ";");

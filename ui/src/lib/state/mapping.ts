@@ -58,6 +58,19 @@ export function setKind(mapping: ImportRules, file: string, kind: string | null)
   return changed(mapping, file, (rules) => ({ ...textOf(rules), ...some("is", kind) }));
 }
 
+/** Says that a fix is not made in a column of a file. The one place that knows how that is said. */
+export function keepFix(
+  mapping: ImportRules,
+  file: string,
+  column: string,
+  fix: string,
+): ImportRules {
+  return changed(mapping, file, (rules) => {
+    const kept = own(rules.keep, column) ?? [];
+    return { ...rules, keep: { ...rules.keep, [column]: [...new Set([...kept, fix])] } };
+  });
+}
+
 /** What is said about a label of a table: a field, {@link LEFT_OUT}, or nothing. */
 export function saidOf(mapping: ImportRules, table: TableLook, label: string): string | null {
   const columns = rulesOf(mapping, table.name).columns;

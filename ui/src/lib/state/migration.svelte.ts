@@ -8,17 +8,31 @@ import type {
   ImportReport,
   ImportRules,
   ReportChecked,
+  RunChoices,
 } from "../host/types";
 import { texts } from "../texts";
 import { askedBy, Imports, isTyped } from "./imports.svelte";
-import { saysNothing, textOnly } from "./mapping";
+import { keepFix, saysNothing, textOnly } from "./mapping";
 import { PlanRows } from "./plan-rows.svelte";
 import { toasts } from "./toasts.svelte";
 
-/** The steps that exist, in order. */
-export const STEPS = ["files", "rules", "map", "check", "preview", "import"] as const;
+/** The steps, in order. The last three go on without the files. */
+export const STEPS = [
+  "files",
+  "detect",
+  "map",
+  "validate",
+  "preview",
+  "import",
+  "verify",
+  "rollback",
+] as const;
 export type Step = (typeof STEPS)[number];
+/** What drafts called a step before. */
+const FORMER: Record<string, Step> = { rules: "detect", check: "validate" };
 export type Rules = "tolerant" | "strict";
+
+const words = texts.migration.closed;
 
 /** How often a running job is asked how far it is; what is done before the first time shows nothing. */
 const POLL = 250;
@@ -61,6 +75,8 @@ export class Migration {
   report = $state.raw<ImportReport | null>(null);
   plan = $state.raw<ImportPlan | null>(null);
   failure = $state.raw<Failure | null>(null);
+  /** How far the person came with these files; going back loses nothing. */
+  reached = $state(0);
   job = $state.raw<Job | null>(null);
   /** What happened last that is no failure, in words. */
   note = $state("");
@@ -77,6 +93,7 @@ export class Migration {
   #unheard = false;
   #looking: Promise<void> | null = null;
   #resumed = false;
+  #draft: Promise<ImportDraft | null> | null = null;
   readonly #drafts: Drafts;
 
   /** Whether something runs that has to be waited for; a look of a moment is not. */
@@ -91,28 +108,47 @@ export class Migration {
 
   /** Why the next step is closed; empty where it is open. */
   get closed(): string {
-    if (this.busy) return texts.migration.closed.busy;
-    if (this.look === null) return texts.migration.closed.files;
-    const needsFormat = this.step === "rules" || this.step === "map";
-    if (this.look.format === null && needsFormat) return texts.migration.closed.format;
-    if (this.step === "check" && this.report === null) return texts.migration.closed.check;
-    return "";
+    return this.next === null ? "" : this.why(this.next);
+  }
+
+  /** Why a step cannot be gone to; empty where it can. */
+  why(step: Step): string {
+    if (this.job !== null && this.busy) return words.busy(this.job.what);
+    return this.imports.shown === null ? this.#whyBefore(step) : this.imports.why(step);
+  }
+
+  /** The same before an import is asked for. */
+  #whyBefore(step: Step): string {
+    const place = placeOf(step);
+    if (place > placeOf("import")) return words.noImport;
+    if (step === "files") return "";
+    if (this.look === null) return words.files;
+    if (this.look.format === null && place > placeOf("detect")) return words.format;
+    const isFailed = this.step === "validate" && this.report === null;
+    if (step === "preview" && isFailed && this.plan === null) return words.validate;
+    const lacksPlan = step === "import" && this.plan === null;
+    const next = placeOf(this.step) + 1;
+    if (!lacksPlan && place <= Math.max(this.reached, next)) return "";
+    return words.after(texts.migration.steps[STEPS[place - 1] ?? "files"]);
   }
 
   /** Why the import cannot be run yet; empty where it can. `name` is the tenant's. */
   unready(name: string): string {
-    if (this.busy) return texts.migration.closed.busy;
-    if (this.plan === null) return texts.migration.closed.check;
+    if (this.job !== null && this.busy) return words.busy(this.job.what);
+    if (this.plan === null) return words.validate;
     const { choices, typed } = this.imports;
-    const { rejected, holds } = askedBy(this.plan, choices);
-    if (rejected > 0 && !choices.leave_rejected) return texts.migration.closed.rejected;
-    if (holds.length > 0 && !isTyped(typed, name)) return texts.migration.closed.hold;
+    const { rejected, holds, pilot } = askedBy(this.plan, choices);
+    // Nobody can agree to it, so it comes first.
+    if (pilot !== null) return texts.migration.preview.pilot(pilot.limit, pilot.share);
+    if (rejected > 0 && !choices.leave_rejected) return words.rejected;
+    if (holds.length > 0 && !isTyped(typed, name)) return words.hold;
     return "";
   }
 
-  /** The step that Ctrl+Enter leads to; none after the last. */
+  /** The step that Ctrl+Enter leads to; none after the last, and where an import came to nothing. */
   get next(): Step | null {
-    return STEPS[STEPS.indexOf(this.step) + 1] ?? null;
+    if (this.step === "import" && !this.imports.goesOn) return null;
+    return STEPS[placeOf(this.step) + 1] ?? null;
   }
 
   /** Whether anything was said by hand. */
@@ -131,15 +167,36 @@ export class Migration {
   async resume(): Promise<void> {
     if (this.#resumed) return;
     this.#resumed = true;
-    if (this.path !== "") return;
+    const draft = await this.#recallDraft();
+    if (draft === null || this.imports.shown !== null) return;
+    const step = FORMER[draft.step] ?? STEPS.find((one) => one === draft.step) ?? "files";
+    if (draft.import !== null && (await this.imports.show(draft.import))) {
+      // Whoever cancels stands before what ran.
+      this.step = "import";
+      if (this.why(step) === "") await this.go(step);
+      return;
+    }
+    if (draft.path === "" || this.job !== null) return;
+    await this.#looks();
+    if (this.look !== null) await this.#standAgain(step);
+  }
+
+  /** Reads what was kept, once; files that were chosen meanwhile, and an import that shows, stay. */
+  #recallDraft(): Promise<ImportDraft | null> {
+    this.#draft ??= this.#readDraft();
+    return this.#draft;
+  }
+
+  async #readDraft(): Promise<ImportDraft | null> {
+    if (this.path !== "") return null;
     const draft = await call("import_draft", { tenant: this.tenant }).catch(() => null);
-    if (draft === null || draft.path === "" || this.path !== "" || this.job !== null) return;
+    if (draft === null || this.path !== "" || this.job !== null) return null;
     this.path = draft.path;
     this.rules = draft.rules === "strict" ? "strict" : "tolerant";
     this.format = draft.format;
     this.mapping = draft.mapping;
-    await this.#looks();
-    if (this.look !== null) await this.#standAgain(STEPS.find((step) => step === draft.step));
+    this.imports.choices = kept(draft.choices);
+    return draft;
   }
 
   /** Looks at other files; what was known of the ones before goes. */
@@ -173,13 +230,36 @@ export class Migration {
     await this.#say({ format: this.format, mapping });
   }
 
+  /** Leaves the values of a column as they stand, where a fix changed them, and validates again. */
+  async undoFix(file: string, column: string, fix: string): Promise<void> {
+    const { path, format, mapping } = this;
+    const said = { format, mapping: keepFix(mapping, file, column, fix) };
+    // What cannot be heard is gone again, and was said so.
+    if (!(await this.#saysAndValidates(said))) return;
+    toasts.say(texts.migration.validate.undone(column), () => {
+      if (this.path !== path || this.look === null) return;
+      void this.#saysAndValidates({ format, mapping });
+      toasts.say(texts.migration.validate.redone);
+    });
+  }
+
+  /** Whether it was heard; what was found out before is gone either way. */
+  async #saysAndValidates(said: Said): Promise<boolean> {
+    await this.#say(said);
+    const isHeard = this.mapping === said.mapping;
+    // Whoever cancels stands before what ran.
+    this.step = "map";
+    await this.go("validate");
+    return isHeard;
+  }
+
   /** Takes back all that was said about the files. */
   async startOver(): Promise<void> {
     if (!this.hasSaid) return;
     toasts.say(texts.migration.map.cleared, this.#back());
     this.remembered = null;
     await this.#say({ format: null, mapping: {} });
-    if (this.look?.format === null && this.step === "map") this.#stand("rules");
+    if (this.look?.format === null && this.step === "map") this.#stand("detect");
   }
 
   /** Reads the files as a mapping file says, which is asked for. */
@@ -227,15 +307,26 @@ export class Migration {
     });
   }
 
-  /** Shows what became of an import. */
-  open(id: string): void {
-    this.imports.shown = id;
-    this.#stand("import");
+  /** Agrees to something by hand. */
+  agree(change: Partial<RunChoices>): void {
+    this.imports.choose(change);
+    this.#keep();
   }
 
-  async verify(id: string): Promise<void> {
-    if (this.job !== null) return;
-    await this.#run("verify", this.step, () => this.imports.verify(id));
+  /** Shows what became of an import. */
+  async open(id: string): Promise<void> {
+    this.imports.shown = id;
+    this.step = "import";
+    // The files that were looked at before a restart are kept beside it.
+    await this.#recallDraft();
+    if (this.imports.shown === id) this.#stand(this.step);
+  }
+
+  /** Holds the import that shows against the roster on this computer; cancelled, it leads back to `from`. */
+  async verify(from: Step = this.step): Promise<void> {
+    const id = this.imports.shown;
+    if (this.job === null && id !== null)
+      await this.#run("verify", from, () => this.imports.verify(id));
   }
 
   /** Writes what verifying found, signed, to a file that others can have checked. */
@@ -243,7 +334,7 @@ export class Migration {
     if (this.job !== null) return;
     await this.#run("report", this.step, async () => {
       const saved = await call("save_import_report", { import: id, kind });
-      if (saved) toasts.say(texts.migration.outcome.reportSaved(saved.file));
+      if (saved) toasts.say(texts.migration.verify.reportSaved(saved.file));
     });
   }
 
@@ -275,28 +366,26 @@ export class Migration {
   /** One step back, or the end of what runs. */
   async back(): Promise<void> {
     if (this.busy) return this.cancel();
-    if (this.imports.shown !== null) {
-      this.imports.shown = null;
-      return this.#stand("files");
-    }
-    const before = STEPS[STEPS.indexOf(this.step) - 1];
+    const before = this.#before();
     if (before) await this.go(before);
   }
 
-  /** Whether a step can be gone to straight away. */
-  reaches(step: Step): boolean {
-    if (this.busy) return false;
-    // What became of an import stands alone: its files are done with.
-    if (this.imports.shown !== null) return step === "files";
-    return STEPS.indexOf(step) <= STEPS.indexOf(this.step);
+  /** The step that Escape leads to: an import that was asked for has nothing to do with files any more. */
+  #before(): Step | undefined {
+    if (this.imports.shown === null) return STEPS[placeOf(this.step) - 1];
+    if (this.step === "import") return "files";
+    return this.step === "rollback" && this.why("verify") === "" ? "verify" : "import";
   }
 
   async go(step: Step): Promise<void> {
     const from = this.step;
-    this.imports.shown = null;
-    if (from === "map" && STEPS.indexOf(step) > STEPS.indexOf(from)) this.#remember();
+    if (placeOf(step) < placeOf("import")) this.imports.shown = null;
+    if (from === "map" && placeOf(step) > placeOf(from)) this.#remember();
     this.#stand(step);
-    if (step === "check" && this.report === null) {
+    // Files that were kept beside an import, and not looked at since.
+    if (step === "files" && this.path !== "" && this.look === null && this.job === null)
+      await this.#looks();
+    if (step === "validate" && this.report === null) {
       await this.#run("check", from, async () => {
         this.report = await call("check_import", this.#request());
       });
@@ -306,6 +395,7 @@ export class Migration {
         this.plan = await call("plan_import", this.#request());
       });
     }
+    if (step === "verify" && this.imports.found === null) await this.verify(from);
   }
 
   /** Plans once more, where the rows of the plan are gone. */
@@ -320,8 +410,9 @@ export class Migration {
   /** Does again what went wrong. */
   async again(): Promise<void> {
     this.failure = null;
-    if (this.look === null) await this.#looks();
-    else if (STEPS.indexOf(this.step) < STEPS.indexOf("check")) await this.#looksAgain();
+    if (this.imports.shown !== null) await this.go(this.step);
+    else if (this.look === null) await this.#looks();
+    else if (placeOf(this.step) < placeOf("validate")) await this.#looksAgain();
     else await this.go(this.step);
   }
 
@@ -358,18 +449,20 @@ export class Migration {
 
   #stand(step: Step): void {
     this.step = step;
+    if (this.imports.shown === null) this.reached = Math.max(this.reached, placeOf(step));
     this.failure = null;
     this.note = "";
     this.#keep();
   }
 
   /** Stands at a step as far as it can be reached; what was found out there is found out again. */
-  async #standAgain(step: Step | undefined): Promise<void> {
-    const last = this.look?.format === null ? "rules" : "preview";
-    const to = STEPS[Math.min(STEPS.indexOf(step ?? "files"), STEPS.indexOf(last))] ?? "files";
+  async #standAgain(step: Step): Promise<void> {
+    const last = this.look?.format === null ? "detect" : "import";
+    const to = STEPS[Math.min(placeOf(step), placeOf(last))] ?? "files";
     // Whoever cancels stands before what ran.
-    if (STEPS.indexOf(to) >= STEPS.indexOf("check")) this.step = "map";
-    await this.go(to);
+    if (placeOf(to) >= placeOf("validate")) this.step = "map";
+    await this.go(to === "import" ? "preview" : to);
+    if (to === "import" && this.plan !== null) this.#stand(to);
   }
 
   #forget(): void {
@@ -377,6 +470,7 @@ export class Migration {
     this.plan = null;
     this.rows.reset();
     this.imports.forget();
+    this.reached = Math.min(this.reached, placeOf("map"));
     this.failure = null;
     this.note = "";
   }
@@ -384,11 +478,13 @@ export class Migration {
   /** Forgets the files, and what was said about them. */
   #drop(): void {
     this.#resumed = true;
+    this.#draft = Promise.resolve(null);
     this.format = null;
     this.mapping = {};
     this.remembered = null;
     this.#forget();
     this.look = null;
+    this.reached = 0;
   }
 
   /** What leads back to what is said now, as long as it is about the same files. */
@@ -405,7 +501,10 @@ export class Migration {
   /** Keeps how far the person is, for after a restart. */
   #keep(): void {
     const { path, step, format, rules, mapping } = this;
-    this.#drafts.keep(path === "" ? null : { path, step, format, rules, mapping });
+    const { shown, choices } = this.imports;
+    const isNothing = path === "" && shown === null;
+    const draft = { path, step, format, rules, mapping, choices: kept(choices), import: shown };
+    this.#drafts.keep(isNothing ? null : draft);
   }
 
   /** Remembers what was said, for the next files of the kind. */
@@ -519,7 +618,7 @@ export class Migration {
     if (what === "look" && this.look !== null) this.#takeBack(failure);
     if (failure.code === "import_cancelled") {
       this.step = from;
-      this.note = texts.migration.cancelled;
+      this.note = texts.migration.cancelled(what);
       this.#keep();
     } else if (isAside(what) || (what === "look" && isOfSaid(failure))) toasts.fail(failure);
     else this.failure = failure;
@@ -550,7 +649,17 @@ export class Migration {
 
 /** Whether a job stands beside what is shown, which goes on without it. */
 export function isAside(what: Job["what"]): boolean {
-  return what === "export" || what === "verify" || what === "report";
+  return what === "export" || what === "report";
+}
+
+/** Where a step stands among all of them. */
+export function placeOf(step: Step): number {
+  return STEPS.indexOf(step);
+}
+
+/** What is kept of what a person agreed to: a name that was typed is typed anew. */
+function kept(choices: RunChoices): RunChoices {
+  return { ...choices, confirm_holds: false };
 }
 
 /** Whether what was said is the matter, and not the files. */

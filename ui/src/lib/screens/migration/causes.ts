@@ -20,6 +20,8 @@ export type Cause = {
   /** The other places where it shows. */
   spread: ImportPlace[];
   instances: Instance[];
+  /** The fix that can be undone for the column; none where it is no fix. */
+  undoes: string | null;
 };
 
 /** Every cause of a report: errors, warnings, then what was mended. */
@@ -35,19 +37,21 @@ export function causesOf(report: ImportReport): Cause[] {
       column: problem.column,
       spread: problem.spread,
       instances: problem.examples.map((one) => ({ ...one, after: null })),
+      undoes: null,
     }),
   );
   const fixes = report.fixes.map(
     (fix, index): Cause => ({
       id: `fix-${index}`,
       group: "fix",
-      title: texts.migration.check.fix(fix.fix),
-      suggestion: texts.migration.check.fixNote,
+      title: texts.migration.validate.fix(fix.fix),
+      suggestion: texts.migration.validate.fixNote,
       count: fix.count,
       file: fix.file,
       column: fix.column,
       spread: [],
       instances: fix.examples.map((one) => ({ row: one.row, value: one.before, after: one.after })),
+      undoes: fix.fix,
     }),
   );
   return GROUPS.flatMap((group) => [...problems, ...fixes].filter((one) => one.group === group));

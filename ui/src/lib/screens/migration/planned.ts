@@ -1,4 +1,11 @@
-import type { ImportPlan, PlanChange, PlanRow, PlanValue } from "../../host/types";
+import type {
+  ImportDid,
+  ImportPlan,
+  ImportRow,
+  PlanChange,
+  PlanRow,
+  PlanValue,
+} from "../../host/types";
 import { texts } from "../../texts";
 
 /** What can become of a record, in the order of the counts. */
@@ -62,4 +69,20 @@ export function focusRow(index: number): void {
   const row = document.getElementById(`plan-row-${index}`);
   (row ?? document.getElementById("preview-rows-title"))?.focus({ preventScroll: true });
   row?.scrollIntoView({ block: "nearest" });
+}
+
+/** What became of the records of a type. */
+export type Did = { kind: string; did: ImportDid };
+
+/** The types that something is said of. */
+export function didOf(types: ImportRow["committed"]): Did[] {
+  return Object.entries(types ?? {}).flatMap(([kind, did]) => (did ? [{ kind, did }] : []));
+}
+
+/** Records that an import changed in any way. */
+export function changedBy(row: ImportRow): number {
+  return didOf(row.committed).reduce(
+    (sum, { did }) => sum + did.create + did.update + did.remove,
+    0,
+  );
 }
