@@ -814,9 +814,11 @@ async fn save_import_report<R: Runtime>(
     let Some(into) = dialogs::save_report(&window, kind.ending()).await.map_err(failure)? else {
         return Ok(None);
     };
-    let now = shell.now();
-    let prepare = move |desk: &cairn_app::Desk, watch| desk.reporting(&import, watch, now);
-    shell.long(prepare, move |report| report.save(kind, &into)).await.map(Some).map_err(failure)
+    let (now, of) = (shell.now(), import.clone());
+    let prepare = move |desk: &cairn_app::Desk, watch| desk.reporting(&of, watch, now);
+    let saved = shell.long(prepare, move |report| report.save(kind, &into)).await.map_err(failure)?;
+    shell.write(move |desk, now| desk.note_report(&import, now)).await.map_err(failure)?;
+    Ok(Some(saved))
 }
 
 /// Says whether a report that somebody holds is as it was signed; null where none was chosen.
@@ -863,9 +865,14 @@ async fn export_rejected<R: Runtime>(
         return Ok(None);
     };
     let (tenant, request) = import.split();
-    let prepare = move |desk: &cairn_app::Desk, watch| desk.import(&tenant, &request, watch);
-    let work = move |import: cairn_app::imports::Import| import.export_rejected(&file, &into);
-    shell.long(prepare, work).await.map(Some).map_err(failure)
+    let (of, name) = (tenant.clone(), file.clone());
+    let prepare = move |desk: &cairn_app::Desk, watch| desk.import(&of, &request, watch);
+    let work = move |import: cairn_app::imports::Import| import.export_rejected(&name, &into);
+    let written = shell.long(prepare, work).await.map_err(failure)?;
+    let rows = written.rows;
+    let note = move |desk: &mut cairn_app::Desk, now| desk.note_rejected_export(&tenant, &file, rows, now);
+    shell.write(note).await.map_err(failure)?;
+    Ok(Some(written))
 }
 
 /// The name that is proposed for the rejected rows of a file.

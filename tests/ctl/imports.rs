@@ -94,6 +94,8 @@ fn rejected_rows_go_to_a_file_with_their_reasons() {
     assert_eq!((&written["rows"], written["file"].as_str()), (&1.into(), Some(into.as_str())));
     let text = fs::read_to_string(&into).unwrap();
     assert!(text.contains("no-address") && text.contains("'=Cy") && !text.contains("ann@x.org"), "{text}");
+    let told = || office.laptop.ok(&["history", office.tenant()]).unwrap().to_string();
+    assert!(told().contains("Rejected rows of accounts.csv written to a file: 1"), "{}", told());
     let nowhere = [&words[..], &["--into", "/nowhere/mend.csv"]].concat();
     let refused = office.laptop.run(&nowhere).unwrap();
     assert_eq!((refused.code, refused.error["code"].as_str()), (2, Some("cannot_write")));

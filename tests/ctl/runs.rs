@@ -189,6 +189,8 @@ fn the_report_of_a_verified_import_is_signed_and_anyone_of_the_team_can_check_it
         assert_eq!(checked(path).error["code"], "not_a_report");
     }
     assert_eq!(checked("nowhere.html").error["code"], "cannot_read");
+    let told = ana.ok(&["history", &tenant]).unwrap().to_string();
+    assert!(told.contains("Report of the import of all.csv written to a file"), "{told}");
 }
 
 #[test]

@@ -42,6 +42,7 @@ const KINDS: &[(&str, &[&str])] = &[
             "ImportRefused",
             "ImportRollbackRequested",
             "ImportRolledBack",
+            "ImportExported",
         ],
     ),
     ("other", &["HeldAdopted", "HeldDiscarded", "ServiceRestored"]),

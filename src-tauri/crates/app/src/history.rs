@@ -2,6 +2,7 @@
 
 use cairn_domain::change::{Change, Visibility};
 use cairn_domain::decide::Refusal;
+use cairn_domain::import::ImportExport;
 use cairn_domain::journal::Outcome;
 use cairn_domain::undo::{self, Did};
 use cairn_domain::{Entity, OpId, Time};
@@ -96,6 +97,12 @@ pub(crate) fn sentence(change: &Change, loaded: &Loaded) -> String {
             rolled_back.kept_count,
             rolled_back.failed_count
         ),
+        Change::ImportExported { what: ImportExport::Rejected, source, rows } => {
+            format!("Rejected rows of {source} written to a file: {rows}")
+        }
+        Change::ImportExported { what: ImportExport::Report, source, .. } => {
+            format!("Report of the import of {source} written to a file")
+        }
         Change::HeldAdopted { .. } => "Held work adopted".to_owned(),
         Change::HeldDiscarded { .. } => "Held work discarded".to_owned(),
         other => other.verb().to_owned(),

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use cairn_domain::access::Action;
 use cairn_domain::change::Change;
 use cairn_domain::import::{
-    Import as Asked, ImportCounts, ImportLeft, ImportOutcome, ImportPlanned, ImportRecords,
+    Import as Asked, ImportCounts, ImportExport, ImportLeft, ImportOutcome, ImportPlanned, ImportRecords,
     ImportRequest as Request, ImportRolledBack,
 };
 use cairn_domain::{OpId, TenantId, Time};
@@ -291,6 +291,36 @@ impl Desk {
         Ok(Queued { tenant, import: written.op, run })
     }
 
+    /// Notes for the audit that rejected rows of a file were written to another.
+    ///
+    /// # Errors
+    /// `unknown_tenant`; what the store reports.
+    pub fn note_rejected_export(&mut self, tenant: &str, file: &str, rows: u64, now: Time) -> Result<()> {
+        let tenant = id(&self.tenant(tenant)?)?;
+        let what = ImportExport::Rejected;
+        self.note_export(&tenant, Change::ImportExported { what, source: file.to_owned(), rows }, now)
+    }
+
+    /// Notes for the audit that the report of an import was written to a file.
+    ///
+    /// # Errors
+    /// `unknown_import`; what the store reports.
+    pub fn note_report(&mut self, import: &str, now: Time) -> Result<()> {
+        let import = parse_op(import)?;
+        let Some(asked) = self.asked(&import.tenant, &import)? else { return Ok(()) };
+        let (source, rows) = (asked.request.source.clone(), asked.request.rows());
+        let change = Change::ImportExported { what: ImportExport::Report, source, rows };
+        self.note_export(&import.tenant, change, now)
+    }
+
+    /// Who may not write, or whose offline access has run out, may export all the same.
+    fn note_export(&mut self, tenant: &TenantId, change: Change, now: Time) -> Result<()> {
+        if !self.may(tenant, Action::Comment) || self.within_lease(now).is_err() {
+            return Ok(());
+        }
+        self.store.write(tenant, Draft::new(change), now).map(drop).map_err(store)
+    }
+
     /// How an import that was asked for here stands.
     ///
     /// # Errors
@@ -455,13 +485,6 @@ impl Run {
 
     /// Holds that nobody confirmed, and rows that nobody agreed to leave, end it here.
     fn agreed(&self, plan: &ImportPlan, absent: &[(String, String)]) -> Result<()> {
-        if let Some(hold) = plan.plan.holds.iter().find(|hold| hold.kind == Hold::PILOT) {
-            let message = format!(
-                "This tenant is in its pilot: an import may have {} records at most, and this one has {}. Import the pilot's schools alone, or change the rollout mode first.",
-                hold.limit, hold.share
-            );
-            return Err(ApiError { details: json!({ "holds": [hold] }), ..fault("pilot_limit", message) });
-        }
         if !plan.files_can_proceed && !self.choices.leave_rejected {
             let message = format!(
                 "{} of {} rows are rejected. Mend the files, or say that the other rows are to be imported without them.",
@@ -470,10 +493,12 @@ impl Run {
             let details = json!({ "rejected": plan.totals.rejected, "rows": plan.totals.rows });
             return Err(ApiError { details, ..fault("import_not_clean", message) });
         }
-        // What is only absent is removed where somebody asks for it.
+        // What is only absent is removed where somebody asks for it. The pilot's limit is for the service
+        // to judge, which may have been given another one since the sign-in.
         let is_meant = |hold: &&Hold| {
             let is_absent = || absent.iter().any(|(kind, _)| *kind == hold.kind_of_record);
-            hold.kind != "remove" || self.choices.remove_absent || !is_absent()
+            let is_asked = hold.kind != "remove" || self.choices.remove_absent || !is_absent();
+            is_asked && hold.kind != Hold::PILOT
         };
         let holds: Vec<&Hold> = plan.plan.holds.iter().filter(is_meant).collect();
         if self.choices.confirm_holds || holds.is_empty() {

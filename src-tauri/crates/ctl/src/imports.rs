@@ -46,6 +46,7 @@ fn verify(session: &Session, import: &str, report: Option<&Path>) -> Result<Answ
     if let Some(into) = report {
         let reporting = session.signed_in(|desk| desk.reporting(import, Watch::default(), now()))?;
         let saved = reporting.save(ReportKind::of(into), into)?;
+        session.signed_in(|desk| desk.note_report(import, now()))?;
         lines.push(format!("report\twritten\t{}", saved.file));
     }
     Ok(Answer { lines, json: json!(verified), no: !verified.ok })
@@ -63,6 +64,7 @@ fn rejected(session: &Session, files: ImportFiles, file: &str, into: &Path) -> R
     let (tenant, request) = import_request(files)?;
     let import = session.signed_in(|desk| desk.import(&tenant, &request, Watch::default()))?;
     let written = import.export_rejected(file, into)?;
+    session.signed_in(|desk| desk.note_rejected_export(&tenant, file, written.rows, now()))?;
     let line = format!("{}\t{} rejected rows", written.file, written.rows);
     Ok(Answer::yes(json!(written), vec![line]))
 }

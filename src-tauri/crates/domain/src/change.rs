@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::access::Role;
 use crate::id::{AccountId, DeviceId, Entity, OpId, ProjectId, TenantId};
-use crate::import::{ImportCommitted, ImportRefused, ImportRequest, ImportRolledBack};
+use crate::import::{ImportCommitted, ImportExport, ImportRefused, ImportRequest, ImportRolledBack};
 use crate::{Hash, Time};
 
 /// The statuses of an item or step (SPEC 1).
@@ -335,6 +335,15 @@ pub enum Change {
         #[serde(flatten)]
         rolled_back: ImportRolledBack,
     },
+    /// Somebody wrote data of an import to a file; changes nothing, and is for the audit.
+    ImportExported {
+        /// What.
+        what: ImportExport,
+        /// What people call the files of the import.
+        source: String,
+        /// Rows of it, or records that the import is about.
+        rows: u64,
+    },
     /// A manager takes a held op into the journal; the author's bytes follow as the next entry.
     HeldAdopted {
         /// The held op.
@@ -432,6 +441,7 @@ impl Change {
             Self::ImportRefused { .. } => "ImportRefused",
             Self::ImportRollbackRequested { .. } => "ImportRollbackRequested",
             Self::ImportRolledBack { .. } => "ImportRolledBack",
+            Self::ImportExported { .. } => "ImportExported",
             Self::HeldAdopted { .. } => "HeldAdopted",
             Self::HeldDiscarded { .. } => "HeldDiscarded",
             Self::AccountCreated { .. } => "AccountCreated",
@@ -455,6 +465,7 @@ impl Change {
             | Self::ImportRefused { .. }
             | Self::ImportRollbackRequested { .. }
             | Self::ImportRolledBack { .. }
+            | Self::ImportExported { .. }
             | Self::AccountCreated { .. }
             | Self::AccountActiveSet { .. }
             | Self::AssignmentSet { .. }

@@ -390,9 +390,10 @@ fn written(op: &Op) -> Vec<(CellKey, Value)> {
         Change::ImportRolledBack { import, rolled_back } => {
             one(Entity::Import(import.clone()), field::ROLLED_BACK, json!(rolled_back))
         }
-        Change::HeldAdopted { .. } | Change::HeldDiscarded { .. } | Change::ServiceRestored { .. } => {
-            Vec::new()
-        }
+        Change::ImportExported { .. }
+        | Change::HeldAdopted { .. }
+        | Change::HeldDiscarded { .. }
+        | Change::ServiceRestored { .. } => Vec::new(),
     }
 }
 
@@ -481,7 +482,9 @@ fn allowed(slice: &Slice, op: &Op, ctx: &Context<'_>) -> Result<(), Refusal> {
             let action = if tenants { Action::WriteTenantItems } else { Action::WriteItems };
             (action, may(action))
         }
-        Change::CommentAdded { .. } => (Action::Comment, may(Action::Comment)),
+        Change::CommentAdded { .. } | Change::ImportExported { .. } => {
+            (Action::Comment, may(Action::Comment))
+        }
         Change::BlockerFieldSet { .. } => (Action::WriteBlockers, may(Action::WriteBlockers)),
         Change::ImportRequested(_) | Change::ImportRollbackRequested { .. } => {
             (Action::RunImports, may(Action::RunImports))
@@ -576,6 +579,7 @@ fn checked(slice: &Slice, op: &Op, ctx: &Context<'_>) -> Result<(), Refusal> {
             blocker_value(*field, value)
         }
         Change::ImportRequested(request) => import_request(request),
+        Change::ImportExported { source, .. } => text("source", source),
         Change::ImportCommitted { import, .. } | Change::ImportRefused { import, .. } => {
             existing_import(slice, import).and_then(|import| unanswered(&import))
         }

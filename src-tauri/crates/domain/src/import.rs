@@ -63,6 +63,16 @@ pub struct ImportRecords {
     pub remove: u64,
 }
 
+/// What took data of an import off the computer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ImportExport {
+    /// Rejected rows with their reasons, to a file.
+    Rejected,
+    /// The signed report of an import, to a file.
+    Report,
+}
+
 /// What an import is to do to the records of a type.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportPlanned {

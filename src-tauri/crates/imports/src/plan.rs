@@ -99,7 +99,7 @@ pub struct Hold {
     /// The type; blank where it is of all.
     #[serde(rename = "type")]
     pub kind_of_record: String,
-    /// `update` or `remove`; `pilot`, which nobody can confirm.
+    /// `update` or `remove`; `pilot`, which the service judges and nobody can confirm.
     pub kind: String,
     /// The share of the records that are there; of `pilot` the number of records.
     pub share: f64,
