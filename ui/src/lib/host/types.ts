@@ -2653,7 +2653,7 @@ export type ImportHold = {
  */
 type: string,
 /**
- * `update` or `remove`; `pilot`, which nobody can confirm.
+ * `update` or `remove`; `pilot`, which the service judges and nobody can confirm.
  */
 kind: string,
 /**
