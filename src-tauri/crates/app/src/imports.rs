@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use cairn_domain::TenantId;
 use cairn_domain::access::Action;
-use cairn_domain::import::{PILOT_ROWS, is_pilot};
+use cairn_domain::import::PILOT_ROWS;
 use cairn_imports::{
     Blob, Counts, Entry, Hold, Look, MAX_MAPPING_BYTES, Mapping, Options, Plan, Profile, Record, Report,
     Scratch, check, each_entry, export_rejected, look, outlined_id, plan_with, write_blob_with,
@@ -103,7 +103,7 @@ impl Desk {
 
     /// The most records that an import may have, where the tenant is in its pilot.
     fn pilot_limit(&self, tenant: &TenantId) -> Result<Option<u64>> {
-        let is_pilot = is_pilot(&self.store.cells(tenant).map_err(store)?);
+        let is_pilot = self.store.is_pilot(tenant).map_err(store)?;
         let limit = self.store.identity().map_or(PILOT_ROWS, |identity| identity.pilot_rows);
         Ok(is_pilot.then_some(limit))
     }

@@ -19,6 +19,11 @@ pub const ROLLBACK_DAYS: i64 = 7;
 pub const WITHDRAWN: &str = "withdrawn";
 /// Records of one import while a tenant is in its pilot, unless the service was started otherwise.
 pub const PILOT_ROWS: u64 = 500;
+/// The limit where a service has not said one.
+pub fn pilot_rows() -> u64 {
+    PILOT_ROWS
+}
+
 /// The rollout mode in which that limit holds.
 const PILOT: &str = "pilot";
 /// The most records that an answer names one by one; it counts the others.

@@ -2,9 +2,10 @@
 //! projected; nothing panics. Fixed numbers of cases, on stable Rust.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cairn_domain::access::{Relation, Role, Table};
+use cairn_domain::access::{Action, Relation, Role, Table};
 use cairn_domain::cell::{Cell, Cells, Kept, field};
 use cairn_domain::change::{
     BlockerField, BlockerOpened, BlockerRef, Change, DeviceValue, ItemField, PlaybookRef, ProjectField,
@@ -13,8 +14,10 @@ use cairn_domain::change::{
 use cairn_domain::decide::{Context, Lineage, Slice, Standing, decide, missing_lineage, touches};
 use cairn_domain::digest::Digests;
 use cairn_domain::effect::{Effect, Effects, Origin, project_all};
+use cairn_domain::id::Audience;
 use cairn_domain::import::{
-    ImportCommitted, ImportCounts, ImportLeft, ImportRecords, ImportRefused, ImportRequest, ImportRolledBack,
+    ImportCommitted, ImportCounts, ImportExport, ImportLeft, ImportRecords, ImportRefused, ImportRequest,
+    ImportRolledBack,
 };
 use cairn_domain::op::{Body, Header, SealedOp, Seen};
 use cairn_domain::{CellKey, Entity, Op, OpId, ProjectId, Time, playbook};
@@ -71,7 +74,35 @@ fn changes() -> Vec<Change> {
         },
         Change::ImportRollbackRequested { import: op_id(9) },
         Change::ImportRolledBack { import: op_id(9), rolled_back: rolled_back() },
+        exported("users.csv"),
     ]
+}
+
+fn exported(source: &str) -> Change {
+    Change::ImportExported { what: ImportExport::Rejected, source: source.into(), rows: 3 }
+}
+
+/// Who is in a tenant's roster, and what became of it, is nothing for the client's people.
+#[test]
+fn all_of_imports_is_for_the_team() {
+    let imports = changes().into_iter().filter(|change| change.verb().starts_with("Import"));
+    let audiences: Vec<Audience> = imports.map(|change| change.audience()).collect();
+    assert_eq!(audiences, [Audience::Team; 6]);
+}
+
+/// Each role that may comment in a tenant it is assigned to may note an export, and no other; what it names
+/// has a bound.
+#[test]
+fn an_export_is_noted_by_who_may_comment_and_in_few_words() {
+    let by = |role, source: &str| {
+        let op = sealed_over(exported(source), BTreeMap::new()).open().unwrap();
+        judge(&op, Standing::Person { role, relation: Relation::Assigned }, 0).is_some()
+    };
+    for role in Role::ALL {
+        let may = Table::standard().allows(*role, Action::Comment, Relation::Assigned);
+        assert_eq!(by(*role, "users.csv"), may, "{role}");
+    }
+    assert!(!by(Role::ImplSpec, " ") && !by(Role::ImplSpec, &"x".repeat(100_000)));
 }
 
 fn request() -> ImportRequest {
@@ -110,6 +141,11 @@ fn rolled_back() -> ImportRolledBack {
 }
 
 fn sealed(change: Change) -> SealedOp {
+    sealed_over(change, [(CellKey::new(item(), field::STATUS), vec![op_id(1)])].into())
+}
+
+/// An op of a change that had seen `base`.
+fn sealed_over(change: Change, base: BTreeMap<CellKey, Vec<OpId>>) -> SealedOp {
     let header =
         Header { v: 1, op: op_id(2), audience: change.audience(), seen: Seen::default(), reissues: None };
     let body = Body {
@@ -117,7 +153,7 @@ fn sealed(change: Change) -> SealedOp {
         acting_under: None,
         reason: None,
         at: Time::from_timestamp(1_700_000_000, 0).unwrap(),
-        base: [(CellKey::new(item(), field::STATUS), vec![op_id(1)])].into(),
+        base,
         change,
     };
     SealedOp::seal(&header, &body, [7; 16]).unwrap()

@@ -93,10 +93,6 @@ pub struct SignInReply {
     /// Days that offline access lasts since the last contact.
     pub lease_days: u32,
     /// Records of one import at most while a tenant is in its pilot.
-    #[serde(default = "default_pilot_rows")]
+    #[serde(default = "cairn_domain::import::pilot_rows")]
     pub pilot_rows: u64,
-}
-
-fn default_pilot_rows() -> u64 {
-    cairn_domain::import::PILOT_ROWS
 }

@@ -254,6 +254,15 @@ impl Store {
         Ok(import::imports(&load_cells_between(&self.db, tenant, import::CELLS, "import0")?))
     }
 
+    /// Whether a project of the tenant is in its pilot.
+    ///
+    /// # Errors
+    /// `unknown_tenant`; whatever the database reports.
+    pub fn is_pilot(&self, tenant: &TenantId) -> Result<bool, StoreError> {
+        Journal::require(&self.db, tenant)?;
+        Ok(import::is_pilot(&load_cells_between(&self.db, tenant, import::PROJECTS, "project0")?))
+    }
+
     /// Tenants of which there are imports.
     ///
     /// # Errors

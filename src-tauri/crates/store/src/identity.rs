@@ -31,16 +31,12 @@ pub struct Identity {
     /// Days that offline access lasts since the last contact.
     pub lease_days: u32,
     /// Records of one import at most while a tenant is in its pilot, as the service said at sign-in.
-    #[serde(default = "default_pilot_rows")]
+    #[serde(default = "cairn_domain::import::pilot_rows")]
     pub pilot_rows: u64,
     /// When the service last answered.
     pub last_contact: Time,
     /// The largest time seen here since then: a clock that is set back gains nothing.
     pub latest_time: Time,
-}
-
-fn default_pilot_rows() -> u64 {
-    cairn_domain::import::PILOT_ROWS
 }
 
 /// Whether offline access has run out. Expiry locks; it never destroys.
