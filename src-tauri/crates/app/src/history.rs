@@ -145,10 +145,10 @@ fn row(loaded: &Loaded, line: &HistoryLine) -> HistoryRow {
         actor: line.actor.as_ref().map_or_else(|| "Not for this reader".to_owned(), |a| loaded.names.of(a)),
         acting_under: None,
         device: line.op.device.to_string(),
-        change: line.change.as_ref().map_or_else(|| json!({ "verb": line.verb }), without_source),
+        change: line.change.as_ref().map_or_else(|| json!({ "verb": line.verb }), |one| in_short(json!(one))),
         summary,
         before,
-        after: main.map_or(Value::Null, |d| d.after.clone()),
+        after: main.map_or(Value::Null, |d| in_short(d.after.clone())),
         reason: line.reason.clone().or_else(|| reason(line.change.as_ref())),
         outcome: outcome(line),
         can_undo: undo::plan(&line.op, &line.did, &loaded.cells).is_ok()
@@ -156,11 +156,13 @@ fn row(loaded: &Loaded, line: &HistoryLine) -> HistoryRow {
     }
 }
 
-/// A playbook's source would bury everything else that a history prints.
-fn without_source(change: &Change) -> Value {
-    let mut value = json!(change);
+/// Without what would bury everything else that a history prints: a playbook's source, and the records that a
+/// rollback left, whose ids are not for everybody and which the list of imports names.
+fn in_short(mut value: Value) -> Value {
     if let Some(map) = value.as_object_mut() {
-        map.remove("source");
+        for key in ["source", "kept", "failed"] {
+            map.remove(key);
+        }
     }
     value
 }

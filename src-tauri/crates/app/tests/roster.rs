@@ -394,7 +394,10 @@ fn who_may_not_import_sees_outlines_of_what_a_rollback_left() {
         };
         fake.says(&tenant(), Change::ImportRolledBack { import, rolled_back });
         let Laptop { store, dir: _dir, .. } = Laptop::new(&mut fake, "a", 1);
-        let rows = Desk { store }.imports("hill", fake::at(2_000), None).unwrap();
+        let desk = Desk { store };
+        let history = desk.history("hill", 9, fake::at(2_000)).unwrap();
+        assert!(!serde_json::to_string(&history).unwrap().contains("ann@x.org"), "the history names nobody");
+        let rows = desk.imports("hill", fake::at(2_000), None).unwrap();
         let rolled_back = rows[0].rolled_back.as_ref().unwrap();
         assert_eq!(
             (rolled_back.kept[0].id.as_str(), rolled_back.failed[0].id.as_str()),
