@@ -250,6 +250,37 @@ fn what_would_change_much_or_remove_something_has_to_be_said() {
 }
 
 #[test]
+fn references_that_would_lead_nowhere_have_to_be_said() {
+    let office = Office::open();
+    let tenant = grown(&office, &[]);
+    let laptop = &office.laptop;
+    let path = set(office.folder.path(), 3, 60);
+    let before = ran(&run(laptop, &path, &tenant, &[]));
+    // A delta speaks of what lies with its receiver, and a school that nobody knows.
+    let folder = office.folder.path().join("delta");
+    fs::create_dir_all(&folder).unwrap();
+    let manifest = "propertyName,value\nmanifest.version,1.0\noneroster.version,1.1\nfile.orgs,delta\n";
+    fs::write(folder.join("manifest.csv"), manifest).unwrap();
+    let orgs = "sourcedId,status,dateLastModified,name,type,identifier,parentSourcedId\nnew,active,2026-01-01T00:00:00Z,New,school,,nobody\n";
+    fs::write(folder.join("orgs.csv"), orgs).unwrap();
+    let delta = folder.to_str().unwrap();
+    let plan = laptop.run(&["import", "plan", delta, "--tenant", &tenant]).unwrap();
+    let held = json!([{ "type": "orgs", "kind": "references", "share": 1.0, "limit": 0.0, "column": "parentSourcedId" }]);
+    assert_eq!((plan.code, &plan.json["holds"]), (1, &held), "{plan:?}");
+    let refused = run(laptop, delta, &tenant, &[]);
+    assert_eq!((refused.code, &refused.error["code"]), (1, &json!("import_held")), "{refused:?}");
+    assert!(
+        refused.error["message"].as_str().unwrap().contains("1 of parentSourcedId in orgs"),
+        "{refused:?}"
+    );
+    let done = ran(&run(laptop, delta, &tenant, &["--confirm-holds"]));
+    assert_eq!(did(&done, "orgs")[0], 1);
+    let verified = laptop.run(&["import", "verify", done["import"].as_str().unwrap()]).unwrap();
+    assert_eq!(verified.code, 1, "it is still told: {verified:?}");
+    assert!(before["committed"]["orgs"]["create"].as_u64().unwrap() > 0);
+}
+
+#[test]
 fn an_import_on_top_keeps_what_it_changed_and_is_named() {
     let office = Office::open();
     let tenant = grown(&office, &[("IMPL_SPEC", 1)]);

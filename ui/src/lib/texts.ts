@@ -1334,8 +1334,13 @@ export const texts = {
       against: (revision: number) =>
         `Compared with revision ${n(revision)} of the roster on this computer`,
       holds: "Somebody has to confirm this import",
-      hold: (kind: string, what: string, share: number, limit: number) =>
-        `${kind}: ${n(Math.round(share * 100))} % of the records there would be ${what === "remove" ? "removed" : "changed"}. Above ${n(Math.round(limit * 100))} % somebody has to say that this is meant.`,
+      hold: (
+        kind: string,
+        hold: { kind: string; share: number; limit: number; column?: string | null },
+      ) =>
+        hold.kind === "references"
+          ? `${kind}: ${plural(hold.share, `value of ${hold.column} names a record that is`, `values of ${hold.column} name records that are`)} neither in the files nor in the roster.`
+          : `${kind}: ${n(Math.round(hold.share * 100))} % of the records there would be ${hold.kind === "remove" ? "removed" : "changed"}. Above ${n(Math.round(hold.limit * 100))} % somebody has to say that this is meant.`,
       pilotTitle: "This import is too large for a pilot",
       pilot: (most: number, rows: number) =>
         `This tenant is in pilot mode: an import may have at most ${plural(most, "row", "rows")}, this one has ${n(rows)}. Import fewer sites, or ask for phased mode.`,

@@ -12,13 +12,13 @@ pub use crate::reports::{ReportChecked, SavedReport};
 pub use crate::runs::{FileMoving, ImportDid, ImportRollback, ImportRow, ImportRun, LeftRecord, RunChoices};
 pub use crate::verify::{ImportVerified, VerifyCheck};
 pub use cairn_imports::{
-    Candidate as ImportCandidate, Changes as ImportChanges, ColumnLook, ColumnMapping as ImportColumn,
-    Counts as ImportCounts, DatesLook, Detected as ImportDetected, Double as ImportDouble,
-    DoubleExample as ImportDoubleExample, Example as ImportExample, FieldLook, FileCount as ImportFile,
-    FileMapping as ImportMapping, FileRules, FixExample as ImportFixExample, FixGroup as ImportFix,
-    FormatName, Hold as ImportHold, LeftFile as ImportLeft, Look as ImportLook, Mapping as ImportRules,
-    Place as ImportPlace, Plan as ImportTypes, PlanChange, PlanPage, PlanRow, PlanValue,
-    Problem as ImportProblem, Report as ImportReport, TableLook, WordLook,
+    BrokenReferences as ImportBrokenReferences, Candidate as ImportCandidate, Changes as ImportChanges,
+    ColumnLook, ColumnMapping as ImportColumn, Counts as ImportCounts, DatesLook, Detected as ImportDetected,
+    Double as ImportDouble, DoubleExample as ImportDoubleExample, Example as ImportExample, FieldLook,
+    FileCount as ImportFile, FileMapping as ImportMapping, FileRules, FixExample as ImportFixExample,
+    FixGroup as ImportFix, FormatName, Hold as ImportHold, LeftFile as ImportLeft, Look as ImportLook,
+    Mapping as ImportRules, Place as ImportPlace, Plan as ImportTypes, PlanChange, PlanPage, PlanRow,
+    PlanValue, Problem as ImportProblem, Report as ImportReport, TableLook, WordLook,
 };
 
 /// Where the app stands: decides which screen may show.

@@ -14,7 +14,7 @@ use cairn_domain::import::{
     ImportRequest as Request, ImportRolledBack,
 };
 use cairn_domain::{OpId, TenantId, Time};
-use cairn_imports::{Blob, Changes, Hold, Plan, outlined_id};
+use cairn_imports::{Blob, BrokenReferences, Changes, Hold, Plan, outlined_id};
 use cairn_protocol::{ApiError, code};
 use cairn_store::roster::Roster;
 use cairn_store::{Draft, OutboxState};
@@ -466,6 +466,7 @@ impl Run {
                 records,
                 planned: self.planned(&plan.plan),
                 holds_confirmed: self.choices.confirm_holds,
+                broken: self.broken(&plan.plan),
             },
             file,
             left_absent: (absent.len() - removals.len()) as u64,
@@ -481,6 +482,12 @@ impl Run {
             (kind.clone(), ImportPlanned { create, update, remove: remove - stays })
         });
         of.collect()
+    }
+
+    /// References that lead nowhere by the plan. Where there are any, somebody has agreed to them.
+    fn broken(&self, plan: &Plan) -> u64 {
+        let one = |of: &BrokenReferences| if self.choices.remove_absent { of.with_absent } else { of.count };
+        plan.broken.iter().map(one).sum()
     }
 
     /// Holds that nobody confirmed, and rows that nobody agreed to leave, end it here.
@@ -500,24 +507,32 @@ impl Run {
             let is_asked = hold.kind != "remove" || self.choices.remove_absent || !is_absent();
             is_asked && hold.kind != Hold::PILOT
         };
-        let holds: Vec<&Hold> = plan.plan.holds.iter().filter(is_meant).collect();
+        let holds =
+            if self.choices.remove_absent { plan.plan.holds_with_absent() } else { plan.plan.holds.clone() };
+        let holds: Vec<&Hold> = holds.iter().filter(is_meant).collect();
         if self.choices.confirm_holds || holds.is_empty() {
             return Ok(());
         }
-        let words = holds.iter().map(|hold| {
-            let what = if hold.kind == "remove" { "removed" } else { "updated" };
-            format!("{:.0} % of {} would be {what}", hold.share * 100.0, hold.kind_of_record)
-        });
-        let message = format!(
-            "{}. Look at the plan, and confirm it if that is meant.",
-            words.collect::<Vec<_>>().join("; ")
-        );
+        let words: Vec<String> = holds.iter().map(|hold| hold_in_words(hold)).collect();
+        let message = format!("{}. Look at the plan, and confirm it if that is meant.", words.join("; "));
         Err(ApiError { details: json!({ "holds": holds }), ..fault("import_held", message) })
     }
 
     fn blob(&self, removals: &[(String, String)], file: &mut Vec<u8>) -> Result<Blob> {
         let folder = ScratchFolder::new(&self.scratch)?;
         self.import.pass(2, 2).blob(folder.scratch(), removals, file)
+    }
+}
+
+/// What a hold is about, as the beginning of a sentence.
+pub fn hold_in_words(hold: &Hold) -> String {
+    let (kind, share) = (&hold.kind_of_record, hold.share);
+    match (hold.kind.as_str(), &hold.column) {
+        (Hold::REFERENCES, Some(column)) => {
+            format!("{share:.0} of {column} in {kind} would lead to records that are not there")
+        }
+        ("remove", _) => format!("{:.0} % of {kind} would be removed", share * 100.0),
+        _ => format!("{:.0} % of {kind} would be updated", share * 100.0),
     }
 }
 

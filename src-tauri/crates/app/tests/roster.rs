@@ -287,6 +287,7 @@ fn request(dir: &Path, bytes: &[u8], name: &str) -> Request {
         planned: planned.collect(),
         records,
         holds_confirmed: false,
+        broken: 0,
     }
 }
 

@@ -117,6 +117,7 @@ fn types() -> String {
         ImportHold,
         ImportDouble,
         ImportDoubleExample,
+        ImportBrokenReferences,
         ImportPlan,
         PlanChange,
         PlanValue,

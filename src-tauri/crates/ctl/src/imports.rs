@@ -7,7 +7,9 @@ use cairn_app::Session;
 use cairn_app::error::Result;
 use cairn_app::imports::{ImportPlan, ImportRequest, Watch, read_mapping};
 use cairn_app::reports::ReportKind;
-use cairn_app::runs::{ImportDidByType, ImportRollback, ImportRow, ImportRun, LeftRecord, RunChoices};
+use cairn_app::runs::{
+    ImportDidByType, ImportRollback, ImportRow, ImportRun, LeftRecord, RunChoices, hold_in_words,
+};
 use cairn_app::verify::ImportVerified;
 use cairn_imports::{Hold, Report};
 use serde_json::json;
@@ -181,12 +183,12 @@ fn plan_lines(plan: &ImportPlan) -> Vec<String> {
                 hold.share, hold.limit
             );
         }
-        let [share, limit] = [hold.share, hold.limit].map(|part| (part * 100.0).round());
-        let done = if hold.kind == "remove" { "removed" } else { "updated" };
-        format!(
-            "{share} % of {} would be {done}; above {limit} % somebody has to confirm",
-            hold.kind_of_record
-        )
+        match hold.kind.as_str() {
+            Hold::REFERENCES => format!("{}; somebody has to confirm", hold_in_words(hold)),
+            _ => {
+                format!("{}; above {:.0} % somebody has to confirm", hold_in_words(hold), hold.limit * 100.0)
+            }
+        }
     }));
     lines.extend(plan.plan.doubles.iter().map(|double| {
         let pairs = double.examples.iter().map(|one| format!("row {} and {}", one.row, one.id));

@@ -50,6 +50,13 @@ pub struct ImportRequest {
     /// Somebody agreed that much is updated or removed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub holds_confirmed: bool,
+    /// How many references its author's plan said would lead nowhere, where somebody agreed to that.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub broken: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl ImportRequest {

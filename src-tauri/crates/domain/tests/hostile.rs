@@ -115,6 +115,7 @@ fn request() -> ImportRequest {
         records: [("users".to_owned(), ImportRecords { put: 2, remove: 1 })].into(),
         planned: std::collections::BTreeMap::new(),
         holds_confirmed: true,
+        broken: 0,
     }
 }
 

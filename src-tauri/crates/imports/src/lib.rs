@@ -15,6 +15,7 @@ mod detect;
 mod error;
 #[cfg(any(test, feature = "generate"))]
 pub mod generate;
+mod leads;
 mod limits;
 mod look;
 mod map;
@@ -36,6 +37,7 @@ pub use blob::{
 pub use check::{Cause, Fix, Options, Profile, Severity, Verdict, check};
 pub use detect::names as formats;
 pub use error::{ImportError, Result};
+pub use leads::{BrokenReferences, ByColumn, Leads};
 pub use limits::Limits;
 pub use look::{ColumnLook, DatesLook, FieldLook, FormatName, Look, TableLook, WordLook, look};
 pub use map::{DateOrder, FileRules, MAX_MAPPING_BYTES, Mapping};

@@ -1,5 +1,6 @@
 //! References between records that stand, followed as a check follows those between rows.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::check::{Hashes, Hashing};
@@ -10,6 +11,7 @@ use crate::schema::{FileSchema, Holds, Schema, schema};
 /// Memory is 16 bytes or so for each record.
 pub struct References {
     schema: &'static Schema,
+    referring: Vec<Vec<Referring>>,
     hashing: Hashing,
     /// The ids of the records, by the place of their type in the format.
     known: Vec<Hashes>,
@@ -37,7 +39,13 @@ impl References {
     pub fn new(format: &str) -> Option<Self> {
         let schema = schema(format)?;
         let known = schema.files.iter().map(|_| Hashes::default()).collect();
-        Some(Self { schema, hashing: Hashing::new(), known, found: Followed::default() })
+        Some(Self {
+            schema,
+            referring: referring(schema),
+            hashing: Hashing::new(),
+            known,
+            found: Followed::default(),
+        })
     }
 
     /// Hears of a record.
@@ -50,29 +58,17 @@ impl References {
     /// Follows what a record names. Types of which there is no record at all are left out: a format may
     /// do without some of its files.
     pub fn follow(&mut self, record: &Record<'_>) {
-        let Some(file) = self.schema.place(record.kind).and_then(|place| self.schema.files.get(place)) else {
+        let Some(columns) = self.schema.place(record.kind).and_then(|place| self.referring.get(place)) else {
             return;
         };
-        for column in file.columns {
-            let (Holds::Ref(kind) | Holds::Refs(kind)) = column.holds else { continue };
-            let Some((_, value)) = record.values.iter().find(|(name, _)| *name == column.name) else {
+        for (column, name) in columns.iter().flat_map(|column| column.named(record)) {
+            let Some(known) = self.known.get(column.target).filter(|known| !known.is_empty()) else {
                 continue;
             };
-            let Some(place) = self.schema.place(kind) else { continue };
-            let (Some(target), Some(known)) = (self.schema.files.get(place), self.known.get(place)) else {
-                continue;
-            };
-            if target.key.len() != 1 || known.is_empty() {
-                continue;
-            }
-            let is_list = matches!(column.holds, Holds::Refs(_));
-            for name in value.split(',').filter(|_| is_list).chain((!is_list).then_some(*value)) {
-                if known.contains(&self.hashing.of(id_of(target, name.trim()).as_bytes())) {
-                    self.found.whole += 1;
-                } else {
-                    let place = (file.kind.to_owned(), column.name.to_owned());
-                    *self.found.broken.entry(place).or_default() += 1;
-                }
+            if known.contains(&self.hashing.of(name.as_bytes())) {
+                self.found.whole += 1;
+            } else {
+                *self.found.broken.entry(column.place()).or_default() += 1;
             }
         }
     }
@@ -84,11 +80,67 @@ impl References {
     }
 }
 
-/// The id of the record that a reference names: addresses count in lower case.
-fn id_of<'n>(target: &FileSchema, name: &'n str) -> std::borrow::Cow<'n, str> {
-    let is_address =
-        target.key.iter().any(|key| target.column(key).is_some_and(|column| column.holds == Holds::Email));
-    if is_address { name.to_ascii_lowercase().into() } else { name.into() }
+/// A column whose values name records.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Referring {
+    /// Its place among those of its type, and that of the type in the format.
+    pub from: From,
+    pub kind: &'static str,
+    pub column: &'static str,
+    /// The place in the format of the type that is named.
+    pub target: usize,
+    is_list: bool,
+    /// Addresses count in lower case.
+    is_address: bool,
+}
+
+/// The place of a type in a format, and of a column among those of its columns that refer.
+pub(crate) type From = (u16, u16);
+
+/// The columns of a format that name records by a key of one column, by the place of their type.
+pub(crate) fn referring(schema: &'static Schema) -> Vec<Vec<Referring>> {
+    let of = |(place, file): (usize, &'static FileSchema)| {
+        let columns = file.columns.iter().filter_map(|column| {
+            let (Holds::Ref(kind) | Holds::Refs(kind)) = column.holds else { return None };
+            let target = schema.place(kind)?;
+            let [key] = schema.files.get(target)?.key else { return None };
+            let is_address = schema.files.get(target)?.column(key)?.holds == Holds::Email;
+            let is_list = matches!(column.holds, Holds::Refs(_));
+            Some(Referring {
+                from: (0, 0),
+                kind: file.kind,
+                column: column.name,
+                target,
+                is_list,
+                is_address,
+            })
+        });
+        let numbered =
+            columns.enumerate().map(|(at, one)| Referring { from: (place as u16, at as u16), ..one });
+        numbered.collect()
+    };
+    schema.files.iter().enumerate().map(of).collect()
+}
+
+impl Referring {
+    /// Type and column.
+    pub fn place(&self) -> (String, String) {
+        (self.kind.to_owned(), self.column.to_owned())
+    }
+
+    /// The ids that a value names.
+    pub fn ids<'v>(&self, value: &'v str) -> impl Iterator<Item = Cow<'v, str>> + use<'v> {
+        let Self { is_list, is_address, .. } = *self;
+        let names = value.split(',').filter(move |_| is_list).chain((!is_list).then_some(value));
+        let names = names.map(str::trim).filter(|name| !name.is_empty());
+        names.map(move |name| if is_address { name.to_ascii_lowercase().into() } else { name.into() })
+    }
+
+    /// The ids that a record of its type names in it.
+    pub fn named<'r>(&self, record: &Record<'r>) -> impl Iterator<Item = (&Self, Cow<'r, str>)> {
+        let value = record.values.iter().find(|(name, _)| *name == self.column).map(|(_, value)| *value);
+        value.into_iter().flat_map(|value| self.ids(value)).map(move |id| (self, id))
+    }
 }
 
 #[cfg(test)]

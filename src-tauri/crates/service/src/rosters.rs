@@ -20,7 +20,9 @@ use cairn_domain::import::{
 };
 use cairn_domain::journal::Outcome;
 use cairn_domain::{Change, Hash, OpId, TenantId, Time};
-use cairn_imports::{Contents, Entry, ImportError, Limits, REMOVE_LIMIT, UPDATE_LIMIT, read_blob};
+use cairn_imports::{
+    ByColumn, Contents, Entry, ImportError, Leads, Limits, REMOVE_LIMIT, Record, UPDATE_LIMIT, read_blob,
+};
 use cairn_store::roster::{Applied, Changes, Left, Revision, Roster, RosterTrouble, Why, Writer};
 use cairn_store::{DataKey, StoreError};
 use serde_json::json;
@@ -341,18 +343,29 @@ impl Work<'_> {
             self.within_holds(&import.request, &committed.counts)?;
             self.answer(import, number, ImportOutcome::Committed(committed), ask)
         };
-        if import::repeats(view.revisions.last(), &import.request) {
+        if repeats_as_agreed(view.revisions.last(), &import.request) {
             roster.repeat_if(revision, commit)?;
         } else {
-            roster.apply_if(revision, |writer| self.put(&import.request, writer), commit)?;
+            roster.apply_if(revision, |writer| self.put_and_follow(&import.request, writer), commit)?;
         }
         Ok(Done::Committed(import.id.clone(), number))
     }
 
     /// Puts the records of an import's file.
     fn put(&self, request: &ImportRequest, writer: &mut Writer<'_>) -> std::result::Result<(), Stop> {
+        self.put_and(request, writer, |_| ())
+    }
+
+    /// [`Work::put`]; `each` hears of every record as the file has it.
+    fn put_and(
+        &self,
+        request: &ImportRequest,
+        writer: &mut Writer<'_>,
+        mut each: impl FnMut(&Entry<'_>),
+    ) -> std::result::Result<(), Stop> {
         let mut file = BlobFile::new(self, &request.blob);
         let read = read_blob(&mut file, &request.blob, &Limits::default(), |entry| {
+            each(&entry);
             match entry {
                 Entry::Put(record) => writer.put(record.kind, record.id, record.values)?,
                 Entry::Remove { kind, id } => writer.remove(kind, id)?,
@@ -364,6 +377,24 @@ impl Work<'_> {
             Some(fault) => Err(fault.into()),
             None => is_as_asked(request, &read?),
         }
+    }
+
+    /// [`Work::put`] of an import that nobody has judged yet: whatever it names has to be there, and
+    /// nothing that stays may name what it removes, but for as much as its author has agreed to.
+    fn put_and_follow(
+        &self,
+        request: &ImportRequest,
+        writer: &mut Writer<'_>,
+    ) -> std::result::Result<(), Stop> {
+        let Some(mut leads) = Leads::new(&request.format) else { return self.put(request, writer) };
+        self.put_and(request, writer, |entry| match entry {
+            Entry::Put(record) => leads.put(record),
+            Entry::Remove { kind, id } => leads.remove(kind, id),
+        })?;
+        let broken = leads.end(|kind, visit| {
+            writer.each(kind, |one| visit(&Record { kind: one.kind, id: one.id, values: one.values }))
+        })?;
+        within_agreed(&broken, request.broken)
     }
 
     /// Much that changes has to be meant, by what is there now and not by what its author saw.
@@ -591,6 +622,28 @@ fn is_as_asked(request: &ImportRequest, contents: &Contents) -> std::result::Res
     }
     let message = "The file of this import holds something else than was asked for. Run the import again.";
     Err(refused("import_differs", message.to_owned()))
+}
+
+/// Whether an import puts what the last one did, and its author agreed to what leads nowhere in that.
+fn repeats_as_agreed(last: Option<&RosterRevision>, request: &ImportRequest) -> bool {
+    let before = last.and_then(|last| match &last.step {
+        Step::Import(request) => Some(request.broken),
+        Step::RollBack { .. } => None,
+    });
+    import::repeats(last, request) && before.is_some_and(|before| before <= request.broken)
+}
+
+/// References that lead nowhere have to be agreed to.
+fn within_agreed(broken: &ByColumn, agreed: u64) -> std::result::Result<(), Stop> {
+    if broken.values().sum::<u64>() <= agreed {
+        return Ok(());
+    }
+    let of = broken.iter().map(|((kind, column), count)| format!("{count} of {column} in {kind}"));
+    let message = format!(
+        "Some of its references would lead to records that are not there: {}. The roster may have changed since it was planned. Plan the import again, and confirm it if that is meant.",
+        of.collect::<Vec<_>>().join(", ")
+    );
+    Err(refused("import_references", message))
 }
 
 /// What was done, by type. Records that were there and were not changed count as unchanged, whether the

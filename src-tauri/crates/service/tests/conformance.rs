@@ -647,6 +647,7 @@ fn import_of(blob: &str) -> ImportRequest {
         records: [("accounts".to_owned(), ImportRecords { put: 2, remove: 0 })].into(),
         planned: std::collections::BTreeMap::new(),
         holds_confirmed: false,
+        broken: 0,
     }
 }
 
@@ -817,6 +818,7 @@ fn an_import_is_taken_back_under_the_name_of_its_duplicate(open: Open) {
         records: BTreeMap::new(),
         planned: std::collections::BTreeMap::new(),
         holds_confirmed: false,
+        broken: 0,
     };
     let original = ana.op(&tenant, Change::ImportRequested(request.clone()), BTreeMap::new());
     let id = original.header().unwrap().op;

@@ -1071,6 +1071,7 @@ fn an_import_that_was_asked_for_is_answered_on_either_storage() {
             records: BTreeMap::new(),
             planned: std::collections::BTreeMap::new(),
             holds_confirmed: false,
+            broken: 0,
         };
         let op = writer.laptop.op(&writer.tenant, Change::ImportRequested(request), BTreeMap::new());
         let run = writer.laptop.run(&writer.tenant, vec![op]);

@@ -36,6 +36,7 @@ on_both!(
     a_file_that_is_not_what_was_asked_for_is_refused,
     a_pilots_limit_holds_at_the_door_and_behind_it,
     much_that_changes_is_judged_by_what_is_there_now,
+    references_are_judged_by_what_is_there_now,
     an_import_that_is_taken_back_before_it_is_carried_out_never_is,
     an_import_that_is_taken_back_while_it_is_staged_is_not_committed,
     an_import_is_taken_back_within_its_days_and_not_after,
@@ -74,6 +75,7 @@ fn request_for(blob: Blob, report: Report) -> ImportRequest {
             .collect(),
         planned: std::collections::BTreeMap::new(),
         holds_confirmed: false,
+        broken: 0,
     }
 }
 
@@ -232,6 +234,92 @@ fn much_that_changes_is_judged_by_what_is_there_now(open: Open) {
     let confirmed = place.ask_for(&request);
     assert_eq!(place.settle(), [Done::Committed(confirmed.clone(), 2)]);
     assert_eq!(place.seen(&confirmed).committed().unwrap().counts["accounts"].update, 2);
+}
+
+/// Records of a type: the id, and the value of its column; none where it is to be no more.
+type Of<'a> = (&'a str, &'a [(&'a str, Option<&'a str>)]);
+
+/// A file of these records and removals, in the order of their types, and the request for it.
+fn delta(entries: &[Of<'_>]) -> (Vec<u8>, ImportRequest) {
+    let columns = |kind: &str| match kind {
+        "orgs" => serde_json::json!(["name"]),
+        _ => serde_json::json!(["orgSourcedIds"]),
+    };
+    let head = serde_json::json!({ "format": "cairn-import", "v": 1, "schema": "oneroster-1.1", "rules": "tolerant" });
+    let (mut lines, mut records) = (vec![head], BTreeMap::new());
+    for (kind, of) in entries {
+        lines.push(serde_json::json!({ "type": kind, "columns": columns(kind) }));
+        let held: &mut ImportRecords = records.entry((*kind).to_owned()).or_default();
+        for (id, value) in *of {
+            match value {
+                Some(value) => {
+                    lines.push(serde_json::json!([id, value]));
+                    held.put += 1;
+                }
+                None => {
+                    lines.push(serde_json::json!(id));
+                    held.remove += 1;
+                }
+            }
+        }
+    }
+    let end = records.iter().map(|(kind, of): (&String, &ImportRecords)| {
+        (kind.clone(), serde_json::json!({ "put": of.put, "remove": of.remove, "delta": true }))
+    });
+    lines.push(serde_json::json!({ "end": end.collect::<serde_json::Map<_, _>>() }));
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let mut encoder = zstd::Encoder::new(Vec::new(), 3).unwrap();
+    encoder.include_checksum(true).unwrap();
+    std::io::Write::write_all(&mut encoder, text.as_bytes()).unwrap();
+    let bytes = encoder.finish().unwrap();
+    let request = ImportRequest {
+        blob: hex(&bytes),
+        bytes: bytes.len() as u64,
+        source: "delta".into(),
+        format: "oneroster-1.1".into(),
+        rules: "tolerant".into(),
+        records,
+        planned: BTreeMap::new(),
+        holds_confirmed: true,
+        broken: 0,
+    };
+    (bytes, request)
+}
+
+fn references_are_judged_by_what_is_there_now(open: Open) {
+    let mut place = Place::open(&open);
+    let orgs: Of<'_> = ("orgs", &[("o1", Some("One")), ("o2", Some("Two"))]);
+    let (first, asked) = delta(&[orgs, ("users", &[("u1", Some("o1,o2"))])]);
+    place.upload(&asked, &first);
+    let stands = place.ask_for(&asked);
+    assert_eq!(place.settle(), [Done::Committed(stands, 1)]);
+    // Planned at the same time by two people: one takes a school away, the other brings it a person.
+    let (away, mut asked) = delta(&[("orgs", &[("o2", None)]), ("users", &[("u1", Some("o1"))])]);
+    place.upload(&asked, &away);
+    let away = place.ask_for(&asked);
+    let (brings, asked_too) = delta(&[("users", &[("u2", Some("o2"))])]);
+    place.upload(&asked_too, &brings);
+    let brings = place.ask_for(&asked_too);
+    assert_eq!(
+        place.settle(),
+        [Done::Committed(away, 2), Done::Refused(brings.clone(), "import_references".into())]
+    );
+    let Some(ImportOutcome::Refused(refused)) = place.seen(&brings).outcome else { panic!() };
+    assert!(refused.message.contains("1 of orgSourcedIds in users"), "{}", refused.message);
+    // What stays may not name what goes either, but where its author agreed to as much.
+    let (gone, gone_asked) = delta(&[("orgs", &[("o1", None)])]);
+    asked = gone_asked;
+    place.upload(&asked, &gone);
+    let unasked = place.ask_for(&asked);
+    assert_eq!(place.settle(), [Done::Refused(unasked, "import_references".into())]);
+    asked.broken = 1;
+    let meant = place.ask_for(&asked);
+    assert_eq!(place.settle(), [Done::Committed(meant.clone(), 3)]);
+    assert_eq!(place.seen(&meant).committed().unwrap().counts["orgs"].remove, 1);
+    // The same file again is no way around it.
+    asked.broken = 0;
+    let again = place.ask_for(&asked);
+    assert_eq!(place.settle(), [Done::Refused(again, "import_references".into())]);
 }
 
 fn an_import_that_is_taken_back_before_it_is_carried_out_never_is(open: Open) {
@@ -600,7 +688,7 @@ impl From<ImportError> for Failed {
 /// and its roster and the laptop's stay the same.
 #[test]
 fn a_plan_and_then_a_run_is_the_plan_and_both_rosters_agree() {
-    let mut counted = [0, 0, 0];
+    let mut counted = [0; 4];
     for seed in 0..12 {
         let mut random = StdRng::seed_from_u64(seed);
         let data = tempfile::tempdir().unwrap();
@@ -632,6 +720,17 @@ fn a_plan_and_then_a_run_is_the_plan_and_both_rosters_agree() {
             let folder = generated(&mut random);
             let (plan, bytes, mut request) = planned(&mirror, folder.path());
             request.holds_confirmed = true;
+            let broken: u64 = plan.broken.iter().map(|of| of.with_absent).sum();
+            // The service counts as the plan does: one less is not enough.
+            if let Some(less) = broken.checked_sub(1) {
+                place.upload(&request, &bytes);
+                request.broken = less;
+                let id = place.ask_for(&request);
+                let refused = [Done::Refused(id, "import_references".into())];
+                assert_eq!(place.settle(), refused, "seed {seed}: {:?}", plan.broken);
+                counted[3] += 1;
+            }
+            request.broken = broken;
             place.upload(&request, &bytes);
             let id = place.ask_for(&request);
             assert_eq!(place.settle(), [Done::Committed(id.clone(), number)], "seed {seed}");

@@ -74,7 +74,10 @@ impl Plan {
             1 => Some(Fault::Differs),
             _ => None,
         };
-        Self::of(entries, fault, random.random_bool(0.7))
+        let mut plan = Self::of(entries, fault, random.random_bool(0.7))?;
+        // Most are agreed to, whatever their references lead to: others are refused too often to build on.
+        plan.request.broken = if random.random_bool(0.8) { u64::MAX } else { 0 };
+        Ok(plan)
     }
 
     /// A plan of these records.
@@ -107,8 +110,31 @@ impl Plan {
             records,
             planned: BTreeMap::new(),
             holds_confirmed,
+            broken: 0,
         };
         Ok(Self { entries, is_cut: fault == Some(Fault::Cut), request, file })
+    }
+
+    /// How many references would lead nowhere beside the records that are `there`: of students that it puts,
+    /// and of those that stay where their school goes.
+    pub fn broken(&self, there: &BTreeMap<Key, Values>) -> u64 {
+        let fate = |school: &str| self.entries.get(&("schools".to_owned(), school.to_owned()));
+        let stays = |school: &str| match fate(school) {
+            Some(values) => values.is_some(),
+            None => there.contains_key(&("schools".to_owned(), school.to_owned())),
+        };
+        let schools = there.keys().chain(self.entries.keys()).filter(|(kind, _)| kind == "schools");
+        let any = schools.map(|(_, id)| id).any(|id| stays(id));
+        let put = self.entries.iter().filter_map(|(key, values)| Some((key, values.as_ref()?, true)));
+        let stand = there.iter().filter(|(key, _)| !self.entries.contains_key(*key));
+        let all = put.chain(stand.map(|(key, values)| (key, values, false)));
+        let is_broken = |values: &Values, is_put: bool| {
+            let Some(school) = values.get("School_id") else { return false };
+            let is_gone = fate(school).is_some_and(Option::is_none);
+            is_gone || (is_put && any && !stays(school))
+        };
+        all.filter(|((kind, _), values, is_put)| kind == "students" && is_broken(values, *is_put)).count()
+            as u64
     }
 
     /// What the service has to refuse this request for its file with, whatever stands.
@@ -136,6 +162,10 @@ fn record(columns: &[&str], random: &mut StdRng) -> Option<Values> {
     }
     let mut values = Values::new();
     for column in columns {
+        if *column == "School_id" {
+            values.insert((*column).to_owned(), format!("schools-{}", random.random_range(0..IDS)));
+            continue;
+        }
         let word = ["", "a", "b", "c"].choose(random).copied().unwrap_or_default();
         if !word.is_empty() {
             values.insert((*column).to_owned(), format!("{column} {word}"));

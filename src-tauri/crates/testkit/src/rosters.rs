@@ -238,6 +238,9 @@ impl<'j> Telling<'j> {
             return Err(Failure::new(format!("it was committed and should be refused: {code}")));
         }
         let there = self.model.records();
+        if plan.broken(&there) > request.broken {
+            return Err(Failure::new("its references should not be taken, and it is committed"));
+        }
         self.model.import(&plan.entries);
         let counts = self.model.counts(request, &there);
         self.is_as_told(committed.revision, committed.digest, &committed.counts, &counts)?;
@@ -254,6 +257,7 @@ impl<'j> Telling<'j> {
         let expected = match (back_asked, plan.refusal(request)) {
             (true, _) => WITHDRAWN,
             (false, Some(code)) => code,
+            (false, None) if plan.broken(&self.model.records()) > request.broken => "import_references",
             (false, None) => "import_held",
         };
         // After a restore the answer may be one that was right in what is gone.

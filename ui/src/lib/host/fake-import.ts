@@ -243,6 +243,10 @@ export function fakePlan(report: ImportReport, hasRoster: boolean): ImportPlan {
           },
         ]
       : [],
+    // The rows of the classes that would be absent are in a delta, which does not speak of them.
+    broken: hasRoster
+      ? [{ type: "enrollments", column: "classSourcedId", count: 0, with_absent: 41 }]
+      : [],
     can_proceed: report.can_proceed && !hasRoster,
     format: report.format,
     profile: report.profile,
@@ -259,7 +263,7 @@ export function fakeSame(plan: ImportPlan): ImportPlan {
     const unchanged = one ? one.create + one.update + one.unchanged : 0;
     return [kind, { create: 0, update: 0, unchanged, remove: 0, kept: 0, absent: 0 }];
   });
-  return { ...plan, types: Object.fromEntries(types), holds: [] };
+  return { ...plan, types: Object.fromEntries(types), holds: [], broken: [] };
 }
 
 /** A plan of more rows than a pilot may import. */

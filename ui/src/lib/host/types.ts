@@ -2613,7 +2613,11 @@ can_proceed: boolean,
  * Values that should be one record's and are in the files with one id and there with another. They
  * hold nothing: the two may be two indeed.
  */
-doubles: Array<ImportDouble>, };
+doubles: Array<ImportDouble>,
+/**
+ * References that would lead nowhere: of what the files put, and of what stays and names what goes.
+ */
+broken: Array<ImportBrokenReferences>, };
 
 /**
  * What becomes of the records of a type.
@@ -2653,17 +2657,22 @@ export type ImportHold = {
  */
 type: string,
 /**
- * `update` or `remove`; `pilot`, which the service judges and nobody can confirm.
+ * `update` or `remove`; `references` that would lead nowhere; `pilot`, which the service judges and
+ * nobody can confirm.
  */
 kind: string,
 /**
- * The share of the records that are there; of `pilot` the number of records.
+ * The share of the records that are there; of `pilot` the number of records, of `references` theirs.
  */
 share: number,
 /**
  * The share, or number, up to which nobody is asked.
  */
-limit: number, };
+limit: number,
+/**
+ * The column that refers, of `references`.
+ */
+column?: string | null, };
 
 /**
  * A value that a record of the files shares with one that is there under another id.
@@ -2698,6 +2707,27 @@ row: number,
  * The id of the record that is there.
  */
 id: string, };
+
+/**
+ * References of one column that would lead nowhere.
+ */
+export type ImportBrokenReferences = {
+/**
+ * The type whose records refer.
+ */
+type: string,
+/**
+ * The column.
+ */
+column: string,
+/**
+ * How many, where records that bulk files no longer hold stay.
+ */
+count: number,
+/**
+ * How many, where those are removed.
+ */
+with_absent: number, };
 
 /**
  * What an import would do to a tenant, in the shape of SPEC. Fields that SPEC does not name come last.
@@ -2743,7 +2773,11 @@ can_proceed: boolean,
  * Values that should be one record's and are in the files with one id and there with another. They
  * hold nothing: the two may be two indeed.
  */
-doubles: Array<ImportDouble>, };
+doubles: Array<ImportDouble>,
+/**
+ * References that would lead nowhere: of what the files put, and of what stays and names what goes.
+ */
+broken: Array<ImportBrokenReferences>, };
 
 /**
  * What would become of a record.

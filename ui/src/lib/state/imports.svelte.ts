@@ -1,5 +1,6 @@
 import { call, type ImportRequest } from "../host/commands";
 import type {
+  ImportBrokenReferences,
   ImportDid,
   ImportHold,
   ImportPlan,
@@ -133,12 +134,20 @@ export function askedBy(plan: ImportPlan, choices: RunChoices): Asked {
     absent: Object.keys(plan.types).reduce((sum, kind) => sum + absentOf(kind), 0),
     // What is only absent stays, unless somebody asks for its removal.
     holds: plan.holds
-      .filter((hold) => hold.kind !== "pilot")
+      .filter((hold) => hold.kind !== "pilot" && hold.kind !== "references")
       .filter(
         (hold) => hold.kind !== "remove" || choices.remove_absent || absentOf(hold.type) === 0,
-      ),
+      )
+      .concat(plan.broken.flatMap((one) => brokenBy(one, choices))),
     pilot: plan.holds.find((hold) => hold.kind === "pilot") ?? null,
   };
+}
+
+/** What references of a column hold, given what was chosen. */
+function brokenBy(one: ImportBrokenReferences, choices: RunChoices): ImportHold[] {
+  const share = choices.remove_absent ? one.with_absent : one.count;
+  const hold = { type: one.type, kind: "references", share, limit: 0, column: one.column };
+  return share > 0 ? [hold] : [];
 }
 
 /** What an import would do to the records of each type, given what was chosen. */

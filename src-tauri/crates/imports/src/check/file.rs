@@ -175,6 +175,7 @@ impl Run<'_> {
         let unusable = (!is_usable).then(|| self.shared.roots.unusable(place as u16));
         let mode = self.manifest.as_ref().and_then(|manifest| manifest.mode(file.kind));
         let rules = FileRules {
+            schema: self.schema,
             place,
             number,
             width: head.labels.len(),

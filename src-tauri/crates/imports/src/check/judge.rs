@@ -17,7 +17,7 @@ use super::{Fault, Outcome, Sink, Verdict};
 use crate::map::DateOrder;
 use crate::read::{Quirks, Row};
 use crate::report::{Counts, FixExample};
-use crate::schema::{Choice, Column, FileSchema, Holds};
+use crate::schema::{Choice, Column, FileSchema, Holds, Schema};
 
 /// What all files of a run share.
 pub(crate) struct Shared {
@@ -105,6 +105,8 @@ impl Bound {
 /// What a format and a mapping say about a file as a whole.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FileRules {
+    /// The format.
+    pub schema: &'static Schema,
     /// Where the file stands in the format.
     pub place: usize,
     /// Its number in reports.
@@ -199,6 +201,7 @@ impl Judge {
         }
         if S::LISTENS {
             sink.row(&Outcome {
+                schema: self.rules.schema,
                 place: self.rules.place,
                 file: self.file,
                 row,

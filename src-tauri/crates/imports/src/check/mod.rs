@@ -79,6 +79,7 @@ pub(crate) struct Fault {
 
 /// A judged row, for who wants more than counts.
 pub(crate) struct Outcome<'a, 'r> {
+    pub schema: &'static Schema,
     /// The file's place in the format.
     pub place: usize,
     pub file: &'static FileSchema,

@@ -17,7 +17,7 @@ pub(super) enum Value<Bytes> {
     Blob(Bytes),
 }
 
-/// Rows of `COLUMNS` values on their way into a table. Until [`Bulk::end`] the last of them are not there.
+/// Rows of `COLUMNS` values on their way into a table. Until [`Bulk::flush`] the last of them are not there.
 pub(super) struct Bulk<'r, const COLUMNS: usize> {
     many: CachedStatement<'r>,
     one: CachedStatement<'r>,
@@ -66,9 +66,14 @@ impl<'r, const COLUMNS: usize> Bulk<'r, COLUMNS> {
     }
 
     /// Writes the rows that still wait.
-    pub fn end(mut self) -> Result<(), StoreError> {
+    pub fn flush(&mut self) -> Result<(), StoreError> {
         let mut from = 0;
-        self.held.chunks(COLUMNS).try_for_each(|row| write(&mut self.one, row, &self.bytes, &mut from))
+        for row in self.held.chunks(COLUMNS) {
+            write(&mut self.one, row, &self.bytes, &mut from)?;
+        }
+        self.held.clear();
+        self.bytes.clear();
+        Ok(())
     }
 }
 
@@ -113,7 +118,7 @@ mod tests {
                 let number = number.map_or(Value::Null, |n| Value::Integer(n as i64));
                 rows.add([Value::Text(id.as_bytes()), number, Value::Blob(&blob)]).unwrap();
             }
-            rows.end().unwrap();
+            rows.flush().unwrap();
             let mut statement = db.prepare("SELECT id, n, b FROM t ORDER BY id").unwrap();
             let read = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
             let read: Vec<(String, Option<usize>, Vec<u8>)> = read.map(Result::unwrap).collect();

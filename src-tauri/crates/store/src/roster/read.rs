@@ -176,7 +176,7 @@ fn sorted(db: &Connection) -> Result<Vec<Type>, StoreError> {
     Ok(types)
 }
 
-fn each_of(
+pub(super) fn each_of(
     db: &Connection,
     one: &Type,
     mut visit: impl FnMut(RecordRef<'_>) -> bool,

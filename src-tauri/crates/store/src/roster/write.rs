@@ -11,6 +11,7 @@ use rusqlite::{Connection, Row, params};
 use super::bulk::{Bulk, Value};
 use super::file::with_log_unless_busy;
 use super::pack::{Unpacked, pack, pack_id};
+use super::read::{RecordRef, each_of};
 use super::tally::Tally;
 use super::types::{Type, Types};
 use super::{Applied, Changes, Revision, Roster, RosterTrouble, damaged, named, trouble};
@@ -411,9 +412,29 @@ impl<'r> Writer<'r> {
         Ok(())
     }
 
-    fn end(self, revision: Revision<'_>, takes_back: Option<u64>) -> Result<Applied, StoreError> {
-        self.versions.end()?;
-        self.records.end()?;
+    /// Reads the records of a type as they stand after what was written so far, by id.
+    ///
+    /// # Errors
+    /// `roster_damaged`; whatever the database reports.
+    pub fn each(&mut self, kind: &str, mut visit: impl FnMut(RecordRef<'_>)) -> Result<(), StoreError> {
+        self.flush()?;
+        let Some(one) = self.finder.types.position(kind).and_then(|at| self.finder.types.0.get(at)) else {
+            return Ok(());
+        };
+        let read = each_of(self.finder.db, one, |record| {
+            visit(record);
+            true
+        });
+        read.map_err(|error| named(self.finder.tenant, error))
+    }
+
+    fn flush(&mut self) -> Result<(), StoreError> {
+        self.versions.flush()?;
+        self.records.flush()
+    }
+
+    fn end(mut self, revision: Revision<'_>, takes_back: Option<u64>) -> Result<Applied, StoreError> {
+        self.flush()?;
         self.finder.types.save(self.finder.db)?;
         let touched = self.finder.types.0.iter().filter(|one| one.changes != Changes::default());
         let applied = Applied {

@@ -70,6 +70,7 @@ fn import() -> ImportRequest {
         records: BTreeMap::new(),
         planned: std::collections::BTreeMap::new(),
         holds_confirmed: false,
+        broken: 0,
     }
 }
 

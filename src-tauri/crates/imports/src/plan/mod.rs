@@ -4,6 +4,8 @@
 //! A pure function over the files and the current records. Records are told apart by type and id and
 //! compared by a hash of their values, so that memory follows the number of records, not their size.
 
+mod ends;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::BuildHasherDefault;
 use std::path::Path;
@@ -12,9 +14,12 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "types")]
 use ts_rs::TS;
 
+use self::ends::Ends;
 use crate::check::{Hashing, Itself, Late, Options, Outcome, Sink, Verdict, run_with};
 use crate::error::ImportError;
+use crate::leads::{BrokenReferences, Loose};
 use crate::record::{Canon, Record, is_content};
+use crate::references::{Referring, referring};
 use crate::report::Report;
 use crate::schema::{FileSchema, Rule, Schema};
 
@@ -36,6 +41,18 @@ pub struct Plan {
     /// Values that should be one record's and are in the files with one id and there with another. They
     /// hold nothing: the two may be two indeed.
     pub doubles: Vec<Double>,
+    /// References that would lead nowhere: of what the files put, and of what stays and names what goes.
+    #[serde(default)]
+    pub broken: Vec<BrokenReferences>,
+}
+
+impl Plan {
+    /// What holds it besides, where records that bulk files no longer hold are removed too.
+    #[must_use]
+    pub fn holds_with_absent(&self) -> Vec<Hold> {
+        let beside = self.holds.iter().filter(|hold| hold.kind != Hold::REFERENCES).cloned();
+        beside.chain(self.broken.iter().filter_map(|one| Hold::references(one, one.with_absent))).collect()
+    }
 }
 
 /// A value that a record of the files shares with one that is there under another id.
@@ -99,17 +116,34 @@ pub struct Hold {
     /// The type; blank where it is of all.
     #[serde(rename = "type")]
     pub kind_of_record: String,
-    /// `update` or `remove`; `pilot`, which the service judges and nobody can confirm.
+    /// `update` or `remove`; `references` that would lead nowhere; `pilot`, which the service judges and
+    /// nobody can confirm.
     pub kind: String,
-    /// The share of the records that are there; of `pilot` the number of records.
+    /// The share of the records that are there; of `pilot` the number of records, of `references` theirs.
     pub share: f64,
     /// The share, or number, up to which nobody is asked.
     pub limit: f64,
+    /// The column that refers, of `references`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
 }
 
 impl Hold {
     /// The hold of a tenant's pilot.
     pub const PILOT: &str = "pilot";
+    /// The hold of references that would lead nowhere.
+    pub const REFERENCES: &str = "references";
+
+    /// References that would lead nowhere; none where there are none.
+    fn references(of: &BrokenReferences, count: u64) -> Option<Self> {
+        (count > 0).then(|| Self {
+            kind_of_record: of.r#type.clone(),
+            kind: Self::REFERENCES.to_owned(),
+            share: count as f64,
+            limit: 0.0,
+            column: Some(of.column.clone()),
+        })
+    }
 
     /// More records than an import may have while a tenant is in its pilot.
     #[must_use]
@@ -119,6 +153,7 @@ impl Hold {
             kind: Self::PILOT.to_owned(),
             share: records as f64,
             limit: limit as f64,
+            column: None,
         }
     }
 }
@@ -151,7 +186,7 @@ pub fn plan_with<E: From<ImportError>>(
     mut absent: impl FnMut(&str, &str),
 ) -> Result<(Plan, Report), E> {
     let hashing = Hashing::new();
-    let mut incoming = Incoming { hashing: hashing.clone(), files: Vec::new(), buffer: Vec::new() };
+    let mut incoming = Incoming::new(hashing.clone());
     let checked = run_with(path, options, hashing, &mut incoming)?;
     incoming.reject(&checked.late);
     let mut comparison = Comparison::new(checked.schema, incoming, &checked.deltas);
@@ -186,6 +221,14 @@ struct File {
     canon: Option<Canon>,
     /// For each column that no two records should share: its number, and who holds which value.
     shared: Vec<(usize, Holders)>,
+    /// The columns that name records, each with its number.
+    referring: Vec<(usize, Referring)>,
+}
+
+impl File {
+    fn is_put(&self, id: u64) -> bool {
+        self.records.get(&id).is_some_and(|known| matches!(known.state, State::Good | State::Met))
+    }
 }
 
 /// The hash of a value to that of the id which holds it.
@@ -203,14 +246,40 @@ struct Incoming {
     hashing: Hashing,
     files: Vec<File>,
     buffer: Vec<u8>,
+    /// References of rows to records that no row before them puts.
+    loose: Vec<Loose>,
 }
 
 impl Incoming {
+    fn new(hashing: Hashing) -> Self {
+        Self { hashing, files: Vec::new(), buffer: Vec::new(), loose: Vec::new() }
+    }
+
+    fn is_put(&self, place: usize, id: u64) -> bool {
+        self.files.get(place).is_some_and(|file| file.is_put(id))
+    }
+
+    /// Follows what a row names that puts a record.
+    fn follow(&mut self, outcome: &Outcome<'_, '_>) {
+        let Some(file) = self.files.get(outcome.place) else { return };
+        let row = u32::try_from(outcome.row.number).unwrap_or(u32::MAX);
+        for (at, column) in &file.referring {
+            for name in column.ids(std::str::from_utf8(outcome.value(*at)).unwrap_or_default()) {
+                let id = self.hashing.of(name.as_bytes());
+                if !self.files.get(column.target).is_some_and(|target| target.is_put(id)) {
+                    self.loose.push(Loose { from: column.from, id, row });
+                }
+            }
+        }
+    }
+
     fn reject(&mut self, late: &[Late]) {
         for (place, file) in self.files.iter_mut().enumerate() {
             let rows: HashSet<u64> =
                 late.iter().filter(|late| late.place == place).map(|late| late.row).collect();
             if !rows.is_empty() {
+                self.loose
+                    .retain(|one| usize::from(one.from.0) != place || !rows.contains(&u64::from(one.row)));
                 let rejected = file.records.values_mut().filter(|known| rows.contains(&u64::from(known.row)));
                 rejected.for_each(|known| known.state = State::Rejected);
             }
@@ -234,6 +303,8 @@ impl Sink for Incoming {
             file.shared = shared_columns(outcome.file)
                 .map(|name| (at(name).unwrap_or(usize::MAX), Holders::default()))
                 .collect();
+            let referring = referring(outcome.schema).into_iter().nth(outcome.place).unwrap_or_default();
+            file.referring = referring.into_iter().filter_map(|one| Some((at(one.column)?, one))).collect();
         }
         let canon = file.canon.get_or_insert_with(|| Canon::new(outcome));
         canon.content(outcome, &mut self.buffer);
@@ -256,6 +327,9 @@ impl Sink for Incoming {
         }
         let row = u32::try_from(outcome.row.number).unwrap_or(u32::MAX);
         file.records.insert(id, Known { content: self.hashing.of(&self.buffer), row, state });
+        if state == State::Good {
+            self.follow(outcome);
+        }
     }
 }
 
@@ -269,6 +343,7 @@ struct Comparison {
     last: usize,
     /// By the place of a file and of a column in it.
     doubles: BTreeMap<(usize, usize), Double>,
+    ends: Ends,
 }
 
 #[derive(Default)]
@@ -285,7 +360,9 @@ impl Comparison {
             file.canon.is_some().then_some(fate)
         };
         let fates = incoming.files.iter().enumerate().map(fate).collect();
-        Self { incoming, fates, schema, last: 0, doubles: BTreeMap::new() }
+        let deltas = |(place, file): (usize, &File)| file.canon.is_some().then_some(deltas.contains(&place));
+        let ends = Ends::new(schema, &incoming, incoming.files.iter().enumerate().map(deltas).collect());
+        Self { incoming, fates, schema, last: 0, doubles: BTreeMap::new(), ends }
     }
 
     /// Counts a record that is there; says whether bulk files no longer hold it.
@@ -294,6 +371,13 @@ impl Comparison {
             let Some(place) = self.schema.place(record.kind) else { return false };
             self.last = place;
         }
+        let is_absent = self.compare(&record);
+        self.ends.meet(self.last, &record, is_absent, &self.incoming);
+        is_absent
+    }
+
+    /// Counts a record of the last type.
+    fn compare(&mut self, record: &Record<'_>) -> bool {
         let (Some(Some(fate)), Some(held), Some(file)) = (
             self.fates.get_mut(self.last),
             self.incoming.files.get_mut(self.last),
@@ -339,13 +423,15 @@ impl Comparison {
                     State::Rejected | State::Met => fate.changes.kept += 1,
                     State::ToBeDeleted => fate.changes.remove += 1,
                     State::Good
-                        if known.content == content_of(hashing, file, &record, &mut self.incoming.buffer) =>
+                        if known.content == content_of(hashing, file, record, &mut self.incoming.buffer) =>
                     {
                         fate.changes.unchanged += 1;
                     }
                     State::Good => fate.changes.update += 1,
                 }
-                known.state = if known.state == State::Rejected { State::Rejected } else { State::Met };
+                if known.state == State::Good {
+                    known.state = State::Met;
+                }
             }
         }
         false
@@ -353,6 +439,7 @@ impl Comparison {
 
     /// What was not met is new.
     fn end(self, can_proceed: bool) -> Plan {
+        let broken = self.ends.broken(&self.incoming);
         let (mut types, mut there) = (BTreeMap::new(), BTreeMap::new());
         for ((fate, held), file) in self.fates.into_iter().zip(&self.incoming.files).zip(self.schema.files) {
             let Some(mut fate) = fate else { continue };
@@ -361,12 +448,14 @@ impl Comparison {
             types.insert(file.kind.to_owned(), fate.changes);
             there.insert(file.kind.to_owned(), fate.there);
         }
-        let holds = holds(&types, &there);
+        let mut holds = holds(&types, &there);
+        holds.extend(broken.iter().filter_map(|one| Hold::references(one, one.count)));
         Plan {
             can_proceed: can_proceed && holds.is_empty(),
             types,
             holds,
             doubles: self.doubles.into_values().collect(),
+            broken,
         }
     }
 }
@@ -394,7 +483,13 @@ fn holds(types: &BTreeMap<String, Changes>, there: &BTreeMap<String, u64>) -> Ve
         {
             let share = if there == 0 { 0.0 } else { count as f64 / there as f64 };
             if share > limit {
-                holds.push(Hold { kind_of_record: kind.clone(), kind: what.to_owned(), share, limit });
+                holds.push(Hold {
+                    kind_of_record: kind.clone(),
+                    kind: what.to_owned(),
+                    share,
+                    limit,
+                    column: None,
+                });
             }
         }
     }
@@ -561,6 +656,81 @@ mod tests {
     }
 
     #[test]
+    fn references_of_a_delta_and_to_what_goes_are_followed_beside_what_is_there() {
+        let dir = TempDir::new().unwrap();
+        let manifest = "propertyName,value\nmanifest.version,1.0\noneroster.version,1.1\nfile.orgs,delta\nfile.courses,delta\n";
+        std::fs::write(dir.path().join("manifest.csv"), manifest).unwrap();
+        let at = "2026-01-01T00:00:00Z";
+        let orgs = format!(
+            "sourcedId,status,dateLastModified,name,type,identifier,parentSourcedId\na,tobedeleted,{at},A,school,,\nb,active,{at},B,school,,z\nc,active,{at},C,school,,b\n"
+        );
+        std::fs::write(dir.path().join("orgs.csv"), orgs).unwrap();
+        let courses = format!(
+            "sourcedId,status,dateLastModified,schoolYearSourcedId,title,courseCode,grades,orgSourcedId,subjects,subjectCodes\nk1,active,{at},,One,,,a,,\nk2,active,{at},,Two,,,d,,\nk3,active,{at},,Three,,,y,,\n"
+        );
+        std::fs::write(dir.path().join("courses.csv"), courses).unwrap();
+        let there = |kind: &str, id: &str, values: &[(&str, &str)]| Current {
+            kind: kind.into(),
+            id: id.into(),
+            values: values.iter().map(|(a, b)| ((*a).into(), (*b).into())).collect(),
+        };
+        let current = vec![
+            there("orgs", "a", &[("name", "A")]),
+            there("orgs", "d", &[("name", "D")]),
+            there("users", "u1", &[("orgSourcedIds", "a,d")]),
+            there("users", "u2", &[("orgSourcedIds", "x")]),
+        ];
+        let plan = planned(&dir, current.clone());
+        let broken = |kind: &str, column: &str, count| BrokenReferences {
+            r#type: kind.into(),
+            column: column.into(),
+            count,
+            with_absent: count,
+        };
+        // Of what was broken before, as u2's, nobody is told.
+        let expected = [
+            broken("courses", "orgSourcedId", 2),
+            broken("orgs", "parentSourcedId", 1),
+            broken("users", "orgSourcedIds", 1),
+        ];
+        assert_eq!(plan.broken, expected);
+        let held: Vec<_> = plan.holds.iter().filter(|hold| hold.kind == Hold::REFERENCES).collect();
+        assert_eq!((held.len(), held[0].column.as_deref(), held[0].share), (3, Some("orgSourcedId"), 2.0));
+        assert!(!plan.can_proceed);
+    }
+
+    #[test]
+    fn what_bulk_files_no_longer_hold_may_be_named_by_what_stays() {
+        let dir = set(1, vec![(Dirt::UserBadRole, 2)]);
+        let mut current = imported(&set(1, vec![]));
+        let stays = current.iter().find(|one| one.kind == "orgs").unwrap().clone();
+        current.push(Current { id: "gone".into(), ..stays });
+        // Its row is rejected, so it stays as it is.
+        let kept: Vec<String> = {
+            let (_, report) = both(&dir, &current);
+            let problem = report.problems.iter().find(|one| one.column.as_deref() == Some("role")).unwrap();
+            problem.examples.iter().map(|one| one.row.to_string()).collect()
+        };
+        let row: usize = kept[0].parse().unwrap();
+        let users: Vec<usize> = (0..current.len()).filter(|at| current[*at].kind == "users").collect();
+        let user = &mut current[users[row - 2]];
+        user.values
+            .iter_mut()
+            .filter(|(name, _)| name == "orgSourcedIds")
+            .for_each(|(_, v)| v.push_str(",gone"));
+        let plan = planned(&dir, current);
+        let broken = BrokenReferences {
+            r#type: "users".into(),
+            column: "orgSourcedIds".into(),
+            count: 0,
+            with_absent: 1,
+        };
+        assert_eq!(plan.broken, [broken]);
+        let references = |holds: &[Hold]| holds.iter().filter(|hold| hold.kind == Hold::REFERENCES).count();
+        assert_eq!((references(&plan.holds), references(&plan.holds_with_absent())), (0, 1));
+    }
+
+    #[test]
     fn a_value_that_is_there_under_another_id_is_told_and_holds_nothing() {
         let dir = TempDir::new().unwrap();
         let head = "student_id,first_name,last_name,email,grade\n";
@@ -596,7 +766,13 @@ mod tests {
 
     #[test]
     fn the_shape_is_that_of_spec() {
-        let hold = Hold { kind_of_record: "users".into(), kind: "remove".into(), share: 0.5, limit: 0.1 };
+        let hold = Hold {
+            kind_of_record: "users".into(),
+            kind: "remove".into(),
+            share: 0.5,
+            limit: 0.1,
+            column: None,
+        };
         let json = serde_json::to_value(hold).unwrap();
         assert_eq!(json, serde_json::json!({"type": "users", "kind": "remove", "share": 0.5, "limit": 0.1}));
     }
