@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use cairn_store::roster::{Revision, Roster};
+use cairn_store::roster::{Back, Revision, Roster};
 use cairn_store::{DataKey, StoreError};
 
 const KEY: [u8; 32] = [5; 32];
@@ -34,7 +34,8 @@ pub fn write(roster: &mut Roster, mut acknowledge: impl FnMut(u64) -> Result<()>
         let import = name(number);
         let revision = Revision { number, import: &import };
         if number.is_multiple_of(BACK) {
-            roster.roll_back(revision, number - 1, drop)?;
+            let back = Back { revision: number - 1, naming: &|_, _, _| () };
+            roster.roll_back(revision, back, drop)?;
         } else {
             roster.apply(revision, |writer| {
                 (0..RECORDS).try_for_each(|n| match value(number, n) {

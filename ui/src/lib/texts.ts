@@ -1592,7 +1592,7 @@ export const texts = {
       takeBack: "Take the import back",
       title: (source: string) => `Take back ${source}?`,
       lead: (records: number) =>
-        `${plural(records, "record becomes again what it was", "records become again what they were")} before the import. What somebody changed since stays and is named. The rollback stands in History.`,
+        `${plural(records, "record becomes again what it was", "records become again what they were")} before the import. What somebody changed since stays, and so does what later records name; each is listed. The rollback stands in History.`,
       reversed: (reversed: number, kept: number, failed: number) =>
         [
           `${plural(reversed, "record", "records")} taken back`,
@@ -1601,7 +1601,7 @@ export const texts = {
         ]
           .filter((part) => part !== "")
           .join(", "),
-      kept: (count: number) => `Kept, because somebody changed them since (${n(count)})`,
+      kept: (count: number) => `Kept as they are now (${n(count)})`,
       failed: (count: number) => `Not taken back (${n(count)})`,
       closed: (state: string): string =>
         (

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::time::{Duration, Instant};
 
 use cairn_domain::{TenantId, Time};
-use cairn_imports::{Entry, Limits, read_blob};
+use cairn_imports::{Entry, Limits, naming, read_blob};
 use cairn_protocol::{ApiError, code};
 use cairn_store::roster::Applied;
 use cairn_sync::Batch;
@@ -176,7 +176,8 @@ impl Session {
             at: 0,
         };
         let sha256 = file.sha256.clone();
-        going.go(|writer| {
+        let naming = naming(going.naming());
+        going.go(&naming, |writer| {
             read_blob(file, &sha256, &Limits::default(), |entry| {
                 match entry {
                     Entry::Put(record) => writer.put(record.kind, record.id, record.values)?,

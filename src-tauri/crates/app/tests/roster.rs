@@ -25,7 +25,7 @@ use cairn_domain::{AccountId, Change, Hash, ProjectId, TenantId};
 use cairn_imports::generate::{Dirt, Set, write};
 use cairn_imports::{Changes, Entry, Hold, Limits, Options, SCRATCH_BUDGET, Scratch, read_blob, write_blob};
 use cairn_protocol::ApiError;
-use cairn_store::roster::{Applied, Changes as Did, Revision, Roster};
+use cairn_store::roster::{Applied, Back, Changes as Did, Revision, Roster};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -108,11 +108,23 @@ fn what_was_imported_is_unchanged_the_second_time_and_gone_after_a_rollback() {
     let (bytes, name) = blob(set(2, vec![]).path());
     apply(&mut roster, 2, &bytes, &name).unwrap();
     assert_ne!(roster.digest().unwrap(), digest);
-    roster.roll_back(Revision { number: 3, import: "back" }, 2, |left| panic!("{left:?}")).unwrap();
+    roster
+        .roll_back(
+            Revision { number: 3, import: "back" },
+            Back { revision: 2, naming: &|_, _, _| () },
+            |left| panic!("{left:?}"),
+        )
+        .unwrap();
     let mut back = Vec::new();
     roster.export(&mut back).unwrap();
     assert_eq!((roster.digest().unwrap(), back), (digest, first));
-    roster.roll_back(Revision { number: 4, import: "back" }, 1, |left| panic!("{left:?}")).unwrap();
+    roster
+        .roll_back(
+            Revision { number: 4, import: "back" },
+            Back { revision: 1, naming: &|_, _, _| () },
+            |left| panic!("{left:?}"),
+        )
+        .unwrap();
     assert_eq!(roster.digest().unwrap(), empty);
     assert_eq!(plan(&desk, clean.path()).plan, before.plan);
 }
@@ -392,6 +404,7 @@ fn who_may_not_import_sees_outlines_of_what_a_rollback_left() {
             failed: vec![left],
             failed_count: 1,
             digest: Hash::ZERO,
+            keeps_named: true,
         };
         fake.says(&tenant(), Change::ImportRolledBack { import, rolled_back });
         let Laptop { store, dir: _dir, .. } = Laptop::new(&mut fake, "a", 1);

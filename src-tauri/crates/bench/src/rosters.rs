@@ -12,12 +12,12 @@ use cairn_app::runs::RunChoices;
 use cairn_domain::TenantId;
 use cairn_imports::{
     Entry, Limits, Options, PlanChange, PlanQuery, PlanWriter, Planned, SCRATCH_BUDGET, Scratch, each_entry,
-    read_blob, write_blob,
+    naming, read_blob, write_blob,
 };
 use cairn_protocol::ApiError;
 use cairn_service::admin::{self, NewTenant};
 use cairn_service::storage::sqlite::Sqlite;
-use cairn_store::roster::{Revision, Roster};
+use cairn_store::roster::{Back, Revision, Roster};
 use cairn_store::{DataKey, StoreError};
 use cairn_tests::door::Door;
 use rusqlite::{Connection, params};
@@ -214,7 +214,9 @@ pub fn roster_steps(folder: &Path, set: &Path) -> Result<Value> {
     let packed = packed(folder, set)?;
     let ((), update) = timed(|| apply(&mut roster, 3, &packed, true))?;
     let back = Revision { number: 4, import: "north:d:4" };
-    let (_, rollback) = timed(|| Ok(roster.roll_back(back, 3, drop)?))?;
+    let naming = naming(Some("oneroster-1.1"));
+    let third = Back { revision: 3, naming: &naming };
+    let (_, rollback) = timed(|| Ok(roster.roll_back(back, third, drop)?))?;
     let revisions = roster.revisions()?;
     ensure!(
         revisions.first().map(|one| one.digest) == revisions.last().map(|one| one.digest),

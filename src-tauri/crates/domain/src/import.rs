@@ -163,7 +163,7 @@ pub struct ImportRolledBack {
     pub takes_back: u64,
     /// What it did to the records, by type: one that the import created is removed.
     pub counts: BTreeMap<String, ImportCounts>,
-    /// Records that somebody changed since: the first ones.
+    /// Records that somebody changed since, or that others name by now: the first ones.
     pub kept: Vec<ImportLeft>,
     /// How many there are.
     pub kept_count: u64,
@@ -173,6 +173,10 @@ pub struct ImportRolledBack {
     pub failed_count: u64,
     /// The digest of the roster after it.
     pub digest: Hash,
+    /// Whether records were kept that others name by now. Rollbacks of before there was that rule say
+    /// nothing, and are made again without it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_named: bool,
 }
 
 impl ImportRolledBack {
@@ -289,6 +293,8 @@ pub enum Step {
     RollBack {
         /// That revision.
         takes_back: u64,
+        /// The format of its import, where records that others name were kept.
+        naming: Option<String>,
     },
 }
 
@@ -338,7 +344,10 @@ pub fn revisions(imports: &[Import]) -> Vec<RosterRevision> {
         all.extend(import.rolled_back.as_ref().map(|back| RosterRevision {
             number: back.revision,
             import: import.id.clone(),
-            step: Step::RollBack { takes_back: back.takes_back },
+            step: Step::RollBack {
+                takes_back: back.takes_back,
+                naming: back.keeps_named.then(|| import.request.format.clone()),
+            },
             digest: back.digest,
         }));
     }

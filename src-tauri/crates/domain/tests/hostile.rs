@@ -138,6 +138,7 @@ fn rolled_back() -> ImportRolledBack {
         failed: Vec::new(),
         failed_count: 0,
         digest: cairn_domain::Hash::ZERO,
+        keeps_named: true,
     }
 }
 

@@ -80,6 +80,22 @@ impl References {
     }
 }
 
+/// Gives type and id of every record that a record names, of which it hears the type and the values; of
+/// an unknown format, or none, nothing.
+pub fn naming(format: Option<&str>) -> impl Fn(&str, &[(&str, &str)], &mut dyn FnMut(&str, &str)) + use<> {
+    let known = format.and_then(schema).map(|schema| (schema, referring(schema)));
+    move |kind, values, each| {
+        let Some((schema, referring)) = &known else { return };
+        let columns = schema.place(kind).and_then(|place| referring.get(place)).into_iter().flatten();
+        let record = Record { kind, id: "", values };
+        for (column, id) in columns.flat_map(|column| column.named(&record)) {
+            if let Some(target) = schema.files.get(column.target) {
+                each(target.kind, &id);
+            }
+        }
+    }
+}
+
 /// A column whose values name records.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Referring {
@@ -170,5 +186,13 @@ mod tests {
             .map(|(column, count)| (("users".to_owned(), column.to_owned()), count));
         assert_eq!(references.end(), Followed { whole: 7, broken: broken.into() });
         assert!(References::new("nothing").is_none());
+
+        let named = |format| {
+            let mut named = Vec::new();
+            naming(format)(all[2].0, all[2].2, &mut |kind, id| named.push(format!("{kind} {id}")));
+            named
+        };
+        assert_eq!(named(Some("oneroster-1.1")), ["orgs o1", "orgs o2", "orgs o9"]);
+        assert!(named(Some("nothing")).is_empty() && named(None).is_empty());
     }
 }

@@ -21,9 +21,10 @@ use cairn_domain::import::{
 use cairn_domain::journal::Outcome;
 use cairn_domain::{Change, Hash, OpId, TenantId, Time};
 use cairn_imports::{
-    ByColumn, Contents, Entry, ImportError, Leads, Limits, REMOVE_LIMIT, Record, UPDATE_LIMIT, read_blob,
+    ByColumn, Contents, Entry, ImportError, Leads, Limits, REMOVE_LIMIT, Record, UPDATE_LIMIT, naming,
+    read_blob,
 };
-use cairn_store::roster::{Applied, Changes, Left, Revision, Roster, RosterTrouble, Why, Writer};
+use cairn_store::roster::{Applied, Back, Changes, Left, Revision, Roster, RosterTrouble, Why, Writer};
 use cairn_store::{DataKey, StoreError};
 use serde_json::json;
 
@@ -429,12 +430,13 @@ impl Work<'_> {
         let mut roster = self.caught_up(&view.revisions)?;
         let back = committed.revision;
         let (number, there) = (view.next(), roster.counts()?);
-        let step = Step::RollBack { takes_back: back };
+        let format = &import.request.format;
+        let step = Step::RollBack { takes_back: back, naming: Some(format.clone()) };
         let name = RosterRevision { number, import: import.id.clone(), step, digest: Hash::ZERO }.name();
         let lists = RefCell::new(Lists::default());
         roster.roll_back_if(
             Revision { number, import: &name },
-            back,
+            Back { revision: back, naming: &naming(Some(format)) },
             |left| lists.borrow_mut().add(left, &view.revisions),
             |applied| {
                 let lists = lists.take();
@@ -447,6 +449,7 @@ impl Work<'_> {
                     failed: lists.failed,
                     failed_count: lists.failed_count,
                     digest: applied.digest,
+                    keeps_named: true,
                 };
                 let import = import.id.clone();
                 self.write(
@@ -497,7 +500,10 @@ impl Work<'_> {
                     roster.repeat_if(named, |_| Ok::<(), Stop>(()))?
                 }
                 Step::Import(request) => roster.apply(named, |writer| self.put_again(request, writer))?,
-                Step::RollBack { takes_back } => roster.roll_back(named, *takes_back, drop)?,
+                Step::RollBack { takes_back, naming: format } => {
+                    let back = Back { revision: *takes_back, naming: &naming(format.as_deref()) };
+                    roster.roll_back(named, back, drop)?
+                }
             };
             if applied.digest != revision.digest {
                 return Err(another_roster(revision.number));
@@ -676,6 +682,14 @@ impl Lists {
         let (list, count, why) = match left.why {
             Why::ChangedBy { revision } => {
                 (&mut self.kept, &mut self.kept_count, changed_by(revision, revisions))
+            }
+            Why::NamedBy(kind) => {
+                let why = format!("Records of {kind} that stay name it.");
+                (&mut self.kept, &mut self.kept_count, why)
+            }
+            Why::NamesGone(kind) => {
+                let why = format!("Before the import it named a record of {kind} that was removed since.");
+                (&mut self.kept, &mut self.kept_count, why)
             }
             Why::NoImage => {
                 let why = "What was there before cannot be read.".to_owned();

@@ -25,7 +25,7 @@ use cairn_service::rosters::{self, Done, Rosters};
 use cairn_service::storage::sqlite::Sqlite;
 use cairn_service::storage::{Mode, Standing, Step, Storage, with};
 use cairn_service::{Ask, Service, backup};
-use cairn_store::roster::{Revision, Roster};
+use cairn_store::roster::{Back, Revision, Roster};
 use cairn_store::{DataKey, StoreError};
 use common::*;
 use rand::rngs::StdRng;
@@ -40,6 +40,7 @@ on_both!(
     an_import_that_is_taken_back_before_it_is_carried_out_never_is,
     an_import_that_is_taken_back_while_it_is_staged_is_not_committed,
     an_import_is_taken_back_within_its_days_and_not_after,
+    a_rollback_leaves_nobody_who_names_what_is_gone,
     the_same_file_again_changes_nothing_on_any_replica,
     another_replica_makes_its_copy_from_the_files,
     replicas_that_work_at_once_commit_each_import_once,
@@ -485,6 +486,42 @@ fn what_a_restore_lost_is_carried_out_again_after_what_came_meanwhile() {
     assert_eq!(all, [(1, meanwhile), (2, lost)]);
 }
 
+/// Whatever an import created and others name by now stays, and so does who would be again at what is gone.
+fn a_rollback_leaves_nobody_who_names_what_is_gone(open: Open) {
+    let mut place = Place::open(&open);
+    let import = |place: &mut Place, entries: &[Of<'_>]| {
+        let (bytes, mut request) = delta(entries);
+        request.broken = 9;
+        place.upload(&request, &bytes);
+        let id = place.ask_for(&request);
+        assert!(matches!(place.settle()[..], [Done::Committed(..)]));
+        id
+    };
+    let put: fn(&'static str) -> Option<&'static str> = Some;
+    import(
+        &mut place,
+        &[("orgs", &[("o0", put("Zero"))]), ("users", &[("u1", put("o0")), ("u2", put("o0"))])],
+    );
+    let first = import(
+        &mut place,
+        &[
+            ("orgs", &[("o1", put("One")), ("o2", put("Two")), ("o3", put("Three"))]),
+            ("users", &[("u1", put("o1")), ("u2", put("o3")), ("u3", put("o3"))]),
+        ],
+    );
+    // Somebody comes to o2 and goes again; somebody comes to o1 and stays; o0 is closed.
+    import(&mut place, &[("users", &[("u4", put("o2")), ("u5", put("o1"))])]);
+    import(&mut place, &[("orgs", &[("o0", None)]), ("users", &[("u4", None)])]);
+    assert!(matches!(place.roll_back(&first), Outcome::Accepted { .. }));
+    assert_eq!(place.settle(), [Done::RolledBack(first.clone(), 5)]);
+    let back = place.seen(&first).rolled_back.unwrap();
+    let kept: Vec<(&str, &str)> = back.kept.iter().map(|one| (one.id.as_str(), one.why.as_str())).collect();
+    let would_be = "Before the import it named a record of orgs that was removed since.";
+    let named = "Records of users that stay name it.";
+    assert_eq!(kept, [("o1", named), ("o3", named), ("u1", would_be), ("u2", would_be)]);
+    assert_eq!((back.kept_count, back.reversed()), (4, 2), "o2 and u3 are gone again");
+}
+
 fn the_same_file_again_changes_nothing_on_any_replica(open: Open) {
     let mut place = Place::open(&open);
     let people = [("a@x.org", "Ann"), ("b@x.org", "Bob")];
@@ -707,7 +744,9 @@ fn a_plan_and_then_a_run_is_the_plan_and_both_rosters_agree() {
                 let back = place.seen(&id).rolled_back.unwrap();
                 let revision = Revision { number, import: &number.to_string() };
                 let mut left = 0;
-                let applied = mirror.roll_back(revision, back.takes_back, |_| left += 1).unwrap();
+                let naming = cairn_imports::naming(Some("oneroster-1.1"));
+                let taken = Back { revision: back.takes_back, naming: &naming };
+                let applied = mirror.roll_back(revision, taken, |_| left += 1).unwrap();
                 assert_eq!(
                     (applied.digest, left),
                     (back.digest, back.kept_count),

@@ -12,7 +12,7 @@ use cairn_domain::digest::SetHash;
 use cairn_domain::import::{self, Import, ImportRequest, RosterRevision, Step};
 use cairn_domain::{TenantId, Time};
 use cairn_protocol::{ApiError, code};
-use cairn_store::roster::{Applied, Revision, Roster, Writer};
+use cairn_store::roster::{Applied, Back, Naming, Revision, Roster, Writer};
 use cairn_store::{RosterState, Store, StoreError, UnsentBlob};
 use serde_json::json;
 
@@ -201,12 +201,22 @@ impl Going {
         }
     }
 
-    /// Goes it: one transaction of the roster. `put` reads the records of [`Going::blob`].
+    /// The format by which it keeps what others name; none where it keeps nothing for that.
+    pub fn naming(&self) -> Option<&str> {
+        match &self.revision.step {
+            Step::RollBack { naming, .. } => naming.as_deref(),
+            Step::Import(_) => None,
+        }
+    }
+
+    /// Goes it: one transaction of the roster. `put` reads the records of [`Going::blob`], and `naming` says
+    /// what records of the format [`Going::naming`] name.
     ///
     /// # Errors
     /// What `put` says, and the `roster_...` codes; the roster is as it was then.
     pub fn go(
         &mut self,
+        naming: &Naming<'_>,
         put: impl FnOnce(&mut Writer<'_>) -> Result<(), ApiError>,
     ) -> Result<Applied, ApiError> {
         let name = self.revision.name();
@@ -214,7 +224,10 @@ impl Going {
         match &self.revision.step {
             Step::Import(_) if self.repeats => self.roster.repeat_if(named, |_| Ok(())),
             Step::Import(_) => self.roster.apply(named, put),
-            Step::RollBack { takes_back } => Ok(self.roster.roll_back(named, *takes_back, drop)?),
+            Step::RollBack { takes_back, .. } => {
+                let back = Back { revision: *takes_back, naming };
+                Ok(self.roster.roll_back(named, back, drop)?)
+            }
         }
     }
 }

@@ -418,7 +418,8 @@ impl World<'_> {
         let stood = self.imports.as_ref().map_or_else(BTreeSet::new, |imports| imports.stood.clone());
         let store = &self.devices[at].store;
         let (mut put, mut broken) = (0, None);
-        let applied = going.go(|writer| {
+        let naming = cairn_imports::naming(going.naming());
+        let applied = going.go(&naming, |writer| {
             read_blob(Cursor::new(file), &name, &Limits::default(), |entry| {
                 match entry {
                     Entry::Put(record) => writer.put(record.kind, record.id, record.values)?,

@@ -87,11 +87,49 @@ impl Model {
         let place = usize::try_from(number).unwrap_or(usize::MAX).wrapping_sub(1);
         let taken = self.revisions.get(place).cloned();
         let taken = taken.ok_or_else(|| Failure::new(format!("there is no revision {number}")))?;
-        let (stands, kept): (Vec<Changed>, Vec<Changed>) =
-            taken.into_iter().partition(|one| self.stands(&one.key) == one.after);
+        let later: BTreeSet<&Key> =
+            self.revisions.iter().skip(place + 1).flatten().map(|one| &one.key).collect();
+        let staying = self.staying(&taken, &later);
+        let (stands, kept): (Vec<Changed>, Vec<Changed>) = taken
+            .into_iter()
+            .partition(|one| self.stands(&one.key) == one.after && !staying.contains(&one.key));
         let back = |Changed { key, before, after }| Changed { key, before: after, after: before };
         self.make(stands.into_iter().map(back).collect());
         Ok(kept.into_iter().map(|one| one.key).collect())
+    }
+
+    /// What a rollback of these changes may not touch: a school that it would remove and that a student
+    /// names who came `later` or stays, and a student who would be again at a school that was removed later.
+    fn staying(&self, taken: &[Changed], later: &BTreeSet<&Key>) -> BTreeSet<Key> {
+        let goes_back = |key: &Key| taken.iter().find(|one| one.key == *key && self.stands(key) == one.after);
+        let leaves = |key: &Key| {
+            goes_back(key).is_some_and(|one| self.values(one.before).is_none())
+                && self.values(self.stands(key)).is_some()
+        };
+        let named = |key: &Key, values: Option<&Values>| {
+            let school = values?.get("School_id").filter(|_| key.0 == "students")?;
+            Some(("schools".to_owned(), school.clone()))
+        };
+        let came_later = later.iter().filter(|key| goes_back(key).is_none());
+        let mut open: Vec<Key> = came_later
+            .filter_map(|key| named(key, self.values(self.stands(key))))
+            .filter(|school| leaves(school))
+            .collect();
+        let is_gone = |key: &Key| later.contains(key) && self.values(self.stands(key)).is_none();
+        let would_be = taken.iter().filter(|one| goes_back(&one.key).is_some());
+        open.extend(
+            would_be
+                .filter(|one| named(&one.key, self.values(one.before)).is_some_and(|school| is_gone(&school)))
+                .map(|one| one.key.clone()),
+        );
+        let mut staying = BTreeSet::new();
+        while let Some(key) = open.pop() {
+            let next = named(&key, self.values(self.stands(&key))).filter(|school| leaves(school));
+            if staying.insert(key) {
+                open.extend(next);
+            }
+        }
+        staying
     }
 
     fn make(&mut self, changes: Vec<Changed>) {

@@ -14,6 +14,7 @@ mod file;
 mod pack;
 mod read;
 mod rollback;
+mod staying;
 mod tally;
 mod types;
 mod write;
@@ -29,7 +30,7 @@ use crate::sql::{Blob, from_json, int, to_json, uint};
 pub use diff::{DiffPage, Difference};
 pub(crate) use file::remove as remove_file;
 pub use read::{Filter, Page, PageQuery, RecordRef};
-pub use rollback::{Left, Why};
+pub use rollback::{Back, Left, Naming, Why};
 pub use write::{Beside, Writer};
 
 /// The open roster of a tenant: one connection. Several processes may hold one each. It holds its key

@@ -6,6 +6,7 @@ use cairn_domain::planted::{Bug, planted};
 use rusqlite::{Connection, Row, params};
 
 use super::pack::unpack_id;
+use super::staying::Staying;
 use super::write::{Image, MOST_AHEAD};
 use super::{Applied, Revision, Roster, RosterTrouble, Writer, damaged, trouble};
 use crate::StoreError;
@@ -30,27 +31,49 @@ pub enum Why {
         /// The revision's number.
         revision: u64,
     },
+    /// The import created it, and records of this type that stay name it: kept.
+    NamedBy(String),
+    /// What was there before names a record of this type that was removed since: kept.
+    NamesGone(String),
     /// What was there before cannot be read: failed.
     NoImage,
+}
+
+/// Gives type and id of every record that a record names, of which it hears the type and the values.
+pub type Naming<'n> = dyn Fn(&str, &[(&str, &str)], &mut dyn FnMut(&str, &str)) + 'n;
+
+/// What is taken back.
+#[derive(Clone, Copy)]
+pub struct Back<'a> {
+    /// The revision.
+    pub revision: u64,
+    /// Says which records a record names, so that none is left to name one that is gone.
+    pub naming: &'a Naming<'a>,
+}
+
+impl std::fmt::Debug for Back<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Back").field("revision", &self.revision).finish_non_exhaustive()
+    }
 }
 
 /// Versions that are read at once.
 const RUN: i64 = 1_000;
 
 /// A version of the revision that is taken back.
-struct Version {
-    id: i64,
-    kind: i64,
-    record: Vec<u8>,
+pub(super) struct Version {
+    pub id: i64,
+    pub kind: i64,
+    pub record: Vec<u8>,
     /// The version that has its content.
-    image: i64,
+    pub image: i64,
     /// What was there before; none where that cannot be found.
-    stood: Option<Stood>,
+    pub stood: Option<Stood>,
 }
 
 impl Roster {
     /// Takes a revision back, as a revision of its own: every record that stands as that one wrote it
-    /// gets back what was there before. `left` hears of each record that does not, in the order in
+    /// gets back what was there before, but for those that others name by now. `left` hears of each record that does not, in the order in
     /// which the revision wrote them. The counts of the answer are what was reversed.
     ///
     /// A later import that was itself taken back does not stand in the way. A rollback that stands
@@ -61,7 +84,7 @@ impl Roster {
     pub fn roll_back(
         &mut self,
         revision: Revision<'_>,
-        back: u64,
+        back: Back<'_>,
         left: impl FnMut(Left),
     ) -> Result<Applied, StoreError> {
         self.roll_back_if(revision, back, left, |_| Ok(()))
@@ -74,16 +97,16 @@ impl Roster {
     pub fn roll_back_if<E: From<StoreError>>(
         &mut self,
         revision: Revision<'_>,
-        back: u64,
+        back: Back<'_>,
         mut left: impl FnMut(Left),
         agreed: impl FnOnce(&Applied) -> Result<(), E>,
     ) -> Result<Applied, E> {
         let tenant = self.tenant.clone();
         self.as_one(
             revision,
-            Some(back),
+            Some(back.revision),
             |writer| {
-                let unknown = || trouble(&tenant, RosterTrouble::UnknownRevision(back));
+                let unknown = || trouble(&tenant, RosterTrouble::UnknownRevision(back.revision));
                 Ok(writer.take_back(back, &mut left)?.ok_or_else(unknown)?)
             },
             agreed,
@@ -93,17 +116,19 @@ impl Roster {
 
 impl Writer<'_> {
     /// None where the revision is not held.
-    fn take_back(&mut self, back: u64, left: &mut dyn FnMut(Left)) -> Result<Option<()>, StoreError> {
-        let Some(taken) = super::revision(self.db(), back)? else { return Ok(None) };
+    fn take_back(&mut self, back: Back<'_>, left: &mut dyn FnMut(Left)) -> Result<Option<()>, StoreError> {
+        let Some(taken) = super::revision(self.db(), back.revision)? else { return Ok(None) };
         let (mut after, last) = super::span(self.db(), &taken)?;
         let ends = ends(self.db())?;
+        let staying = Staying::find(self.db(), self.types(), back.naming, (after, last))?;
         loop {
             let versions = versions(self.db(), after, last)?;
             let Some(end) = versions.last() else { return Ok(Some(())) };
             after = end.id;
             for version in &versions {
                 let id = unpack_id(&version.record).ok_or_else(|| damaged("the id of a record"))?;
-                if let Some(why) = self.restore(version, &id, &ends)? {
+                let staying = staying.get(&(version.kind, id.clone()));
+                if let Some(why) = self.restore(version, &id, &ends, staying)? {
                     let kind = self.types().numbered(version.kind)?.name.clone();
                     left(Left { kind, id, why });
                 }
@@ -117,6 +142,7 @@ impl Writer<'_> {
         version: &Version,
         id: &str,
         ends: &BTreeMap<i64, u64>,
+        staying: Option<&Why>,
     ) -> Result<Option<Why>, StoreError> {
         let (at, standing) = self.standing(version.kind, id)?;
         let standing = standing.ok_or_else(|| damaged("a version without its record"))?;
@@ -125,6 +151,9 @@ impl Writer<'_> {
             return Ok(Some(Why::ChangedBy { revision }));
         }
         let Some(stood) = &version.stood else { return Ok(Some(Why::NoImage)) };
+        if staying.is_some() {
+            return Ok(staying.cloned());
+        }
         if planted(Bug::RollbackForgetsImage) && stood.image != 0 {
             return Ok(None);
         }
@@ -142,7 +171,7 @@ fn ends(db: &Connection) -> Result<BTreeMap<i64, u64>, StoreError> {
 }
 
 /// The next versions with what was there before each, as many as memory should hold.
-fn versions(db: &Connection, after: i64, last: i64) -> Result<Vec<Version>, StoreError> {
+pub(super) fn versions(db: &Connection, after: i64, last: i64) -> Result<Vec<Version>, StoreError> {
     let mut statement = db.prepare_cached(
         "SELECT v.id, v.type, v.record, coalesce(v.image, v.id), v.before, b.id, coalesce(b.image, b.id),
                 held.id, held.content
@@ -163,10 +192,10 @@ fn versions(db: &Connection, after: i64, last: i64) -> Result<Vec<Version>, Stor
 }
 
 /// What a version stood for.
-struct Stood {
+pub(super) struct Stood {
     /// The version that has the content; 0 where there was no record.
-    image: i64,
-    content: Option<Vec<u8>>,
+    pub image: i64,
+    pub content: Option<Vec<u8>>,
 }
 
 fn stood(row: &Row<'_>) -> rusqlite::Result<Option<Stood>> {
@@ -200,7 +229,8 @@ mod tests {
         }
         assert_eq!(roster.db.execute("DELETE FROM versions WHERE id = 1", []).unwrap(), 1);
         let mut left = Vec::new();
-        roster.roll_back(Revision { number: 3, import: "back" }, 2, |one| left.push(one)).unwrap();
+        let back = Back { revision: 2, naming: &|_, _, _| () };
+        roster.roll_back(Revision { number: 3, import: "back" }, back, |one| left.push(one)).unwrap();
         assert_eq!(left, [Left { kind: "users".into(), id: "u1".into(), why: Why::NoImage }]);
         let name = |id| roster.get("users", id).unwrap().unwrap().values[0].1.clone();
         assert_eq!((name("u1"), name("u2")), ("Ann Lee".to_owned(), "Ann".to_owned()));

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use cairn_domain::Hash;
-use cairn_store::roster::{Changes, Filter, Left, PageQuery, Record, Revision, Roster, Why};
+use cairn_store::roster::{Back, Changes, Filter, Left, PageQuery, Record, Revision, Roster, Why};
 use cairn_store::{Store, StoreError, SystemEntropy};
 use proptest::prelude::*;
 
@@ -70,7 +70,13 @@ fn import(roster: &mut Roster, number: u64, rows: &Rows) -> BTreeMap<String, Cha
 fn roll_back(roster: &mut Roster, number: u64, back: u64) -> (BTreeMap<String, Changes>, Vec<Left>) {
     let (number, import) = revision(number);
     let mut left = Vec::new();
-    let applied = roster.roll_back(Revision { number, import: &import }, back, |one| left.push(one)).unwrap();
+    let applied = roster
+        .roll_back(
+            Revision { number, import: &import },
+            Back { revision: back, naming: &|_, _, _| () },
+            |one| left.push(one),
+        )
+        .unwrap();
     assert_eq!(applied.takes_back, Some(back));
     (applied.counts, left)
 }
@@ -378,7 +384,11 @@ fn a_revision_is_applied_once_and_in_turn() {
     // It began with what was there, so there is nothing before it to compare with.
     assert_eq!(code(roster.diff(0, 7, None, 9)), "unknown_revision");
     assert_eq!(code(roster.diff(3, 7, None, 9)), "unknown_revision");
-    let missing = roster.roll_back(Revision { number: 8, import: "x" }, 3, |_| {});
+    let missing = roster.roll_back(
+        Revision { number: 8, import: "x" },
+        Back { revision: 3, naming: &|_, _, _| () },
+        |_| {},
+    );
     assert_eq!(code(missing), "unknown_revision");
     assert_eq!(roster.latest().unwrap().unwrap().number, 7);
 }
