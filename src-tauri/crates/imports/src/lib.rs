@@ -47,7 +47,7 @@ pub use planned::{
 };
 pub use read::{Dialect, Head, Left, Quirks, Row, Shape, Source, Span, Table, Told};
 pub use record::Record;
-pub use references::{Followed, References, naming};
+pub use references::{Followed, Named, References, naming};
 pub use rejects::{export_rejected, harmless};
 pub use report::{
     Candidate, ColumnMapping, Counts, Detected, Example, FileCount, FileMapping, FixExample, FixGroup,

@@ -80,9 +80,12 @@ impl References {
     }
 }
 
+/// Hears of a record that another names: its type and its id.
+pub type Named<'n> = dyn FnMut(&str, &str) + 'n;
+
 /// Gives type and id of every record that a record names, of which it hears the type and the values; of
 /// an unknown format, or none, nothing.
-pub fn naming(format: Option<&str>) -> impl Fn(&str, &[(&str, &str)], &mut dyn FnMut(&str, &str)) + use<> {
+pub fn naming(format: Option<&str>) -> impl Fn(&str, &[(&str, &str)], &mut Named<'_>) + use<> {
     let known = format.and_then(schema).map(|schema| (schema, referring(schema)));
     move |kind, values, each| {
         let Some((schema, referring)) = &known else { return };
