@@ -5,6 +5,7 @@
 
 pub mod acts;
 pub mod bridge;
+pub mod crash;
 pub mod ctl;
 pub mod desk;
 pub mod door;

@@ -171,7 +171,16 @@ impl Service {
     /// # Errors
     /// It does not start.
     pub fn start(&mut self) -> Result<()> {
-        let (running, line) = Running::start_and_hear(self.serving()?.stderr(Stdio::null()))?;
+        let serving = self.serving()?;
+        self.start_as(serving)
+    }
+
+    /// Serves by this command, made of [`Service::serving`]; returns when it listens.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn start_as(&mut self, mut serving: Command) -> Result<()> {
+        let (running, line) = Running::start_and_hear(serving.stderr(Stdio::null()))?;
         if !line.contains(&self.port.to_string()) {
             bail!("the service says {line:?}");
         }

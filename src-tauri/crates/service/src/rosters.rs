@@ -209,6 +209,31 @@ pub fn settle(
     }
 }
 
+/// Reads the whole copy of a tenant's roster as it lies there, and holds it against the journal. Answers
+/// its revision, 0 where there is none, and the journal's last: a copy catches up when it is needed.
+///
+/// # Errors
+/// `roster_differs` where it is none of the journal's revisions; the `roster_...` codes where it cannot
+/// be read.
+pub fn verify(service: &Service, rosters: &Rosters, tenant: &TenantId) -> Result<(u64, u64)> {
+    let work = Work { service, rosters, tenant };
+    let _alone = rosters.lock(tenant)?;
+    let revisions = work.view()?.revisions;
+    let newest = revisions.last().map_or(0, |last| last.number);
+    let file = rosters.file(tenant);
+    if !file.exists() {
+        return Ok((0, newest));
+    }
+    let roster = Roster::cached(&file, tenant, &work.key())?;
+    roster.verify()?;
+    let Some(last) = roster.latest()? else { return Ok((0, newest)) };
+    let number = last.number;
+    match revisions.iter().find(|one| one.number == number) {
+        Some(known) if is_revision(&last, known) => Ok((number, newest)),
+        _ => Err(differs(number)),
+    }
+}
+
 /// The places of journals up to which nothing is left to do.
 pub type Looked = BTreeMap<TenantId, u64>;
 
@@ -485,10 +510,7 @@ impl Work<'_> {
         let have = roster.latest()?;
         let number = have.as_ref().map_or(0, |last| last.number);
         let known = revisions.iter().find(|revision| revision.number == number);
-        let same = |last: &Applied| {
-            known.is_some_and(|known| known.digest == last.digest && known.name() == last.import)
-        };
-        if have.is_some_and(|last| !same(&last)) {
+        if have.is_some_and(|last| !known.is_some_and(|known| is_revision(&last, known))) {
             return Err(another_roster(number));
         }
         let mut before = known;
@@ -607,9 +629,18 @@ fn stands(
     Ok(last + 1 == number && imports.iter().any(|import| import.id == *of && waits(import)))
 }
 
+/// Whether a copy's revision is this one of the journal.
+fn is_revision(of: &Applied, known: &RosterRevision) -> bool {
+    known.digest == of.digest && known.name() == of.import
+}
+
 /// A copy that is not the roster of the journal.
+fn differs(number: u64) -> Error {
+    Error::api("roster_differs", format!("revision {number} of the copy is another one"))
+}
+
 fn another_roster(number: u64) -> Stop {
-    Stop::Fault(Error::api("roster_differs", format!("revision {number} of the copy is another one")))
+    Stop::Fault(differs(number))
 }
 
 fn is_another_roster(error: &Error) -> bool {
