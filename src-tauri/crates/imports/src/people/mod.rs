@@ -130,6 +130,12 @@ impl Person {
     }
 }
 
+/// Whether a record is a person.
+#[must_use]
+pub fn is_person(record: &Record<'_>) -> bool {
+    file_of(record).is_some()
+}
+
 /// The types of records that may be people, each once, in the order in which lists show them.
 pub fn people_kinds() -> impl Iterator<Item = &'static str> {
     let kinds = PEOPLE.iter().map(|file| file.kind);
