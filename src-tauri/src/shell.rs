@@ -8,12 +8,13 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cairn_app::api::{
-    self, Exported, ImportPlan, ImportRollback, ImportRun, OpenedPlaybook, PlanPage, RunChoices, StatusLine,
-    SyncReport,
+    self, Exported, ImportPlan, ImportRollback, ImportRun, OpenedPlaybook, PeoplePage, PlanPage, RunChoices,
+    StatusLine, SyncReport,
 };
 use cairn_app::error::{Result, fault, store};
 use cairn_app::hints::Hints;
 use cairn_app::imports::{ImportRequest, Watch};
+use cairn_app::people::{KnownPeople, PeopleQuery};
 use cairn_app::plans::{LastPlan, PlanQuery};
 use cairn_app::settings::SettingsFile;
 use cairn_app::{Desk, Session};
@@ -54,6 +55,8 @@ pub struct Shell {
     pub(crate) jobs: Jobs,
     /// The rows of the plan that was made last.
     last_plan: Mutex<LastPlan>,
+    /// What is known of the people that were looked at last.
+    people: Mutex<Option<Arc<KnownPeople>>>,
     /// Rings when the background has a reason to sync soon.
     nudge: Notify,
     /// Rings when something may have become news.
@@ -131,6 +134,7 @@ impl Shell {
             turn: tokio::sync::Mutex::new(()),
             jobs: Jobs::default(),
             last_plan: Mutex::default(),
+            people: Mutex::default(),
             nudge: Notify::new(),
             news: Notify::new(),
             told: Box::new(told),
@@ -347,10 +351,40 @@ impl Shell {
         self.last_plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A page of a tenant's people, read apart from the desk. It is none of the [`Jobs`]: to look at people
+    /// ends no check or plan. What is known of them is kept for the next page.
+    ///
+    /// # Errors
+    /// As [`Desk::people_reading`] and [`cairn_app::people::PeopleReading::page`].
+    pub async fn people(self: &Arc<Self>, tenant: String, query: PeopleQuery) -> Result<PeoplePage> {
+        let reading = self.read(move |desk, _| desk.people_reading(&tenant)).await;
+        if reading.is_err() {
+            // What the tenant's people are goes with the tenant.
+            self.known_people().take();
+        }
+        let reading = reading?;
+        self.blocking(move |shell| {
+            let known = shell.known_people().clone();
+            let (page, known) = reading.page(known, &query)?;
+            // Locked meanwhile: what was about to be kept goes.
+            if shell.session.is_open() {
+                *shell.known_people() = known;
+            }
+            Ok(page)
+        })
+        .await
+    }
+
+    fn known_people(&self) -> MutexGuard<'_, Option<Arc<KnownPeople>>> {
+        // What is held is valid after every statement.
+        self.people.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Ends long work and lets go of what it kept: both hold what a tenant's people are.
     pub fn drop_work(&self) {
         self.jobs.cancel();
         self.last_plan().forget();
+        self.known_people().take();
     }
 
     /// Asks for an import of files, which a sync takes along soon. Until the file is made [`Jobs::cancel`]
