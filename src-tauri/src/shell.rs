@@ -3,7 +3,9 @@
 //! Nothing here knows Tauri. Work on the database runs on threads that may block; commands are
 //! answered on them, so the window itself never waits.
 
+use std::ops::ControlFlow::{Break, Continue};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -57,6 +59,8 @@ pub struct Shell {
     last_plan: Mutex<LastPlan>,
     /// What is known of the people that were looked at last.
     people: Mutex<Option<Arc<KnownPeople>>>,
+    /// Counts up with each [`Shell::drop_work`]: what was begun before keeps nothing.
+    drops: Arc<AtomicU64>,
     /// Rings when the background has a reason to sync soon.
     nudge: Notify,
     /// Rings when something may have become news.
@@ -135,6 +139,7 @@ impl Shell {
             jobs: Jobs::default(),
             last_plan: Mutex::default(),
             people: Mutex::default(),
+            drops: Arc::default(),
             nudge: Notify::new(),
             news: Notify::new(),
             told: Box::new(told),
@@ -357,7 +362,11 @@ impl Shell {
     /// # Errors
     /// As [`Desk::people_reading`] and [`cairn_app::people::PeopleReading::page`].
     pub async fn people(self: &Arc<Self>, tenant: String, query: PeopleQuery) -> Result<PeoplePage> {
-        let reading = self.read(move |desk, _| desk.people_reading(&tenant)).await;
+        let (drops, begun) = (Arc::clone(&self.drops), self.drops.load(Ordering::SeqCst));
+        let is_wanted = move || drops.load(Ordering::SeqCst) == begun;
+        let asked = is_wanted.clone();
+        let watch = Watch::new(move |_| if asked() { Continue(()) } else { Break(()) });
+        let reading = self.read(move |desk, _| desk.people_reading(&tenant, watch)).await;
         if reading.is_err() {
             // What the tenant's people are goes with the tenant.
             self.known_people().take();
@@ -366,10 +375,12 @@ impl Shell {
         self.blocking(move |shell| {
             let known = shell.known_people().clone();
             let (page, known) = reading.page(known, &query)?;
+            let mut kept = shell.known_people();
             // Locked meanwhile: what was about to be kept goes.
-            if shell.session.is_open() {
-                *shell.known_people() = known;
+            if is_wanted() {
+                *kept = known;
             }
+            drop(kept);
             Ok(page)
         })
         .await
@@ -384,6 +395,7 @@ impl Shell {
     pub fn drop_work(&self) {
         self.jobs.cancel();
         self.last_plan().forget();
+        self.drops.fetch_add(1, Ordering::SeqCst);
         self.known_people().take();
     }
 
@@ -624,7 +636,7 @@ mod tests {
 
     use std::fs;
     use std::path::Path;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     use cairn_app::KeyPlace;
     use cairn_store::{KeySource, KeyTrouble};

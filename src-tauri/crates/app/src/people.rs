@@ -15,8 +15,8 @@ use std::sync::Arc;
 use cairn_domain::access::Action;
 use cairn_domain::import::{Step, revisions};
 use cairn_domain::{Hash, TenantId};
-use cairn_imports::Record;
 use cairn_imports::people::{Counted, Person, RoleRows, SiteId, Totals, is_person, people_kinds, site_name};
+use cairn_imports::{Record, Watch};
 use cairn_protocol::{ApiError, code};
 use cairn_store::roster::{RecordRef, Roster, Walk};
 use serde::{Deserialize, Serialize};
@@ -158,6 +158,7 @@ pub struct PeopleReading {
     pub(crate) masked: bool,
     /// When the imports were asked for that made revisions.
     asked: BTreeMap<u64, String>,
+    watch: Watch,
 }
 
 /// What one pass over a roster's people taught about them: good for that revision of that tenant.
@@ -181,12 +182,13 @@ struct Mark {
 }
 
 impl Desk {
-    /// The people of a tenant. Opens the roster on this computer and reads nothing of it yet.
+    /// The people of a tenant. Opens the roster on this computer and reads nothing of it yet; `watch` may end
+    /// the pass over all of them.
     ///
     /// # Errors
     /// `unknown_tenant`; `not_allowed` for who does not read the team's part of the tenant; the
     /// `roster_...` codes where the roster cannot be opened.
-    pub fn people_reading(&self, tenant: &str) -> Result<PeopleReading> {
+    pub fn people_reading(&self, tenant: &str, watch: Watch) -> Result<PeopleReading> {
         let row = self.tenant(tenant)?;
         let of = id(&row)?;
         if !self.may(&of, Action::ReadTeam) {
@@ -205,6 +207,7 @@ impl Desk {
             masked: self.is_masked(&row.id)?,
             tenant: of,
             slug: row.slug,
+            watch,
         })
     }
 
@@ -213,7 +216,7 @@ impl Desk {
     /// # Errors
     /// As [`Desk::people_reading`] and [`PeopleReading::page`].
     pub fn people(&self, tenant: &str, query: &PeopleQuery) -> Result<PeoplePage> {
-        Ok(self.people_reading(tenant)?.page(None, query)?.0)
+        Ok(self.people_reading(tenant, Watch::default())?.page(None, query)?.0)
     }
 }
 
@@ -222,7 +225,7 @@ impl PeopleReading {
     /// roster. What is known of another revision or tenant is learned anew, which reads all people once.
     ///
     /// # Errors
-    /// The `roster_...` codes where the roster cannot be read.
+    /// The `roster_...` codes where the roster cannot be read, `import_cancelled` where the watch ended it.
     pub fn page(
         &self,
         known: Option<Arc<KnownPeople>>,
@@ -255,7 +258,7 @@ impl PeopleReading {
     ) -> Result<Option<u64>> {
         let Some(roster) = &self.roster else { return Ok(None) };
         roster.moment(|roster| {
-            let (rows, fits) = (role_rows(roster)?, Fits::new(query));
+            let (rows, fits) = (role_rows(roster, &self.watch)?, Fits::new(query));
             let mut names = Names::default();
             for kind in people_kinds() {
                 let walk = Walk { kind, after: None, most: usize::MAX };
@@ -280,8 +283,41 @@ impl PeopleReading {
         };
         match known.filter(is_its) {
             Some(known) => Ok(known),
-            None => Ok(Arc::new(learn(roster, self.tenant.clone(), revision, digest)?)),
+            None => Ok(Arc::new(self.learn(roster, revision, digest)?)),
         }
+    }
+
+    /// One pass over the rows of roles and one over all people.
+    fn learn(&self, roster: &Roster, revision: u64, digest: Hash) -> Result<KnownPeople> {
+        let rows = role_rows(roster, &self.watch)?;
+        let (mut totals, mut marks, mut place) = (Totals::default(), Vec::new(), 0);
+        for (number, kind) in people_kinds().enumerate() {
+            let mut after: Option<String> = None;
+            loop {
+                marks.push(Mark { place, kind: number, after: after.clone() });
+                let walk = Walk { kind, after: after.as_deref(), most: STRETCH };
+                let next = roster.walk(walk, |record| {
+                    if let Some(person) = Person::read(&as_record(&record), &rows) {
+                        totals.count(&person);
+                        place += 1;
+                        self.watch.met(place)?;
+                        if place.is_multiple_of(NOTED_EVERY) {
+                            marks.push(Mark { place, kind: number, after: Some(person.id) });
+                        }
+                    }
+                    Ok::<_, ApiError>(ControlFlow::Continue(()))
+                })?;
+                match next {
+                    Some(next) => after = Some(next),
+                    None => break,
+                }
+            }
+        }
+        let counted = totals.end();
+        let mut names = Names::default();
+        let (total, totals) = (counted.people, named(roster, counted, &mut names)?);
+        let tenant = self.tenant.clone();
+        Ok(KnownPeople { tenant, revision, digest, rows, total, totals, names: names.read, marks })
     }
 
     fn page_of(&self, roster: &Roster, known: &KnownPeople, query: &PeopleQuery) -> Result<PeoplePage> {
@@ -342,40 +378,11 @@ impl KnownPeople {
     }
 }
 
-/// One pass over the rows of roles and one over all people.
-fn learn(roster: &Roster, tenant: TenantId, revision: u64, digest: Hash) -> Result<KnownPeople> {
-    let rows = role_rows(roster)?;
-    let (mut totals, mut marks, mut place) = (Totals::default(), Vec::new(), 0);
-    for (number, kind) in people_kinds().enumerate() {
-        let mut after: Option<String> = None;
-        loop {
-            marks.push(Mark { place, kind: number, after: after.clone() });
-            let walk = Walk { kind, after: after.as_deref(), most: STRETCH };
-            let next = roster.walk(walk, |record| {
-                if let Some(person) = Person::read(&as_record(&record), &rows) {
-                    totals.count(&person);
-                    place += 1;
-                    if place.is_multiple_of(NOTED_EVERY) {
-                        marks.push(Mark { place, kind: number, after: Some(person.id) });
-                    }
-                }
-                Ok::<_, ApiError>(ControlFlow::Continue(()))
-            })?;
-            match next {
-                Some(next) => after = Some(next),
-                None => break,
-            }
-        }
-    }
-    let counted = totals.end();
-    let mut names = Names::default();
-    let (total, totals) = (counted.people, named(roster, counted, &mut names)?);
-    Ok(KnownPeople { tenant, revision, digest, rows, total, totals, names: names.read, marks })
-}
-
-fn role_rows(roster: &Roster) -> Result<RoleRows> {
-    let mut rows = RoleRows::default();
+fn role_rows(roster: &Roster, watch: &Watch) -> Result<RoleRows> {
+    let (mut rows, mut met) = (RoleRows::default(), 0);
     roster.walk(Walk { kind: RoleRows::KIND, after: None, most: usize::MAX }, |record| {
+        met += 1;
+        watch.met(met)?;
         rows.know(&as_record(&record));
         Ok::<_, ApiError>(ControlFlow::Continue(()))
     })?;

@@ -6,6 +6,7 @@
 mod fake;
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use cairn_app::Desk;
@@ -14,6 +15,7 @@ use cairn_app::people::PeopleQuery;
 use cairn_domain::access::Role;
 use cairn_domain::import::{ImportCommitted, ImportRequest};
 use cairn_domain::{AccountId, Change, Hash, TenantId};
+use cairn_imports::Watch;
 use cairn_protocol::ApiError;
 use cairn_store::StoreError;
 use cairn_store::roster::Revision;
@@ -99,7 +101,7 @@ fn ids(people: &[PersonRow]) -> Vec<&str> {
 
 /// All pages of a query, and how many there were.
 fn all(desk: &Desk, query: &PeopleQuery) -> (Vec<PersonRow>, usize) {
-    let reading = desk.people_reading("hill").unwrap();
+    let reading = desk.people_reading("hill", Watch::default()).unwrap();
     let (mut known, mut from, mut people, mut pages) = (None, Some(0), Vec::new(), 0);
     while let Some(place) = from {
         let (page, learned) = reading.page(known, &PeopleQuery { from: place, ..query.clone() }).unwrap();
@@ -164,7 +166,7 @@ fn pages_are_one_list_wherever_one_begins() {
     assert_eq!((people.len(), pages), (2_147, 22));
     assert_eq!(ids(&people[2_144..]), ["u02344", "s1", "b@x.org"]);
     let mut each = Vec::new();
-    let reading = desk.people_reading("hill").unwrap();
+    let reading = desk.people_reading("hill", Watch::default()).unwrap();
     let revision = reading.each(&query(), |person| {
         each.push(person);
         Ok(())
@@ -248,7 +250,9 @@ fn roles_and_sites_that_are_rows_of_their_own_are_found_too() {
 fn what_is_known_is_used_for_its_revision_alone() {
     let (mut desk, _dir) = desk();
     write(&mut desk, &school(30));
-    let page = |desk: &Desk, known| desk.people_reading("hill").unwrap().page(known, &query()).unwrap();
+    let page = |desk: &Desk, known| {
+        desk.people_reading("hill", Watch::default()).unwrap().page(known, &query()).unwrap()
+    };
     let known = page(&desk, None).1.unwrap();
     let (_, again) = page(&desk, Some(Arc::clone(&known)));
     assert!(Arc::ptr_eq(&known, &again.unwrap()));
@@ -258,6 +262,19 @@ fn what_is_known_is_used_for_its_revision_alone() {
     let (found, learned) = page(&desk, Some(Arc::clone(&known)));
     assert!(!Arc::ptr_eq(&known, &learned.unwrap()));
     assert_eq!((found.total, found.revision), (31, Some(2)));
+}
+
+#[test]
+fn the_pass_over_all_people_ends_when_it_is_told() {
+    let (mut desk, _dir) = desk();
+    write(&mut desk, &school(4_100));
+    let watch = Watch::new(|_| ControlFlow::Break(()));
+    let stopped = desk.people_reading("hill", watch.clone()).unwrap().page(None, &query()).map(drop);
+    assert_eq!(stopped.unwrap_err().code, "import_cancelled");
+    // A page of people who are known is short work.
+    let known = desk.people_reading("hill", Watch::default()).unwrap().page(None, &query()).unwrap().1;
+    let page = desk.people_reading("hill", watch).unwrap().page(known, &query()).unwrap().0;
+    assert_eq!(page.people.len(), 100);
 }
 
 #[test]
@@ -347,7 +364,7 @@ fn a_roster_that_cannot_be_used_says_so_and_is_looked_at_again() {
 fn the_adoption_list_has_everybody_and_no_figures_until_there_are_some() {
     let (mut desk, _dir) = desk();
     write(&mut desk, &school(3));
-    let reading = desk.people_reading("hill").unwrap();
+    let reading = desk.people_reading("hill", Watch::default()).unwrap();
     let mut rows = Vec::new();
     let revision = reading.adoption(&PeopleQuery::default(), |row| {
         rows.push(serde_json::to_value(&row).unwrap());
@@ -373,7 +390,10 @@ fn the_adoption_list_as_csv_computes_nothing_and_leaves_unknown_figures_blank() 
     put(&mut records, "accounts", "a@x.org", &account);
     write(&mut desk, &records);
     let mut csv = Vec::new();
-    desk.people_reading("hill").unwrap().adoption_csv(&PeopleQuery::default(), &mut csv).unwrap();
+    desk.people_reading("hill", Watch::default())
+        .unwrap()
+        .adoption_csv(&PeopleQuery::default(), &mut csv)
+        .unwrap();
     let text = String::from_utf8(csv).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     let header = "id,name,site,last_login,assignments,submissions,scored,backlog,flags,role,sites";

@@ -6,6 +6,7 @@ use std::io::{BufWriter, ErrorKind, Write};
 use cairn_app::Session;
 use cairn_app::adoption::AdoptionRow;
 use cairn_app::error::{Result, fault};
+use cairn_app::imports::Watch;
 use cairn_app::people::{PeopleQuery, PeopleReading};
 use cairn_protocol::ApiError;
 use serde_json::{Value, json};
@@ -20,7 +21,7 @@ pub(crate) fn adoption(session: &Session, args: &AdoptionArgs, is_json: bool) ->
     if args.csv && is_json {
         return Err(fault("wrong_use", "Say --csv or --json, not both."));
     }
-    let reading = session.signed_in(|desk| desk.people_reading(&args.tenant))?;
+    let reading = session.signed_in(|desk| desk.people_reading(&args.tenant, Watch::default()))?;
     let query = PeopleQuery { role: args.role.clone(), site: args.site.clone(), ..PeopleQuery::default() };
     let mut out = Out { into: BufWriter::new(std::io::stdout().lock()), is_gone: false };
     let written = if args.csv {

@@ -1,6 +1,8 @@
 //! How many people a roster has, by role and by site.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
+use std::hash::Hash;
 
 use super::{Person, SiteId};
 
@@ -13,7 +15,8 @@ pub const MOST_SITES: usize = 5_000;
 #[derive(Debug, Default)]
 pub struct Totals {
     people: u64,
-    roles: HashMap<Option<String>, u64>,
+    /// The blank role is that of people without one.
+    roles: HashMap<String, u64>,
     sites: HashMap<SiteId, u64>,
     other_roles: u64,
     has_other_sites: bool,
@@ -38,12 +41,12 @@ impl Totals {
     /// Counts somebody.
     pub fn count(&mut self, person: &Person) {
         self.people += 1;
-        let role = person.role().map(str::to_owned);
-        if !add(&mut self.roles, role, MOST_ROLES) {
+        let role = person.role().unwrap_or_default();
+        if !add(&mut self.roles, role, str::to_owned, MOST_ROLES) {
             self.other_roles += 1;
         }
         for site in &person.sites {
-            self.has_other_sites |= !add(&mut self.sites, site.clone(), MOST_SITES);
+            self.has_other_sites |= !add(&mut self.sites, site, SiteId::clone, MOST_SITES);
         }
     }
 
@@ -52,25 +55,35 @@ impl Totals {
     pub fn end(self) -> Counted {
         Counted {
             people: self.people,
-            roles: most_first(self.roles),
+            roles: most_first(
+                self.roles.into_iter().map(|(role, n)| ((!role.is_empty()).then_some(role), n)),
+            ),
             other_roles: self.other_roles,
-            sites: most_first(self.sites),
+            sites: most_first(self.sites.into_iter()),
             has_other_sites: self.has_other_sites,
         }
     }
 }
 
-/// Counts a word; says whether there was room for it.
-fn add<W: Eq + std::hash::Hash>(counts: &mut HashMap<W, u64>, word: W, most: usize) -> bool {
-    if counts.len() == most && !counts.contains_key(&word) {
-        return false;
+/// Counts a word, which `own` keeps when it is new; says whether there was room for it.
+fn add<K, W>(counts: &mut HashMap<K, u64>, word: &W, own: impl FnOnce(&W) -> K, most: usize) -> bool
+where
+    K: Eq + Hash + Borrow<W>,
+    W: Eq + Hash + ?Sized,
+{
+    if let Some(count) = counts.get_mut(word) {
+        *count += 1;
+        return true;
     }
-    *counts.entry(word).or_default() += 1;
-    true
+    let has_room = counts.len() < most;
+    if has_room {
+        counts.insert(own(word), 1);
+    }
+    has_room
 }
 
-fn most_first<W: Ord>(counts: HashMap<W, u64>) -> Vec<(W, u64)> {
-    let mut counts: Vec<(W, u64)> = counts.into_iter().collect();
+fn most_first<W: Ord>(counts: impl Iterator<Item = (W, u64)>) -> Vec<(W, u64)> {
+    let mut counts: Vec<(W, u64)> = counts.collect();
     counts.sort_by(|(a, many), (b, more)| more.cmp(many).then_with(|| a.cmp(b)));
     counts
 }
