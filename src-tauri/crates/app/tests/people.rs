@@ -280,16 +280,11 @@ fn the_pass_over_all_people_ends_when_it_is_told() {
 #[test]
 fn a_page_says_when_the_import_was_asked_for_that_it_shows() {
     let mut fake = Fake::new();
-    let request = ImportRequest {
-        blob: "0".repeat(64),
-        bytes: 1,
-        source: "x".into(),
-        format: "accounts".into(),
-        rules: "tolerant".into(),
-        records: BTreeMap::new(),
-        planned: BTreeMap::new(),
-        holds_confirmed: false,
-    };
+    let request: ImportRequest = serde_json::from_value(serde_json::json!({
+        "blob": "0".repeat(64), "bytes": 1, "source": "x", "format": "accounts", "rules": "tolerant",
+        "records": {},
+    }))
+    .unwrap();
     let import = fake.says(&tenant(), Change::ImportRequested(request));
     let committed = ImportCommitted {
         revision: 1,
