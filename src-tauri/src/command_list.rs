@@ -74,4 +74,5 @@ commands! {
     import_progress,
     cancel_import,
     export_rejected,
+    people,
 }

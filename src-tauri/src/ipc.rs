@@ -10,13 +10,14 @@ use cairn_app::api::{
     About, BackupList, BackupRow, ChecklistView, Choice, ComputerView, Edit, Exported, ExportedRows, Failure,
     HistoryFilter, HistoryPage, HistoryRow, ImportDraft, ImportLook, ImportPlan, ImportProgress,
     ImportReport, ImportRollback, ImportRow, ImportRules, ImportRun, ImportVerified, InboxView, ItemDetail,
-    ManyWritten, OpenedPlaybook, PlanPage, PlaybookCheck, RememberedMapping, ReportChecked, Restored,
-    RevertView, RunChoices, SavedReport, Session, SettingsEdit, SettingsView, StatusLine, SyncReport,
-    SyncView, TenantRow, TodayView, UpdateView, UpgradePlan, Written,
+    ManyWritten, OpenedPlaybook, PeoplePage, PlanPage, PlaybookCheck, RememberedMapping, ReportChecked,
+    Restored, RevertView, RunChoices, SavedReport, Session, SettingsEdit, SettingsView, StatusLine,
+    SyncReport, SyncView, TenantRow, TodayView, UpdateView, UpgradePlan, Written,
 };
 use cairn_app::backup::RestoreRequest;
 use cairn_app::error::fault;
 use cairn_app::imports::ImportRequest;
+use cairn_app::people::PeopleQuery;
 use cairn_app::plans::PlanQuery;
 use cairn_app::projects::built_in_source;
 use cairn_app::reports::ReportKind;
@@ -227,6 +228,14 @@ pub struct RowsOfPlan {
     tenant: String,
     #[serde(flatten)]
     query: PlanQuery,
+}
+
+/// People of a tenant's roster.
+#[derive(Deserialize)]
+pub struct PeopleOf {
+    tenant: String,
+    #[serde(flatten)]
+    query: PeopleQuery,
 }
 
 #[derive(Deserialize)]
@@ -873,6 +882,13 @@ async fn export_rejected<R: Runtime>(
     let note = move |desk: &mut cairn_app::Desk, now| desk.note_rejected_export(&tenant, &file, rows, now);
     shell.write(note).await.map_err(failure)?;
     Ok(Some(written))
+}
+
+/// A page of the people of a tenant's roster on this computer.
+#[tauri::command]
+async fn people(shell: Host<'_>, request: PeopleOf) -> Answer<PeoplePage> {
+    let PeopleOf { tenant, query } = request;
+    shell.people(tenant, query).await.map_err(failure)
 }
 
 /// The name that is proposed for the rejected rows of a file.

@@ -3,17 +3,20 @@
 //! Nothing here knows Tauri. Work on the database runs on threads that may block; commands are
 //! answered on them, so the window itself never waits.
 
+use std::ops::ControlFlow::{Break, Continue};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cairn_app::api::{
-    self, Exported, ImportPlan, ImportRollback, ImportRun, OpenedPlaybook, PlanPage, RunChoices, StatusLine,
-    SyncReport,
+    self, Exported, ImportPlan, ImportRollback, ImportRun, OpenedPlaybook, PeoplePage, PlanPage, RunChoices,
+    StatusLine, SyncReport,
 };
 use cairn_app::error::{Result, fault, store};
 use cairn_app::hints::Hints;
 use cairn_app::imports::{ImportRequest, Watch};
+use cairn_app::people::{KnownPeople, PeopleQuery};
 use cairn_app::plans::{LastPlan, PlanQuery};
 use cairn_app::settings::SettingsFile;
 use cairn_app::{Desk, Session};
@@ -54,6 +57,10 @@ pub struct Shell {
     pub(crate) jobs: Jobs,
     /// The rows of the plan that was made last.
     last_plan: Mutex<LastPlan>,
+    /// What is known of the people that were looked at last.
+    people: Mutex<Option<Arc<KnownPeople>>>,
+    /// Counts up with each [`Shell::drop_work`]: what was begun before keeps nothing.
+    drops: Arc<AtomicU64>,
     /// Rings when the background has a reason to sync soon.
     nudge: Notify,
     /// Rings when something may have become news.
@@ -131,6 +138,8 @@ impl Shell {
             turn: tokio::sync::Mutex::new(()),
             jobs: Jobs::default(),
             last_plan: Mutex::default(),
+            people: Mutex::default(),
+            drops: Arc::default(),
             nudge: Notify::new(),
             news: Notify::new(),
             told: Box::new(told),
@@ -347,10 +356,47 @@ impl Shell {
         self.last_plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A page of a tenant's people, read apart from the desk. It is none of the [`Jobs`]: to look at people
+    /// ends no check or plan. What is known of them is kept for the next page.
+    ///
+    /// # Errors
+    /// As [`Desk::people_reading`] and [`cairn_app::people::PeopleReading::page`].
+    pub async fn people(self: &Arc<Self>, tenant: String, query: PeopleQuery) -> Result<PeoplePage> {
+        let (drops, begun) = (Arc::clone(&self.drops), self.drops.load(Ordering::SeqCst));
+        let is_wanted = move || drops.load(Ordering::SeqCst) == begun;
+        let asked = is_wanted.clone();
+        let watch = Watch::new(move |_| if asked() { Continue(()) } else { Break(()) });
+        let reading = self.read(move |desk, _| desk.people_reading(&tenant, watch)).await;
+        if reading.is_err() {
+            // What the tenant's people are goes with the tenant.
+            self.known_people().take();
+        }
+        let reading = reading?;
+        self.blocking(move |shell| {
+            let known = shell.known_people().clone();
+            let (page, known) = reading.page(known, &query)?;
+            let mut kept = shell.known_people();
+            // Locked meanwhile: what was about to be kept goes.
+            if is_wanted() {
+                *kept = known;
+            }
+            drop(kept);
+            Ok(page)
+        })
+        .await
+    }
+
+    fn known_people(&self) -> MutexGuard<'_, Option<Arc<KnownPeople>>> {
+        // What is held is valid after every statement.
+        self.people.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Ends long work and lets go of what it kept: both hold what a tenant's people are.
     pub fn drop_work(&self) {
         self.jobs.cancel();
         self.last_plan().forget();
+        self.drops.fetch_add(1, Ordering::SeqCst);
+        self.known_people().take();
     }
 
     /// Asks for an import of files, which a sync takes along soon. Until the file is made [`Jobs::cancel`]
@@ -590,7 +636,7 @@ mod tests {
 
     use std::fs;
     use std::path::Path;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     use cairn_app::KeyPlace;
     use cairn_store::{KeySource, KeyTrouble};

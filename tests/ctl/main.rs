@@ -2,6 +2,7 @@
 //! left when they are killed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod adoption;
 mod crashed;
 mod exits;
 mod imports;

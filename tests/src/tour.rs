@@ -64,6 +64,7 @@ stops! {
     "migration-preview" preview_the_import,
     "migration-import" come_to_the_import,
     "migration-imported" import_the_roster,
+    "people" open_people,
     "history-screen" open_history,
     "revert" try_to_revert,
     "sync" open_sync,
@@ -354,6 +355,12 @@ impl Tour {
         self.window.click("leave-rejected").await?;
         self.window.click("migration-run").await?;
         self.window.find("import-outcome").await.map(drop)
+    }
+
+    /// The service is out of reach, so that no roster has come yet.
+    async fn open_people(&mut self) -> Result<()> {
+        self.window.click("nav-people").await?;
+        self.window.find("people-none").await.map(drop)
     }
 
     async fn open_history(&mut self) -> Result<()> {

@@ -21,6 +21,7 @@ const checklist = "#/checklist/t-hill";
 const item = (key) => `${checklist}/${encodeURIComponent(`item/first-school-go-live/0/${key}`)}`;
 const historyOfItem = `#/history/t-hill/${encodeURIComponent("item/first-school-go-live/0/configure-sso")}`;
 const migration = "#/migration/t-river";
+const people = "#/people/t-river";
 const id = (name) => `[data-testid="${name}"]`;
 
 /** Every screen: its scene, its address, what to do before looking, the size of the window. */
@@ -102,6 +103,13 @@ const SCREENS = [
     act: (page) => page.click(id("upgrade-open")),
   },
   { name: "upgrade-none", hash: checklist, act: (page) => page.click(id("upgrade-open")) },
+  { name: "people", hash: people, act: (page) => page.focus("#person-1") },
+  { name: "people-filtered", hash: people, act: findPeople },
+  { name: "people-none", hash: "#/people/t-lake" },
+  { name: "people-masked", scene: "reader", hash: people },
+  { name: "people-failed", scene: "people-failed", hash: people },
+  { name: "people-no-match", hash: people, act: findNobody },
+  { name: "people-wide", hash: people, width: 2560, height: 1440 },
   { name: "migration", hash: migration },
   {
     name: "migration-report",
@@ -236,6 +244,8 @@ const SCREENS = [
     width: 640,
     height: 400,
   },
+  { name: "zoom-people", hash: people, width: 640, height: 400 },
+  { name: "zoom-people-rows", hash: people, act: lastPerson, width: 640, height: 400 },
   { name: "zoom-migration-step", hash: migration, act: closedStep, width: 640, height: 400 },
   { name: "zoom-migration-verified", hash: migration, act: verifyOne, width: 640, height: 400 },
   {
@@ -478,6 +488,24 @@ async function turnPage(page) {
   await page.keyboard.press("]");
   await page.keyboard.press("ArrowDown");
   await page.locator(id("rows-range")).scrollIntoViewIfNeeded();
+}
+
+async function findPeople(page) {
+  await page.click(id("people-role-teacher"));
+  await page.keyboard.press("/");
+  await page.keyboard.type("ana");
+  await page.selectOption(id("people-site"), { index: 1 });
+  await page.locator(id("people-range")).getByText("found").waitFor();
+}
+
+async function findNobody(page) {
+  await page.fill(id("people-text"), "xyz");
+  await page.locator(id("people-clear")).waitFor();
+}
+
+async function lastPerson(page) {
+  await page.focus("#person-0");
+  await page.keyboard.press("End");
 }
 
 async function verifyOne(page) {

@@ -108,6 +108,7 @@ export const texts = {
     settings: "Settings",
     checklist: "Checklist",
     migration: "Migration",
+    people: "People",
     syncCount: (decisions: number) => plural(decisions, "decision", "decisions"),
     switcher: "Change tenant:",
     switcherFind: "Find a tenant by name or id",
@@ -1677,6 +1678,74 @@ export const texts = {
       )[code] ?? "",
   },
 
+  people: {
+    title: "People",
+    hint: "Who is in the roster, in which role and where",
+    count: (count: number) => plural(count, "person", "people"),
+    asOf: (revision: number, when: string | null) =>
+      when === null
+        ? `As of revision ${n(revision)} of the roster`
+        : `As of revision ${n(revision)} of the roster, imported ${when}`,
+    counting: "Counting the people of this roster",
+    find: "Find by name, e-mail or id",
+    site: "Site",
+    allSites: (sites: number, more: boolean) => `All sites (${n(sites)}${more ? "+" : ""})`,
+    roles: "Role",
+    otherRoles: "Other roles",
+    all: "All",
+    withCount: (word: string, people: number) => `${word} (${n(people)})`,
+    noRole: "No role",
+    noSite: "No site",
+    noName: "No name",
+    noEmail: "No e-mail",
+    inactive: "Inactive",
+    grade: (grades: string) => `Grade ${grades.split(",").join(", ")}`,
+    list: "People of the roster",
+    colName: "Name",
+    colRole: "Role",
+    colSites: "Site",
+    colEmail: "E-mail",
+    colId: "Id",
+    masked:
+      "Names and addresses show in outline, because your role may not import here: letters as x, digits as 9. The search looks in the outlines.",
+    noRoster: "No roster yet",
+    noRosterText: "Import one, and its people show here, also without a network.",
+    noRosterReader:
+      "Once a specialist or manager imports one, its people show here after the next sync.",
+    toMigration: "Import a roster",
+    toImports: "See the imports",
+    nobody: "This roster has no people",
+    nobodyText: "Its records are of other types, such as cases or classes.",
+    notYours: "This list is not for your role",
+    notYoursText: "The people of a roster show only to the team that carries out the roll-out.",
+    loadedBySync: [
+      "roster_missing",
+      "roster_damaged",
+      "roster_key_wrong",
+      "roster_key_absent",
+    ] as readonly string[],
+    noMatch: "Nobody matches",
+    noMore: "Nobody else matches",
+    clear: "Clear filters",
+    pages: "Pages of people",
+    first: "First",
+    previous: "Previous",
+    next: "Next",
+    last: "Last",
+    stop: "Stop",
+    goOn: "Look on",
+    range: (from: number, to: number, total: number) =>
+      total <= 1 ? plural(total, "person", "people") : `${n(from)}–${n(to)} of ${n(total)} people`,
+    found: (from: number, to: number) => {
+      if (to < from) return `Nobody ${from > 1 ? "else " : ""}found`;
+      return from > 1
+        ? `${n(from)}–${n(to)} of those found`
+        : `${plural(to, "person", "people")} found`;
+    },
+    foundMore: (from: number, to: number) => `${n(from)}–${n(to)} of those found so far`,
+    looked: (looked: number, total: number) => `Looked through ${n(looked)} of ${n(total)}`,
+  },
+
   palette: {
     title: "Find a tenant, screen or action",
     counts: (tenants: number, others: number) => {
@@ -1697,6 +1766,7 @@ export const texts = {
     upgrade: (name: string) => `Upgrade the playbook of ${name}`,
     screenChecklist: (name: string) => `Checklist of ${name}`,
     screenMigration: (name: string) => `Migration of ${name}`,
+    screenPeople: (name: string) => `People of ${name}`,
     screenHistory: (name: string) => `History of ${name}`,
   },
 } as const;

@@ -8,6 +8,7 @@ use ts_rs::TS;
 
 pub use crate::drafts::{ImportDraft, RememberedMapping};
 pub use crate::imports::{ExportedRows, ImportPlan, ImportProgress};
+pub use crate::people::{PeoplePage, PeopleTotals, PersonRow, PersonSite, RoleCount, SiteCount};
 pub use crate::reports::{ReportChecked, SavedReport};
 pub use crate::runs::{FileMoving, ImportDid, ImportRollback, ImportRow, ImportRun, LeftRecord, RunChoices};
 pub use crate::verify::{ImportVerified, VerifyCheck};

@@ -206,7 +206,7 @@ impl Desk {
             mode_title: mode_title(loaded.project.as_ref()),
             can_upgrade: book.is_some() && self.may(&loaded.tenant, Action::WriteProject),
             newer: book.and_then(|b| projects::newer_than(b)),
-            people: self.people(&loaded.tenant)?,
+            people: self.colleagues(&loaded.tenant)?,
             tenant: row,
         })
     }
@@ -246,13 +246,13 @@ impl Desk {
                 .map(|c| views::comment_row(c, &loaded.names, &loaded.pending))
                 .collect(),
             history: history::of(self, &loaded, Some(&entity), 200, now)?,
-            people: self.people(&loaded.tenant)?,
+            people: self.colleagues(&loaded.tenant)?,
             item,
         })
     }
 
     /// Who may own items of a tenant: its assigned people, and whoever is signed in.
-    fn people(&self, tenant: &TenantId) -> Result<Vec<Person>> {
+    fn colleagues(&self, tenant: &TenantId) -> Result<Vec<Person>> {
         let me = self.identity()?.account.clone();
         let mut people = Vec::new();
         for account in self.store.accounts().map_err(store)?.into_iter().filter(|account| account.active) {

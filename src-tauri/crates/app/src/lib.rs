@@ -1,5 +1,6 @@
 //! Use cases shared by the window and the command line. Neither Tauri nor a terminal is known here.
 
+pub mod adoption;
 pub mod api;
 pub mod backup;
 pub mod changes;
@@ -16,6 +17,7 @@ pub mod imports;
 pub mod inbox;
 pub mod keyring;
 pub mod many;
+pub mod people;
 pub mod plans;
 pub mod projects;
 pub mod queue;

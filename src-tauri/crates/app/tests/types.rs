@@ -136,6 +136,12 @@ fn types() -> String {
         ImportVerified,
         SavedReport,
         ReportChecked,
+        PersonSite,
+        PersonRow,
+        RoleCount,
+        SiteCount,
+        PeopleTotals,
+        PeoplePage,
         Failure,
     ];
     out.lines().map(|line| format!("{}\n", line.trim_end())).collect()

@@ -148,6 +148,12 @@ pub enum Command {
     Audit(AuditArgs),
     /// Check playbook files.
     Playbook(PlaybookArgs),
+    /// Everybody of a tenant's roster, and how far they use the platform.
+    ///
+    /// No figures from the platform reach Cairn yet: last sign-in, assignments, submissions, scored and
+    /// backlog are null with --json and blank with --csv, and nobody is flagged. They are not known, which
+    /// is not 0.
+    Adoption(AdoptionArgs),
     /// Rosters and case histories: look at them, import them, take imports back.
     Import(ImportArgs),
 }
@@ -243,6 +249,22 @@ pub enum PlaybookCommand {
         /// The file.
         file: PathBuf,
     },
+}
+
+/// `adoption`.
+#[derive(Args)]
+pub struct AdoptionArgs {
+    /// Slug, name or id.
+    pub tenant: String,
+    /// Write a table (CSV) that no spreadsheet computes.
+    #[arg(long)]
+    pub csv: bool,
+    /// Only people whose main role is this word of the roster's, such as teacher.
+    #[arg(long, value_name = "WORD")]
+    pub role: Option<String>,
+    /// Only people at the site with this id in the roster.
+    #[arg(long, value_name = "ID")]
+    pub site: Option<String>,
 }
 
 /// `import ...`.

@@ -1,5 +1,6 @@
 //! `cairnctl`: the use cases of Cairn without a window.
 
+mod adoption;
 mod args;
 mod imports;
 mod run;

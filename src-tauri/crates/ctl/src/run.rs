@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use crate::args::{AuditCommand, Cli, Command, PlaybookCommand, ProjectCommand, QuarantineCommand};
 
-/// What a command answers: the JSON, the plain lines, and whether the answer is no.
+/// What a command answers: the JSON (null where it printed itself), the plain lines, and whether the answer is no.
 pub(crate) struct Answer {
     pub json: Value,
     pub lines: Vec<String>,
@@ -32,7 +32,15 @@ impl Answer {
         Self { json, lines, no: false }
     }
 
+    /// Of a command that printed its answer itself, bit by bit.
+    pub fn printed() -> Self {
+        Self::yes(Value::Null, Vec::new())
+    }
+
     fn print(&self, json: bool) {
+        if self.json.is_null() {
+            return;
+        }
         if json {
             println!("{}", self.json);
         } else {
@@ -117,6 +125,7 @@ async fn answer(session: &Session, cli: Cli) -> Result<Answer> {
         Command::Status => status(session),
         Command::Sync { watch: false } => sync(session).await,
         Command::Sync { watch: true } => watch(session, cli.json).await,
+        Command::Adoption(args) => crate::adoption::adoption(session, &args, cli.json),
         Command::Import(args) => crate::imports::import(session, args.what).await,
         other => session.signed_in(|desk| at_desk(desk, other, project)),
     }
@@ -244,6 +253,7 @@ fn at_desk(desk: &mut cairn_app::Desk, command: Command, project: Option<&str>) 
         | Command::Logout
         | Command::Status
         | Command::Sync { .. }
+        | Command::Adoption(_)
         | Command::Import(_)
         | Command::Playbook(_) => Err(fault("wrong_use", "This command does not work on a tenant.")),
     }

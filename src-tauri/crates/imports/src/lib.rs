@@ -19,6 +19,7 @@ mod leads;
 mod limits;
 mod look;
 mod map;
+pub mod people;
 mod plan;
 mod planned;
 mod read;

@@ -20,7 +20,8 @@ export type Action = {
     | "out"
     | "bell"
     | "upgrade"
-    | "migration";
+    | "migration"
+    | "people";
   run: () => void;
 };
 

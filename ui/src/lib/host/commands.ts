@@ -30,6 +30,7 @@ import type {
   ItemDetail,
   ManyWritten,
   OpenedPlaybook,
+  PeoplePage,
   PlanChange,
   PlanPage,
   PlaybookCheck,
@@ -106,6 +107,21 @@ export type PlanQuery = {
   worst: boolean;
   from: number;
   limit: number;
+};
+
+/** Which people of a tenant's roster; `from` is a place among all of them. */
+export type PeopleQuery = {
+  tenant: string;
+  /** In an id, a name or an address, in any case. */
+  text: string;
+  /** The main role; a blank one stands for none. */
+  role: string | null;
+  /** The id of a site. */
+  site: string | null;
+  from: number;
+  limit: number;
+  /** Whether the answer has the counts as well. */
+  totals: boolean;
 };
 
 /** What is dragged over the window, or was dropped on it. */
@@ -227,6 +243,8 @@ export type Commands = {
   cancel_import: [None, None];
   /** The rejected rows of one file, to a place that the desktop's dialog asks for; null for none. */
   export_rejected: [ImportRequest & { file: string }, ExportedRows | null];
+  /** So many people are looked at for a page that it may be short, or empty, and still have a next one. */
+  people: [PeopleQuery, PeoplePage];
 };
 
 /** What is to be read again: all that the window shows, or the line, the counts and the inbox. */

@@ -34,6 +34,7 @@ import {
   workshopPhases,
 } from "./fake-data";
 import { fakeLook, fakeMended, fakePilot, fakePlan, fakeReport, fakeSame } from "./fake-import";
+import { fakePeople, fakePeoplePage } from "./fake-people";
 import { fakePlanPage, fakeRows } from "./fake-plan";
 import { FakeRuns } from "./fake-runs";
 import { fakeChanges, fakePage, fakeRevert, fakeToday, longHistory, trailOf } from "./fake-today";
@@ -57,6 +58,7 @@ import type {
   ItemRow,
   ManyWritten,
   OpenedPlaybook,
+  PersonRow,
   PhaseRow,
   Progress,
   QueueRow,
@@ -164,7 +166,9 @@ export class FakeHost implements Host {
   mappingFile: ImportRules | null = null;
   /** The newest plan of each tenant. */
   readonly plans = new Map<string, ImportPlan>();
-  /** Whether the rows of plans show values about people as outlines. */
+  /** The people of the rosters on this computer, by tenant. */
+  readonly rosters = new Map<string, PersonRow[]>();
+  /** Whether the rows of plans, and people, show values about people as outlines. */
   masked = false;
   /** How far the person is with each tenant's import. */
   readonly drafts = new Map<string, ImportDraft>();
@@ -197,6 +201,7 @@ export class FakeHost implements Host {
     this.masked = options.readOnly ?? false;
     this.settings = mySettings();
     this.computer = myComputer(this.now);
+    this.rosters.set("t-river", fakePeople(2_300));
     if (options.data !== "empty") this.backups = backups(this.now);
     if (options.data !== "empty") this.#fill(options.data !== "clean");
   }
@@ -460,6 +465,11 @@ export class FakeHost implements Host {
       const plan = this.plans.get(query.tenant);
       if (!plan) throw fail("no_plan", "The rows of this plan are gone. Plan once more.");
       return fakePlanPage(fakeRows(plan), query, this.masked);
+    },
+    people: (query) => {
+      const people = this.rosters.get(query.tenant) ?? null;
+      const asOf = at(this.now, -1, 17, 31);
+      return fakePeoplePage(people, query, this.masked, asOf);
     },
     import_draft: ({ tenant }) => this.drafts.get(tenant) ?? null,
     keep_import_draft: ({ tenant, draft }) => {
@@ -1092,6 +1102,15 @@ export function fakeFromAddress(search: string): FakeHost {
     const at = new Date(host.now.getTime() - 9 * 86_400_000).toISOString();
     const key = "t-river source of riverside-2026-03-11.zip";
     host.mappings.set(key, { mapping: { files: said }, at });
+  }
+  if (scene === "people-one") host.rosters.set("t-river", fakePeople(1));
+  if (scene === "people-failed") {
+    host.failNext.set("people", {
+      code: "roster_damaged",
+      message:
+        "The roster file is damaged: a page cannot be read. Load the roster again from the service.",
+      details: null,
+    });
   }
   if (scene === "refused") host.refused = refusedOfEachKind(host.now);
   if (scene.startsWith("opened")) {

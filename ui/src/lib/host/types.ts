@@ -3199,6 +3199,146 @@ ok: boolean,
 found: string, };
 
 /**
+ * A site of a person.
+ */
+export type PersonSite = {
+/**
+ * Its id in the roster.
+ */
+id: string,
+/**
+ * Its name; the id where the roster has none.
+ */
+name: string, };
+
+/**
+ * Somebody of a roster.
+ */
+export type PersonRow = {
+/**
+ * The record's id.
+ */
+id: string,
+/**
+ * The record's type, such as `users`. With the id it names the person.
+ */
+kind: string,
+/**
+ * Given and family name.
+ */
+name: string | null,
+/**
+ * In the roster's own words, the main one first.
+ */
+roles: Array<string>,
+/**
+ * The main one first.
+ */
+sites: Array<PersonSite>,
+/**
+ * The address.
+ */
+email: string | null,
+/**
+ * As the roster writes them.
+ */
+grades: string | null,
+/**
+ * Whether the account may be used; none where the roster does not say.
+ */
+active: boolean | null, };
+
+/**
+ * People of a role.
+ */
+export type RoleCount = {
+/**
+ * The roster's own word; none for people without one.
+ */
+role: string | null,
+/**
+ * How many.
+ */
+people: number, };
+
+/**
+ * People of a site.
+ */
+export type SiteCount = {
+/**
+ * Its id in the roster.
+ */
+id: string,
+/**
+ * Its name; the id where the roster has none.
+ */
+name: string,
+/**
+ * How many.
+ */
+people: number, };
+
+/**
+ * How many people there are.
+ */
+export type PeopleTotals = {
+/**
+ * By main role, most first. With `other_roles` they are all people.
+ */
+roles: Array<RoleCount>,
+/**
+ * People whose role is beyond the 200 that are listed.
+ */
+other_roles: number,
+/**
+ * By site, by name. Who is at several counts at each.
+ */
+sites: Array<SiteCount>,
+/**
+ * Whether there are more sites than the 5,000 that are listed.
+ */
+more_sites: boolean, };
+
+/**
+ * A page of a tenant's people, by type and id.
+ */
+export type PeoplePage = {
+/**
+ * At most as many as were asked for. So many are looked at for a page that a filter may leave few of
+ * them, or none, and the page still has a next one.
+ */
+people: Array<PersonRow>,
+/**
+ * The place at which the page began.
+ */
+from: number,
+/**
+ * Where the next page goes on; none at the end.
+ */
+next: number | null,
+/**
+ * All people of the roster.
+ */
+total: number,
+/**
+ * The counts, where they were asked for.
+ */
+totals: PeopleTotals | null,
+/**
+ * The revision of the roster; none where the tenant has none on this computer.
+ */
+revision: number | null,
+/**
+ * When the import was asked for that made the revision, by its author's clock, RFC 3339; none for a
+ * rollback.
+ */
+as_of: string | null,
+/**
+ * Whether what is about people shows as outlines, because this person may not import here.
+ */
+masked: boolean, };
+
+/**
  * An error as the window gets it.
  */
 export type Failure = {

@@ -17,6 +17,8 @@ import { toasts, type Undo } from "./toasts.svelte";
 
 const RECENT = "cairn.recent";
 const RECENT_LENGTH = 5;
+/** To open one of a tenant's own screens is to open the tenant. */
+const REMEMBERED: Route["screen"][] = ["checklist", "migration", "people"];
 /** What counts as using the window. */
 const USES = ["pointerdown", "pointermove", "keydown", "wheel"] as const;
 /** How often the core is told of use, in milliseconds; it may lock after 5 s without. */
@@ -197,6 +199,10 @@ class App {
     this.go({ screen: "migration", tenant });
   }
 
+  openPeople(tenant: string): void {
+    this.go({ screen: "people", tenant });
+  }
+
   /** Opens the item or import, or the tenant it belongs to. */
   openPlace(place: Place): void {
     if (place.entity.startsWith("import/")) {
@@ -274,8 +280,9 @@ class App {
   }
 
   #remember(): void {
-    if (this.route.screen !== "checklist" && this.route.screen !== "migration") return;
-    const opened = this.route.tenant;
+    if (!REMEMBERED.includes(this.route.screen)) return;
+    const opened = "tenant" in this.route ? this.route.tenant : null;
+    if (opened === null) return;
     this.recent = [opened, ...this.recent.filter((id) => id !== opened)].slice(0, RECENT_LENGTH);
     window.localStorage.setItem(RECENT, JSON.stringify(this.recent));
   }

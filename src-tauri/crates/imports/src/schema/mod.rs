@@ -5,6 +5,7 @@
 
 mod clever;
 mod oneroster;
+pub mod people;
 mod plain;
 mod sds;
 

@@ -29,7 +29,7 @@ use crate::StoreError;
 use crate::sql::{Blob, from_json, int, to_json, uint};
 pub use diff::{DiffPage, Difference};
 pub(crate) use file::remove as remove_file;
-pub use read::{Filter, Page, PageQuery, RecordRef};
+pub use read::{Filter, Page, PageQuery, RecordRef, Walk};
 pub use rollback::{Back, Left, Naming, Why};
 pub use write::{Beside, Writer};
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::ops::ControlFlow;
 
 use cairn_domain::Hash;
 use cairn_domain::digest::SetHash;
@@ -27,6 +28,17 @@ pub struct RecordRef<'a> {
     pub id: &'a str,
     /// Column and value, without blank ones.
     pub values: &'a [(&'a str, &'a str)],
+}
+
+/// Asks for the records of a type one by one, by id.
+#[derive(Debug, Clone, Copy)]
+pub struct Walk<'a> {
+    /// The type.
+    pub kind: &'a str,
+    /// Only what comes after this id.
+    pub after: Option<&'a str>,
+    /// Records that are looked at, removed ones among them.
+    pub most: usize,
 }
 
 /// Which records a page holds.
@@ -120,6 +132,32 @@ impl Roster {
             self.named(read)?;
         }
         Ok(())
+    }
+
+    /// Reads several things as they stand at one moment, whatever is written meanwhile. What `read` calls
+    /// opens no moment of its own: not [`Roster::each`].
+    ///
+    /// # Errors
+    /// What `read` says; whatever the database reports.
+    pub fn moment<T, E: From<StoreError>>(&self, read: impl FnOnce(&Self) -> Result<T, E>) -> Result<T, E> {
+        // Nothing is written, so to end it is to let go of it.
+        let _moment = self.db.unchecked_transaction().map_err(StoreError::from)?;
+        read(self)
+    }
+
+    /// Reads the records of a type by id until `visit` breaks, with that record, or as many were looked at.
+    /// Answers the id of the last that was looked at, from which a walk goes on; none where no more follow.
+    ///
+    /// # Errors
+    /// What `visit` says, and it is not called again; `roster_damaged`.
+    pub fn walk<E: From<StoreError>>(
+        &self,
+        walk: Walk<'_>,
+        visit: impl FnMut(RecordRef<'_>) -> Result<ControlFlow<()>, E>,
+    ) -> Result<Option<String>, E> {
+        let mut failed = None;
+        let walked = self.named(walk_of(&self.db, walk, visit, &mut failed))?;
+        failed.map_or(Ok(walked), Err)
     }
 
     /// Writes all records as lines of JSON, by type and id, their columns by name: the same bytes for
@@ -230,15 +268,16 @@ pub(super) fn values(one: &Type, id: &str, content: &[u8]) -> Result<Vec<(String
     Ok(one.named(unpacked.values()).map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }
 
+/// The records of a type behind an id, removed ones without content.
+const AFTER: &str = "SELECT r.id, v.content FROM records r LEFT JOIN versions v ON v.id = r.image
+     WHERE r.type = ?1 AND r.id > ?2 ORDER BY r.id";
+
 fn page(db: &Connection, query: PageQuery<'_>) -> Result<Page, StoreError> {
     let mut page = Page { records: Vec::new(), next: None };
     let types = Types::load(db)?;
     let Some(one) = types.position(query.kind).and_then(|at| types.0.get(at)) else { return Ok(page) };
     let fits = Fits::new(query.filter);
-    let mut statement = db.prepare_cached(
-        "SELECT r.id, v.content FROM records r LEFT JOIN versions v ON v.id = r.image
-         WHERE r.type = ?1 AND r.id > ?2 ORDER BY r.id",
-    )?;
+    let mut statement = db.prepare_cached(AFTER)?;
     let mut rows = statement.query(params![one.id, query.after.unwrap_or_default()])?;
     let mut unpacked = Unpacked::default();
     let (mut looked_at, mut last) = (0, String::new());
@@ -263,6 +302,44 @@ fn page(db: &Connection, query: PageQuery<'_>) -> Result<Page, StoreError> {
         }
     }
     Ok(page)
+}
+
+fn walk_of<E>(
+    db: &Connection,
+    walk: Walk<'_>,
+    mut visit: impl FnMut(RecordRef<'_>) -> Result<ControlFlow<()>, E>,
+    failed: &mut Option<E>,
+) -> Result<Option<String>, StoreError> {
+    let types = Types::load(db)?;
+    let Some(one) = types.position(walk.kind).and_then(|at| types.0.get(at)) else { return Ok(None) };
+    let mut statement = db.prepare_cached(AFTER)?;
+    let mut rows = statement.query(params![one.id, walk.after.unwrap_or_default()])?;
+    let mut unpacked = Unpacked::default();
+    let (mut left, mut last) = (walk.most, String::new());
+    while let Some(row) = rows.next()? {
+        if left == 0 {
+            return Ok(Some(last));
+        }
+        left -= 1;
+        let id = text(row.get_ref(0)?)?;
+        last.clear();
+        last.push_str(id);
+        let content = row.get_ref(1)?;
+        if content == rusqlite::types::ValueRef::Null {
+            continue;
+        }
+        unpacked.read(blob(content)?, id).ok_or_else(|| damaged("the values of a record"))?;
+        let values: Vec<(&str, &str)> = one.named(unpacked.values()).collect();
+        match visit(RecordRef { kind: &one.name, id, values: &values }) {
+            Ok(ControlFlow::Continue(())) => {}
+            Ok(ControlFlow::Break(())) => left = 0,
+            Err(error) => {
+                *failed = Some(error);
+                return Ok(None);
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// A filter made ready.

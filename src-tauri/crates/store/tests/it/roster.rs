@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use cairn_domain::Hash;
-use cairn_store::roster::{Back, Changes, Filter, Left, PageQuery, Record, Revision, Roster, Why};
+use cairn_store::roster::{Back, Changes, Filter, Left, PageQuery, Record, Revision, Roster, Walk, Why};
 use cairn_store::{Store, StoreError, SystemEntropy};
 use proptest::prelude::*;
 
@@ -454,6 +455,60 @@ fn a_page_can_be_filtered() {
     assert_eq!(ids(&equals("phone", "")), ["u1", "u2", "u3"]);
     assert_eq!(ids(&Filter { text: Some("ire".into()), ..equals("role", "student") }), ["u3"]);
     assert!(pages(&roster, "courses", &Filter::default()).is_empty());
+}
+
+/// The ids that a walk tells of, and where it goes on.
+fn walked(roster: &Roster, after: Option<&str>, most: usize, until: &str) -> (Vec<String>, Option<String>) {
+    let mut ids = Vec::new();
+    let visit = |record: cairn_store::roster::RecordRef<'_>| {
+        ids.push(record.id.to_owned());
+        let ends = record.id == until;
+        Ok::<_, StoreError>(if ends { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    };
+    let next = roster.walk(Walk { kind: "users", after, most }, visit).unwrap();
+    (ids, next)
+}
+
+#[test]
+fn a_walk_ends_where_it_is_told_or_has_looked_enough_and_goes_on_from_there() {
+    let (_fake, mut a) = laptop();
+    let mut roster = a.store.roster_or_new(&tenant()).unwrap();
+    import(&mut roster, 1, &users(5, "one"));
+    import(&mut roster, 2, &[gone("users", "u0001"), gone("users", "u0002")].into());
+    let found = |ids: &[&str], next: Option<&str>| {
+        (ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>(), next.map(str::to_owned))
+    };
+    assert_eq!(walked(&roster, None, 9, ""), found(&["u0000", "u0003", "u0004"], None));
+    assert_eq!(walked(&roster, None, 9, "u0003"), found(&["u0000", "u0003"], Some("u0003")));
+    assert_eq!(walked(&roster, Some("u0003"), 9, ""), found(&["u0004"], None));
+    // Removed records are looked at, so that many of them cost no more than others.
+    assert_eq!(walked(&roster, None, 3, ""), found(&["u0000"], Some("u0002")));
+    assert_eq!(walked(&roster, Some("u0000"), 2, ""), found(&[], Some("u0002")));
+    assert_eq!(walked(&roster, None, 5, "u0004"), found(&["u0000", "u0003", "u0004"], None), "all were seen");
+    let nobody = Walk { kind: "courses", after: None, most: 9 };
+    assert_eq!(roster.walk::<StoreError>(nobody, |_| panic!("there are none")).unwrap(), None);
+    let all = Walk { kind: "users", after: None, most: 9 };
+    let stopped = roster.walk(all, |_| Err(StoreError::DiskFull)).unwrap_err();
+    assert!(matches!(stopped, StoreError::DiskFull));
+}
+
+#[test]
+fn what_is_read_at_one_moment_does_not_change_under_it() {
+    let (_fake, mut a) = laptop();
+    let mut roster = a.store.roster_or_new(&tenant()).unwrap();
+    import(&mut roster, 1, &users(3, "one"));
+    let reader = a.store.roster(&tenant()).unwrap().unwrap();
+    let seen = |reader: &Roster| {
+        let number = reader.latest().unwrap().unwrap().number;
+        (number, walked(reader, None, 9, "").0.len())
+    };
+    let read = |one: &Roster| {
+        let before = seen(one);
+        import(&mut roster, 2, &users(5, "two"));
+        Ok::<_, StoreError>((before, seen(one)))
+    };
+    assert_eq!(reader.moment(read).unwrap(), ((1, 3), (1, 3)));
+    assert_eq!(seen(&reader), (2, 5));
 }
 
 #[test]
