@@ -103,7 +103,7 @@ pub async fn carry_out_imports(app: App, rosters: Rosters) {
         let (rosters, tenant, mut known) = (rosters.clone(), which.take(), std::mem::take(&mut looked));
         let done = blocking(&app, move |service, ask| {
             match tenant {
-                Some(tenant) => rosters::settle(service, &rosters, &tenant, ask).map(drop)?,
+                Some(tenant) => rosters::attend(service, &rosters, &tenant, ask).map(drop)?,
                 None => rosters::settle_all(service, &rosters, &mut known, ask)?,
             }
             Ok(known)

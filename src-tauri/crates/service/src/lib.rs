@@ -10,6 +10,7 @@ pub mod admin;
 pub mod backup;
 mod callers;
 pub mod cli;
+pub mod confirm;
 pub mod error;
 pub mod handlers;
 pub mod held;

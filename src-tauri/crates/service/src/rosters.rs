@@ -28,6 +28,7 @@ use cairn_store::roster::{Applied, Back, Changes, Left, Revision, Roster, Roster
 use cairn_store::{DataKey, StoreError};
 use serde_json::json;
 
+use crate::confirm;
 use crate::error::{Error, Result};
 use crate::journal::Journal;
 use crate::org;
@@ -234,10 +235,45 @@ pub fn verify(service: &Service, rosters: &Rosters, tenant: &TenantId) -> Result
     }
 }
 
+/// The roster of a tenant as its journal has it, caught up; none where nothing was imported.
+///
+/// # Errors
+/// Faults, such as a file of an import that is not here yet.
+pub(crate) fn standing(service: &Service, rosters: &Rosters, tenant: &TenantId) -> Result<Option<Roster>> {
+    let work = Work { service, rosters, tenant };
+    let _alone = rosters.lock(tenant)?;
+    let revisions = work.view()?.revisions;
+    if revisions.is_empty() {
+        return Ok(None);
+    }
+    match work.caught_up(&revisions) {
+        Ok(roster) => Ok(Some(roster)),
+        Err(Stop::Fault(error)) => Err(error),
+        Err(Stop::Superseded | Stop::Refused(_)) => Err(differs(0)),
+    }
+}
+
+/// [`settle`], and then what people claim is confirmed as far as the roster bears it out.
+///
+/// # Errors
+/// As there.
+pub fn attend(
+    service: &Service,
+    rosters: &Rosters,
+    tenant: &TenantId,
+    ask: &mut Ask<'_>,
+) -> Result<Vec<Done>> {
+    let done = settle(service, rosters, tenant, ask)?;
+    if !tenant.is_org() {
+        confirm::by_roster(service, rosters, tenant, ask)?;
+    }
+    Ok(done)
+}
+
 /// The places of journals up to which nothing is left to do.
 pub type Looked = BTreeMap<TenantId, u64>;
 
-/// Settles every tenant whose journal moved since it was looked at; a fault of one is logged and leaves
+/// Attends to every tenant whose journal moved since it was looked at; a fault of one is logged and leaves
 /// the others alone.
 ///
 /// # Errors
@@ -253,7 +289,7 @@ pub fn settle_all(
         if looked.get(&tenant) == Some(&seen.seq) {
             continue;
         }
-        match settle(service, rosters, &tenant, ask) {
+        match attend(service, rosters, &tenant, ask) {
             Ok(_) => drop(looked.insert(tenant, seen.seq)),
             Err(error) => {
                 tracing::error!(%tenant, fault = %error, "imports wait");

@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use cairn_domain::access::Role;
+use cairn_domain::cell::field;
+use cairn_domain::change::Status;
 use cairn_domain::import::{self, Import, ImportOutcome, ImportRecords, ImportRequest};
 use cairn_domain::journal::Outcome;
 use cairn_domain::*;
@@ -24,7 +26,7 @@ use cairn_service::handlers::{blobs, sync::sync};
 use cairn_service::rosters::{self, Done, Rosters};
 use cairn_service::storage::sqlite::Sqlite;
 use cairn_service::storage::{Mode, Standing, Step, Storage, with};
-use cairn_service::{Ask, Service, backup};
+use cairn_service::{Ask, Service, backup, confirm};
 use cairn_store::roster::{Back, Revision, Roster};
 use cairn_store::{DataKey, StoreError};
 use common::*;
@@ -37,6 +39,7 @@ on_both!(
     a_pilots_limit_holds_at_the_door_and_behind_it,
     much_that_changes_is_judged_by_what_is_there_now,
     references_are_judged_by_what_is_there_now,
+    what_waits_to_be_verified_is_confirmed_by_the_rosters_people,
     an_import_that_is_taken_back_before_it_is_carried_out_never_is,
     an_import_that_is_taken_back_while_it_is_staged_is_not_committed,
     an_import_is_taken_back_within_its_days_and_not_after,
@@ -50,12 +53,17 @@ on_both!(
 
 /// Accounts as a file that is uploaded, and the request for it.
 fn file(people: &[(&str, &str)]) -> (Vec<u8>, ImportRequest) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("people.csv");
     let mut text = "email,first_name,last_name,organization,role\n".to_owned();
     for (mail, name) in people {
         writeln!(text, "{mail},{name},Lee,MOH,district_admin").unwrap();
     }
+    file_of("people.csv", &text)
+}
+
+/// The same of a table.
+fn file_of(name: &str, text: &str) -> (Vec<u8>, ImportRequest) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
     std::fs::write(&path, text).unwrap();
     let scratch = Scratch { folder: folder.path().to_owned(), key: [7; 32], budget: SCRATCH_BUDGET };
     let mut bytes = Vec::new();
@@ -285,6 +293,67 @@ fn delta(entries: &[Of<'_>]) -> (Vec<u8>, ImportRequest) {
         broken: 0,
     };
     (bytes, request)
+}
+
+fn what_waits_to_be_verified_is_confirmed_by_the_rosters_people(open: Open) {
+    let mut place = Place::open(&open);
+    let new = cairn_service::admin::NewTenant {
+        slug: "hill",
+        name: "Hill",
+        playbook: Some("first-school-go-live"),
+        mode: None,
+        go_live: None,
+    };
+    place.tenant = place.world.ask(|s, ask| cairn_service::admin::create_tenant(s, &new, ask)).unwrap();
+    place.world.assign("ana", "hill", true);
+    place.ana.sync(&mut place.world, vec![]);
+    let project: ProjectId = "first-school-go-live/0".parse().unwrap();
+    let item = Entity::Item(project.clone(), "import-students".to_owned());
+    let step = Entity::Step(project.clone(), "import-rosters".to_owned());
+    let other = Entity::Item(project, "configure-sso".to_owned());
+    let claim = |place: &mut Place, item: &Entity| {
+        let cell = CellKey::new(item.clone(), field::STATUS);
+        let base = BTreeMap::from([(cell.clone(), place.ana.base_of(&place.tenant, &cell))]);
+        let base = base.into_iter().filter(|(_, ops)| !ops.is_empty()).collect();
+        let change =
+            Change::ItemStatusSet { item: item.clone(), status: Status::WaitingToVerify, reason: None };
+        let op = place.ana.op(&place.tenant, change, base);
+        let outcomes = place.ana.push(&mut place.world, &place.tenant, vec![op]);
+        assert!(matches!(outcomes[..], [Outcome::Accepted { .. }]), "{item}: {outcomes:?}");
+    };
+    for item in [&item, &step, &other] {
+        claim(&mut place, item);
+    }
+    let confirmed = |place: &mut Place| {
+        place.settle();
+        let (tenant, rosters) = (place.tenant.clone(), place.rosters.clone());
+        place.world.ask(|service, ask| confirm::by_roster(service, &rosters, &tenant, ask)).unwrap()
+    };
+    assert_eq!(confirmed(&mut place), [], "nothing is imported yet");
+    place.import(&[("a@x.org", "Ann")]);
+    assert_eq!(confirmed(&mut place), [], "the roster has no student");
+    let (bytes, request) =
+        file_of("students.csv", "student_id,first_name,last_name,email,grade\ns1,Bo,Lee,b@x.org,9\n");
+    place.upload(&request, &bytes);
+    let students = place.ask_for(&request);
+    assert_eq!(confirmed(&mut place), [item.clone(), step.clone()]);
+    assert_eq!(confirmed(&mut place), []);
+    place.seen(&students);
+    let status = |place: &Place, of: &Entity| {
+        let shown = checklist::shown(&place.ana.held(&place.tenant).cells, of, field::STATUS).unwrap();
+        (shown.kept.value["status"].as_str().unwrap().to_owned(), shown.kept.by.to_string())
+    };
+    let (word, by) = status(&place, &item);
+    assert_eq!(word, "complete");
+    assert_ne!(by, status(&place, &other).1, "the service says so, and not who claimed it");
+    assert_eq!(status(&place, &other).0, "waiting_to_verify", "a roster says nothing of single sign-on");
+    // Taken back, it is for people to say what that means for the checklist.
+    assert!(matches!(place.roll_back(&students), Outcome::Accepted { .. }));
+    assert_eq!(confirmed(&mut place), []);
+    place.seen(&students);
+    assert_eq!(status(&place, &item).0, "complete");
+    claim(&mut place, &item);
+    assert_eq!(confirmed(&mut place), [], "there is no student any more");
 }
 
 fn references_are_judged_by_what_is_there_now(open: Open) {
