@@ -798,8 +798,8 @@ async fn run_import(shell: Host<'_>, request: RunImport) -> Answer<ImportRun> {
 /// The tenant's imports, newest first.
 #[tauri::command]
 async fn imports(shell: Host<'_>, request: OfTenant) -> Answer<Imports> {
-    let moving = shell.session().moving();
-    let read = move |desk: &mut Desk, now| desk.imports(&request.tenant, now, moving.as_ref());
+    let underway = shell.session().underway();
+    let read = move |desk: &mut Desk, now| desk.imports(&request.tenant, now, underway.as_ref());
     let imports = shell.read(read).await.map_err(failure)?;
     Ok(Imports { imports })
 }

@@ -24,6 +24,22 @@ pub(super) fn real() -> String {
 }
 
 #[test]
+fn how_far_a_long_job_is_goes_to_standard_error_where_it_is_asked_for() {
+    let office = Office::open();
+    let words = ["import", "check", &real(), "--tenant", office.tenant()];
+    let told = |more: &[&str]| {
+        let output = office.laptop.command(&[&words[..], more].concat()).unwrap().output().unwrap();
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (answer["totals"]["rows"].as_u64().unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (rows, nothing) = told(&[]);
+    assert_eq!(nothing, "", "a script that does not ask hears nothing");
+    let (same, lines) = told(&["--progress"]);
+    let first = lines.lines().next().unwrap();
+    assert_eq!((same, first.starts_with("Read "), first.ends_with(" rows")), (rows, true, true), "{lines}");
+}
+
+#[test]
 fn a_set_is_checked_in_the_shape_of_spec_without_a_network() {
     let mut office = Office::open();
     office.service.stop().unwrap();

@@ -1204,14 +1204,24 @@ describe("import", () => {
     next();
     await waitFor(() => expect(title()).toBe("clean.zip waits to be imported"));
     const [row] = host.runs.of("t-lake");
-    expect(screen.queryByTestId("import-moving")).toBeNull();
-    const moving = { sends: true, bytes: 12_400_000, total: 58_000_000 };
-    host.runs.answer(row?.id ?? "", { moving });
+    expect(screen.queryByTestId("import-underway")).toBeNull();
+    const underway = { doing: "send" as const, done: 12_400_000, total: 58_000_000 };
+    host.runs.answer(row?.id ?? "", { underway });
     host.emitChanged();
-    const shown = await screen.findByTestId("import-moving");
-    expect(shown.textContent).toMatch(/Sent 12.4 MB of 58 MB/);
+    const shown = await screen.findByTestId("import-underway");
+    const records = row?.records ?? 0;
+    const arrived = Math.floor((records * underway.done) / underway.total);
+    expect(shown.textContent).toContain(
+      `Sent ${arrived.toLocaleString("en")} of ${records.toLocaleString("en")} rows`,
+    );
+    expect(shown.textContent).toMatch(/12.4 MB of a file of 58 MB/);
     const bar = within(shown).getByRole<HTMLProgressElement>("progressbar");
-    expect([bar.value, bar.max]).toEqual([moving.bytes, moving.total]);
+    expect([bar.value, bar.max]).toEqual([underway.done, underway.total]);
+    host.runs.answer(row?.id ?? "", { underway: { doing: "apply", done: 4_096, total: 9_000 } });
+    host.emitChanged();
+    await waitFor(() =>
+      expect(screen.getByTestId("import-underway").textContent).toMatch(/Written 4,096 of/),
+    );
     expect(screen.getByTestId("import-cancel").textContent).toMatch(/Cancel the import/);
   });
 

@@ -1210,12 +1210,20 @@ export const texts = {
       },
     },
 
-    moving: {
-      title: (sends: boolean) => (sends ? "The file is sent" : "The file is fetched"),
-      far: (sends: boolean, done: string, all: string) =>
-        `${sends ? "Sent" : "Fetched"} ${done} of ${all}`,
-      rate: (bytes: string) => `${bytes}/s`,
-      lead: "What has arrived stays: after a break it goes on from there.",
+    underway: {
+      title: (doing: "send" | "fetch" | "apply") =>
+        ({
+          send: "The rows are sent",
+          fetch: "The rows are fetched",
+          apply: "The rows are written to the roster",
+        })[doing],
+      far: (doing: "send" | "fetch" | "apply", done: number, all: number) =>
+        `${{ send: "Sent", fetch: "Fetched", apply: "Written" }[doing]} ${n(done)} of ${plural(all, "row", "rows")}`,
+      file: (done: string, all: string) => `${done} of a file of ${all}.`,
+      lead: (doing: "send" | "fetch" | "apply") =>
+        doing === "apply"
+          ? "The roster shows them all at once, when the last one is written."
+          : "What has arrived stays: after a break it goes on from there.",
     },
 
     validate: {

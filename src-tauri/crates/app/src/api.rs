@@ -10,7 +10,9 @@ pub use crate::drafts::{ImportDraft, RememberedMapping};
 pub use crate::imports::{ExportedRows, ImportPlan, ImportProgress};
 pub use crate::people::{PeoplePage, PeopleTotals, PersonRow, PersonSite, RoleCount, SiteCount};
 pub use crate::reports::{ReportChecked, SavedReport};
-pub use crate::runs::{FileMoving, ImportDid, ImportRollback, ImportRow, ImportRun, LeftRecord, RunChoices};
+pub use crate::runs::{
+    ImportDid, ImportDoing, ImportRollback, ImportRow, ImportRun, ImportUnderway, LeftRecord, RunChoices,
+};
 pub use crate::verify::{ImportVerified, VerifyCheck};
 pub use cairn_imports::{
     BrokenReferences as ImportBrokenReferences, Candidate as ImportCandidate, Changes as ImportChanges,

@@ -141,8 +141,8 @@ impl Desk {
     ///
     /// # Errors
     /// As [`Desk::import`], [`Desk::import_roster`] and [`Import::plan`].
-    pub fn plan_import(&self, tenant: &str, request: &ImportRequest) -> Result<ImportPlan> {
-        let import = self.import(tenant, request, Watch::default())?;
+    pub fn plan_import(&self, tenant: &str, request: &ImportRequest, watch: Watch) -> Result<ImportPlan> {
+        let import = self.import(tenant, request, watch)?;
         let mut plan = import.plan(self.import_roster(tenant)?.as_ref())?;
         if self.is_masked(tenant)? {
             plan.mask();

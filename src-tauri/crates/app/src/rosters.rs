@@ -16,7 +16,7 @@ use cairn_sync::rosters::{Following, Going, Next, Sending};
 
 use crate::Session;
 use crate::error::{Result, store};
-use crate::runs::{FileMoving, Moving};
+use crate::runs::{ImportDoing, ImportUnderway, Underway};
 
 /// Bytes of a part for each op that the line would carry.
 const PER_OP: usize = 128;
@@ -27,6 +27,8 @@ const SLOW: Duration = Duration::from_secs(1);
 const TOO_SLOW: Duration = Duration::from_secs(4);
 /// Parts that may break off one after the other before a sync leaves the rest to the next one.
 const MOST_BREAKS: u32 = 4;
+/// Records after which it is told again how far an import is.
+const TOLD_EVERY: u64 = 4_096;
 /// What is read of a file at once, with the desk held.
 const CHUNK: usize = 64 << 10;
 
@@ -81,21 +83,23 @@ impl Parts {
 struct Told<'a>(&'a Session);
 
 impl Told<'_> {
-    fn far(&self, tenant: &TenantId, sha256: &str, far: FileMoving) {
-        *self.0.moving_slot() = Some(Moving { tenant: tenant.clone(), sha256: sha256.to_owned(), far });
+    fn far(&self, tenant: &TenantId, sha256: &str, doing: ImportDoing, (done, total): (u64, u64)) {
+        let far = ImportUnderway { doing, done, total };
+        self.0.hears_underway(far);
+        *self.0.underway_slot() = Some(Underway { tenant: tenant.clone(), sha256: sha256.to_owned(), far });
     }
 }
 
 impl Drop for Told<'_> {
     fn drop(&mut self) {
-        *self.0.moving_slot() = None;
+        *self.0.underway_slot() = None;
     }
 }
 
 impl Session {
-    /// The file that is on its way now, and how far it is.
-    pub fn moving(&self) -> Option<Moving> {
-        self.moving_slot().clone()
+    /// The import that is under way now, and how far it is.
+    pub fn underway(&self) -> Option<Underway> {
+        self.underway_slot().clone()
     }
 
     /// Sends the files that the service does not have, each from where it stands. Answers how many went.
@@ -113,8 +117,7 @@ impl Session {
             let most = parts.bytes();
             let next = self.with(|desk| sending.next(&mut desk.store, most).map_err(store))?;
             let Some(part) = next else { return Ok(sending.sent()) };
-            let far = FileMoving { sends: true, bytes: part.start, total: part.total };
-            told.far(&part.tenant, &part.sha256, far);
+            told.far(&part.tenant, &part.sha256, ImportDoing::Send, (part.start, part.total));
             let began = Instant::now();
             match client.put_blob_part(&part).await {
                 Ok(received) => {
@@ -145,7 +148,7 @@ impl Session {
             match self.with(|desk| following.next(&mut desk.store, now))? {
                 Next::Done => return Ok(()),
                 Next::Go(mut going) => {
-                    let applied = self.go(&mut going);
+                    let applied = self.go(&mut going, &told);
                     self.with(|desk| following.went(&mut desk.store, *going, applied, now))?;
                 }
                 Next::Get { tenant, sha256, start } => {
@@ -154,7 +157,7 @@ impl Session {
                         Ok((bytes, total)) => {
                             parts.came(began.elapsed());
                             let far = start.saturating_add(bytes.len() as u64);
-                            told.far(&tenant, &sha256, FileMoving { sends: false, bytes: far, total });
+                            told.far(&tenant, &sha256, ImportDoing::Fetch, (far, total));
                             self.with(|desk| following.got(&mut desk.store, &bytes, total, now))?;
                         }
                         Err(error) if parts.goes_on_after(&error) => {}
@@ -168,17 +171,22 @@ impl Session {
     }
 
     /// One step of a roster, apart from the desk.
-    fn go(&self, going: &mut Going) -> Result<Applied> {
+    fn go(&self, going: &mut Going, told: &Told<'_>) -> Result<Applied> {
         let file = KeptFile {
             session: self,
             tenant: going.tenant().clone(),
             sha256: going.blob().unwrap_or_default().to_owned(),
             at: 0,
         };
-        let sha256 = file.sha256.clone();
+        let (tenant, sha256, total) = (file.tenant.clone(), file.sha256.clone(), going.records());
+        let mut done: u64 = 0;
         let naming = naming(going.naming());
         going.go(&naming, |writer| {
             read_blob(file, &sha256, &Limits::default(), |entry| {
+                if done.is_multiple_of(TOLD_EVERY) {
+                    told.far(&tenant, &sha256, ImportDoing::Apply, (done, total));
+                }
+                done += 1;
                 match entry {
                     Entry::Put(record) => writer.put(record.kind, record.id, record.values)?,
                     Entry::Remove { kind, id } => writer.remove(kind, id)?,

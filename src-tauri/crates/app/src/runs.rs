@@ -148,25 +148,37 @@ impl ImportRollback {
     }
 }
 
-/// How far the file of an import is on its way over the line.
+/// What this computer does with an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
-pub struct FileMoving {
-    /// Whether it goes to the service; otherwise it comes from there.
-    pub sends: bool,
-    /// Bytes that have arrived.
+#[serde(rename_all = "snake_case")]
+pub enum ImportDoing {
+    /// Its file goes to the service.
+    Send,
+    /// Its file comes from there.
+    Fetch,
+    /// Its records become those of the roster here.
+    Apply,
+}
+
+/// How far an import is with that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
+pub struct ImportUnderway {
+    /// What is done.
+    pub doing: ImportDoing,
+    /// Bytes of the file that have arrived; where it is applied, records.
     #[ts(type = "number")]
-    pub bytes: u64,
+    pub done: u64,
     /// All of them.
     #[ts(type = "number")]
     pub total: u64,
 }
 
-/// A file on its way, and whose it is.
+/// The import that is under way, by its file, and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Moving {
+pub struct Underway {
     pub(crate) tenant: TenantId,
     pub(crate) sha256: String,
-    pub(crate) far: FileMoving,
+    pub(crate) far: ImportUnderway,
 }
 
 /// An import in a list.
@@ -206,8 +218,8 @@ pub struct ImportRow {
     pub rolled_back: Option<ImportRollback>,
     /// Whether the roster on this computer has it.
     pub here: bool,
-    /// How far its file is, while this computer sends or fetches it.
-    pub moving: Option<FileMoving>,
+    /// What this computer does with it now, and how far it is.
+    pub underway: Option<ImportUnderway>,
 }
 
 /// An import that is about to be asked for, apart from the desk.
@@ -357,11 +369,11 @@ impl Desk {
         }
     }
 
-    /// The imports of a tenant, newest first; `moving` is what [`Session::moving`] says.
+    /// The imports of a tenant, newest first; `underway` is what [`Session::underway`] says.
     ///
     /// # Errors
     /// `unknown_tenant`; what the store reports.
-    pub fn imports(&self, tenant: &str, now: Time, moving: Option<&Moving>) -> Result<Vec<ImportRow>> {
+    pub fn imports(&self, tenant: &str, now: Time, underway: Option<&Underway>) -> Result<Vec<ImportRow>> {
         let tenant = id(&self.tenant(tenant)?)?;
         let names = self.names()?;
         let here = self.store.roster_state(&tenant).map_err(store)?.map_or(0, |state| state.revision);
@@ -377,8 +389,8 @@ impl Desk {
                 rolled_back.mask(&import.request.format);
             }
             row.can_roll_back &= !is_masked;
-            let is_its = |one: &&Moving| one.tenant == tenant && one.sha256 == import.request.blob;
-            row.moving = moving.filter(is_its).map(|one| one.far);
+            let is_its = |one: &&Underway| one.tenant == tenant && one.sha256 == import.request.blob;
+            row.underway = underway.filter(is_its).map(|one| one.far);
             rows.push(row);
         }
         Ok(rows)
@@ -613,7 +625,7 @@ fn row(import: &Asked, pending: &BTreeSet<OpId>, here: u64, now: Time) -> Import
         reason,
         rolled_back: import.rolled_back.as_ref().map(|back| rollback(&import.id, Some(back))),
         here: committed.is_some_and(|committed| committed.revision <= here),
-        moving: None,
+        underway: None,
     }
 }
 

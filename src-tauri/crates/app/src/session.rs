@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
 use cairn_domain::import::Import;
@@ -23,7 +23,7 @@ use crate::error::{Result, fault, store};
 use crate::files;
 use crate::keyring::SystemKeyring;
 use crate::rosters::{Parts, is_of_the_line};
-use crate::runs::Moving;
+use crate::runs::{ImportUnderway, Underway};
 use crate::scratch;
 
 /// How long one `sync` may take (SPEC command line).
@@ -57,7 +57,8 @@ pub struct Session {
     shut: AtomicBool,
     network: Network,
     /// The file of an import that is on its way now.
-    moving: Mutex<Option<Moving>>,
+    underway: Mutex<Option<Underway>>,
+    hears: OnceLock<Box<dyn Fn(ImportUnderway) + Send + Sync>>,
 }
 
 impl Session {
@@ -76,13 +77,26 @@ impl Session {
             desk: Mutex::new(None),
             shut: AtomicBool::new(false),
             network: Network::default(),
-            moving: Mutex::new(None),
+            underway: Mutex::new(None),
+            hears: OnceLock::new(),
         }
     }
 
-    pub(crate) fn moving_slot(&self) -> MutexGuard<'_, Option<Moving>> {
+    /// Calls `hears` with how far each import is that is under way; the first who asks is the one that hears.
+    pub fn tell_underway(&self, hears: impl Fn(ImportUnderway) + Send + Sync + 'static) {
+        // A second one hears nothing, which is said above.
+        let _ = self.hears.set(Box::new(hears));
+    }
+
+    pub(crate) fn hears_underway(&self, far: ImportUnderway) {
+        if let Some(hears) = self.hears.get() {
+            hears(far);
+        }
+    }
+
+    pub(crate) fn underway_slot(&self) -> MutexGuard<'_, Option<Underway>> {
         // What is held is valid after every statement.
-        self.moving.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.underway.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// The profile.

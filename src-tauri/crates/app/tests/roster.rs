@@ -71,7 +71,12 @@ fn apply(roster: &mut Roster, number: u64, bytes: &[u8], name: &str) -> Result<(
 }
 
 fn plan(desk: &Desk, dir: &Path) -> ImportPlan {
-    desk.plan_import("hill", &ImportRequest { path: dir.to_owned(), ..ImportRequest::default() }).unwrap()
+    desk.plan_import(
+        "hill",
+        &ImportRequest { path: dir.to_owned(), ..ImportRequest::default() },
+        Watch::default(),
+    )
+    .unwrap()
 }
 
 #[test]

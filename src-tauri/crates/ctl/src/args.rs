@@ -352,6 +352,9 @@ pub struct ImportFiles {
     /// Says what labels, values and dates mean (docs/imports.md).
     #[arg(long)]
     pub mapping: Option<PathBuf>,
+    /// Say how far it is on standard error; on a terminal it is said anyway.
+    #[arg(long)]
+    pub progress: bool,
 }
 
 /// How strictly files are judged.

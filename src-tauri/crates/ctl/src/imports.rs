@@ -15,6 +15,7 @@ use cairn_imports::{Hold, Report};
 use serde_json::json;
 
 use crate::args::{ImportCommand, ImportFiles};
+use crate::progress::Progress;
 use crate::run::{Answer, now};
 
 /// Runs one of them.
@@ -43,7 +44,9 @@ pub(crate) async fn import(session: &Session, what: ImportCommand) -> Result<Ans
 }
 
 fn verify(session: &Session, import: &str, report: Option<&Path>) -> Result<Answer> {
-    let verified = session.signed_in(|desk| desk.verifying(import, Watch::default()))?.verify()?;
+    let progress = Progress::new(false);
+    let verified = session.signed_in(|desk| desk.verifying(import, progress.watch()))?.verify()?;
+    drop(progress);
     let mut lines = verified_lines(&verified);
     if let Some(into) = report {
         let reporting = session.signed_in(|desk| desk.reporting(import, Watch::default(), now()))?;
@@ -56,16 +59,21 @@ fn verify(session: &Session, import: &str, report: Option<&Path>) -> Result<Answ
 
 fn check(session: &Session, files: ImportFiles) -> Result<Answer> {
     let started = Instant::now();
+    let progress = Progress::new(files.progress);
     let (tenant, request) = import_request(files)?;
-    let mut report = session.signed_in(|desk| desk.check_import(&tenant, &request))?;
+    let import = session.signed_in(|desk| desk.import(&tenant, &request, progress.watch()))?;
+    let mut report = import.check()?;
+    drop(progress);
     report.took_ms = since(started);
     Ok(Answer { lines: report_lines(&report), no: !report.can_proceed, json: json!(report) })
 }
 
 fn rejected(session: &Session, files: ImportFiles, file: &str, into: &Path) -> Result<Answer> {
+    let progress = Progress::new(files.progress);
     let (tenant, request) = import_request(files)?;
-    let import = session.signed_in(|desk| desk.import(&tenant, &request, Watch::default()))?;
+    let import = session.signed_in(|desk| desk.import(&tenant, &request, progress.watch()))?;
     let written = import.export_rejected(file, into)?;
+    drop(progress);
     session.signed_in(|desk| desk.note_rejected_export(&tenant, file, written.rows, now()))?;
     let line = format!("{}\t{} rejected rows", written.file, written.rows);
     Ok(Answer::yes(json!(written), vec![line]))
@@ -73,16 +81,21 @@ fn rejected(session: &Session, files: ImportFiles, file: &str, into: &Path) -> R
 
 fn plan(session: &Session, files: ImportFiles) -> Result<Answer> {
     let started = Instant::now();
+    let progress = Progress::new(files.progress);
     let (tenant, request) = import_request(files)?;
-    let mut plan = session.signed_in(|desk| desk.plan_import(&tenant, &request))?;
+    let mut plan = session.signed_in(|desk| desk.plan_import(&tenant, &request, progress.watch()))?;
+    drop(progress);
     plan.took_ms = since(started);
     Ok(Answer { lines: plan_lines(&plan), no: !plan.plan.can_proceed, json: json!(plan) })
 }
 
 async fn run(session: &Session, files: ImportFiles, choices: RunChoices) -> Result<Answer> {
     let started = Instant::now();
+    let progress = Progress::new(files.progress);
+    progress.of(session);
     let (tenant, request) = import_request(files)?;
-    let mut run = session.run_import(&tenant, &request, choices, Watch::default(), &now).await?;
+    let mut run = session.run_import(&tenant, &request, choices, progress.watch(), &now).await?;
+    drop(progress);
     run.took_ms = since(started);
     Ok(Answer::yes(json!(run), run_lines(&run)))
 }
@@ -158,7 +171,7 @@ fn verified_lines(verified: &ImportVerified) -> Vec<String> {
 
 /// The tenant, and what is asked about it.
 fn import_request(files: ImportFiles) -> Result<(String, ImportRequest)> {
-    let ImportFiles { path, tenant, format, rules, mapping } = files;
+    let ImportFiles { path, tenant, format, rules, mapping, progress: _ } = files;
     let mapping = mapping.as_deref().map(read_mapping).transpose()?.unwrap_or_default();
     Ok((tenant, ImportRequest { path, format, rules: Some(rules.word().to_owned()), mapping }))
 }

@@ -3,6 +3,7 @@
 mod adoption;
 mod args;
 mod imports;
+mod progress;
 mod run;
 
 use std::process::ExitCode;

@@ -201,6 +201,14 @@ impl Going {
         }
     }
 
+    /// The records of that file; none where it needs none.
+    pub fn records(&self) -> u64 {
+        match &self.revision.step {
+            Step::Import(request) if !self.repeats => request.rows(),
+            Step::Import(_) | Step::RollBack { .. } => 0,
+        }
+    }
+
     /// The format by which it keeps what others name; none where it keeps nothing for that.
     pub fn naming(&self) -> Option<&str> {
         match &self.revision.step {

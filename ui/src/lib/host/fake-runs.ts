@@ -214,7 +214,7 @@ export class FakeRuns {
       reason: null,
       rolled_back: null,
       here: false,
-      moving: null,
+      underway: null,
       ...given,
     };
   }

@@ -3031,17 +3031,22 @@ types: { [key in string]?: ImportDid },
 took_ms: number, };
 
 /**
- * How far the file of an import is on its way over the line.
+ * What this computer does with an import.
  */
-export type FileMoving = {
+export type ImportDoing = "send" | "fetch" | "apply";
+
 /**
- * Whether it goes to the service; otherwise it comes from there.
+ * How far an import is with that.
  */
-sends: boolean,
+export type ImportUnderway = {
 /**
- * Bytes that have arrived.
+ * What is done.
  */
-bytes: number,
+doing: ImportDoing,
+/**
+ * Bytes of the file that have arrived; where it is applied, records.
+ */
+done: number,
 /**
  * All of them.
  */
@@ -3114,9 +3119,9 @@ rolled_back: ImportRollback | null,
  */
 here: boolean,
 /**
- * How far its file is, while this computer sends or fetches it.
+ * What this computer does with it now, and how far it is.
  */
-moving: FileMoving | null, };
+underway: ImportUnderway | null, };
 
 /**
  * One thing that was looked at.
