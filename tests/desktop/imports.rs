@@ -4,7 +4,7 @@
 use cairn_tests::ctl::Laptop;
 use cairn_tests::desk::Desk;
 use cairn_tests::service::Service;
-use cairn_tests::window::Window;
+use cairn_tests::window::{Window, screens};
 
 const ROWS: &str = "email,first_name,last_name,organization,role\n\
     ann.lee@example.org,Ann,Lee,School,teacher\n\
@@ -17,6 +17,8 @@ const STEPS: [&str; 5] = ["format-found", "migration-map", "migration-sum", "pre
 /// Whether the step to verify can be gone to: the import is committed and on this computer.
 const OPENS: &str =
     "document.querySelector('[data-testid=migration-next]')?.getAttribute('aria-disabled') === 'false'";
+
+const TWO_PEOPLE: &str = "document.querySelectorAll('[data-testid=person]').length === 2";
 
 async fn stands(window: &Window, state: &str) {
     let is = format!("document.querySelector('[data-testid=import-state]')?.dataset.state === '{state}'");
@@ -79,6 +81,21 @@ async fn a_roster_is_imported_verified_and_taken_back() {
     let row = his();
     assert_eq!((&row["state"], &row["here"]), (&"committed".into(), &true.into()), "{row}");
     assert_eq!(row["committed"]["accounts"]["create"], 2);
+
+    // Whom it brought is a list of its own.
+    window.click("nav-people").await.unwrap();
+    window.until("both are listed", TWO_PEOPLE).await.unwrap();
+    window.click("people-text").await.unwrap();
+    window.fill("people-text", "bo.ray").await.unwrap();
+    window
+        .until("one is found", "document.querySelectorAll('[data-testid=person]').length === 1")
+        .await
+        .unwrap();
+    let found = window.text("person").await.unwrap();
+    assert!(found.contains("Bo Ray") && found.contains("teacher"), "{found}");
+    window.screenshot(&screens().unwrap(), "people-listed").await.unwrap();
+    assert_eq!(window.accessibility_faults().await.unwrap(), Vec::<String>::new());
+    window.click("nav-migration").await.unwrap();
 
     window.click("migration-step-rollback").await.unwrap();
     window.find("rollback-until").await.unwrap();

@@ -35,6 +35,15 @@ const MOST_BYTES: u64 = 256 << 20;
 /// How long a run waits for the service's answer while the service is reached.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Pauses between asking for an answer: the first are short, as most imports are, and the others long
+/// enough that nobody is turned away for asking too often.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+fn pauses() -> impl Iterator<Item = Duration> {
+    std::iter::successors(Some(FIRST_PAUSE), |pause| Some((*pause * 2).min(LONGEST_PAUSE)))
+}
+
 /// What somebody agrees to by hand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(default)]
@@ -681,14 +690,15 @@ impl Session {
     }
 
     /// Syncs until the answer is no longer `queued`, as long as the service is reached and patience lasts:
-    /// what is large takes several syncs to send.
+    /// what is large takes several syncs to send, and the service a while to carry out.
+    #[allow(clippy::disallowed_methods, reason = "the pause is for the service, no test waits for it")]
     async fn until_answered<T>(
         &self,
         clock: &(dyn Fn() -> Time + Sync),
         queued: impl Fn(&T) -> bool,
         answer: impl Fn(&Desk) -> Result<T>,
     ) -> Result<T> {
-        let started = Instant::now();
+        let (started, mut pauses) = (Instant::now(), pauses());
         loop {
             let synced = match self.sync(clock).await {
                 Err(error) if !waits(&error) => return Err(error),
@@ -698,6 +708,25 @@ impl Session {
             if !synced || !queued(&answer) || started.elapsed() > PATIENCE {
                 return Ok(answer);
             }
+            tokio::time::sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_for_an_import_does_not_ask_too_often() {
+        let within = |time: Duration| {
+            let times = pauses().scan(Duration::ZERO, |sum, pause| {
+                *sum += pause;
+                Some(*sum)
+            });
+            times.take_while(|sum| *sum < time).count()
+        };
+        // The service takes 1,200 requests a minute of a device.
+        assert!(within(Duration::from_secs(60)) < 150 && within(Duration::from_millis(100)) >= 3);
     }
 }
