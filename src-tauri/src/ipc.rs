@@ -799,8 +799,14 @@ async fn run_import(shell: Host<'_>, request: RunImport) -> Answer<ImportRun> {
 #[tauri::command]
 async fn imports(shell: Host<'_>, request: OfTenant) -> Answer<Imports> {
     let underway = shell.session().underway();
+    let tenant = request.tenant.clone();
     let read = move |desk: &mut Desk, now| desk.imports(&request.tenant, now, underway.as_ref());
     let imports = shell.read(read).await.map_err(failure)?;
+    if imports.iter().any(|row| row.state == "requested") {
+        let shell = Arc::clone(&shell);
+        // What it says is there at the next look at the list.
+        tauri::async_runtime::spawn(async move { shell.session().look_at_staging(&tenant).await.ok() });
+    }
     Ok(Imports { imports })
 }
 

@@ -1211,17 +1211,18 @@ export const texts = {
     },
 
     underway: {
-      title: (doing: "send" | "fetch" | "apply") =>
+      title: (doing: "send" | "stage" | "fetch" | "apply") =>
         ({
           send: "The rows are sent",
+          stage: "The service imports the rows",
           fetch: "The rows are fetched",
           apply: "The rows are written to the roster",
         })[doing],
-      far: (doing: "send" | "fetch" | "apply", done: number, all: number) =>
-        `${{ send: "Sent", fetch: "Fetched", apply: "Written" }[doing]} ${n(done)} of ${plural(all, "row", "rows")}`,
+      far: (doing: "send" | "stage" | "fetch" | "apply", done: number, all: number) =>
+        `${{ send: "Sent", stage: "Read by the service:", fetch: "Fetched", apply: "Written" }[doing]} ${n(done)} of ${plural(all, "row", "rows")}`,
       file: (done: string, all: string) => `${done} of a file of ${all}.`,
-      lead: (doing: "send" | "fetch" | "apply") =>
-        doing === "apply"
+      lead: (doing: "send" | "stage" | "fetch" | "apply") =>
+        doing === "apply" || doing === "stage"
           ? "The roster shows them all at once, when the last one is written."
           : "What has arrived stays: after a break it goes on from there.",
     },

@@ -102,6 +102,29 @@ impl Session {
         self.underway_slot().clone()
     }
 
+    /// Asks the service how far it is with an import that it has and has not answered; nothing where there is
+    /// none. What it says shows as the import that is under way.
+    ///
+    /// # Errors
+    /// `unknown_tenant`, `signed_out`, those of the line.
+    pub async fn look_at_staging(&self, tenant: &str) -> Result<()> {
+        let waiting = self.with(|desk| desk.staged_import(tenant))?;
+        let Some((tenant, sha256, total)) = waiting else { return Ok(()) };
+        let mut client = self.client()?;
+        let staged = client.staged(&tenant, &sha256).await;
+        self.keep_nonce(&client);
+        let mut slot = self.underway_slot();
+        let is_free = slot.as_ref().is_none_or(|one| one.far.doing == ImportDoing::Stage);
+        if is_free {
+            let far = |done| ImportUnderway { doing: ImportDoing::Stage, done, total };
+            *slot = staged?.map(|done| Underway { tenant, sha256, far: far(done) });
+            let heard = slot.as_ref().map(|one| one.far);
+            drop(slot);
+            heard.into_iter().for_each(|far| self.hears_underway(far));
+        }
+        Ok(())
+    }
+
     /// Sends the files that the service does not have, each from where it stands. Answers how many went.
     ///
     /// # Errors

@@ -157,12 +157,14 @@ impl ImportRollback {
     }
 }
 
-/// What this computer does with an import.
+/// What is done with an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum ImportDoing {
     /// Its file goes to the service.
     Send,
+    /// The service makes its records ready, and shows them all at once.
+    Stage,
     /// Its file comes from there.
     Fetch,
     /// Its records become those of the roster here.
@@ -174,7 +176,7 @@ pub enum ImportDoing {
 pub struct ImportUnderway {
     /// What is done.
     pub doing: ImportDoing,
-    /// Bytes of the file that have arrived; where it is applied, records.
+    /// Bytes of the file that have arrived; where it is staged or applied, records.
     #[ts(type = "number")]
     pub done: u64,
     /// All of them.
@@ -227,7 +229,7 @@ pub struct ImportRow {
     pub rolled_back: Option<ImportRollback>,
     /// Whether the roster on this computer has it.
     pub here: bool,
-    /// What this computer does with it now, and how far it is.
+    /// What is done with it now, and how far it is.
     pub underway: Option<ImportUnderway>,
 }
 
@@ -366,6 +368,15 @@ impl Desk {
 
     pub(crate) fn asked(&self, tenant: &TenantId, import: &OpId) -> Result<Option<Asked>> {
         Ok(self.store.imports(tenant).map_err(store)?.into_iter().find(|one| one.id == *import))
+    }
+
+    /// The file of the import that the service carries out next, and its records.
+    pub(crate) fn staged_import(&self, tenant: &str) -> Result<Option<(TenantId, String, u64)>> {
+        let tenant = id(&self.tenant(tenant)?)?;
+        let pending = self.pending_imports(&tenant)?;
+        let imports = self.store.imports(&tenant).map_err(store)?;
+        let mut asked = imports.iter().filter(|one| one.is_open() && !pending.contains(&one.id));
+        Ok(asked.next().map(|one| (tenant, one.request.blob.clone(), one.request.rows())))
     }
 
     /// The refusal of an own op, where the service refused it.
@@ -668,7 +679,8 @@ impl Session {
     ) -> Result<ImportRun> {
         let ready = self.signed_in(|desk| desk.import_run(tenant, request, choices, watch))?.prepare()?;
         let queued = self.signed_in(|desk| desk.queue_import(ready, clock()))?;
-        self.until_answered(clock, |run: &ImportRun| run.queued, |desk| desk.import_answer(&queued)).await
+        let (tenant, is_queued) = (queued.tenant.clone(), |run: &ImportRun| run.queued);
+        self.until_answered(&tenant, clock, is_queued, |desk| desk.import_answer(&queued)).await
     }
 
     /// Takes an import back, or queues that where the service is not reached.
@@ -681,7 +693,9 @@ impl Session {
         clock: &(dyn Fn() -> Time + Sync),
     ) -> Result<ImportRollback> {
         let (import, op) = self.signed_in(|desk| desk.queue_rollback(import, clock()))?;
+        let tenant = op.tenant.clone();
         self.until_answered(
+            &tenant,
             clock,
             |back: &ImportRollback| back.queued,
             |desk| desk.rollback_answer(&import, &op),
@@ -694,6 +708,7 @@ impl Session {
     #[allow(clippy::disallowed_methods, reason = "the pause is for the service, no test waits for it")]
     async fn until_answered<T>(
         &self,
+        tenant: &TenantId,
         clock: &(dyn Fn() -> Time + Sync),
         queued: impl Fn(&T) -> bool,
         answer: impl Fn(&Desk) -> Result<T>,
@@ -709,6 +724,8 @@ impl Session {
                 return Ok(answer);
             }
             tokio::time::sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
+            // How far it is, is nothing that an answer waits for.
+            let _ = self.look_at_staging(tenant.as_str()).await;
         }
     }
 }

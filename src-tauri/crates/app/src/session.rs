@@ -374,7 +374,7 @@ impl Session {
         self.network.client(&server, None, None)
     }
 
-    fn client(&self) -> Result<Client> {
+    pub(crate) fn client(&self) -> Result<Client> {
         let (server, signer) = self.signed_in(|desk| {
             let identity = desk.identity()?.clone();
             let key = desk.store.signing_key().map_err(store)?.clone();
@@ -386,7 +386,7 @@ impl Session {
         self.network.client(&server, Some(signer), nonce)
     }
 
-    fn keep_nonce(&self, client: &Client) {
+    pub(crate) fn keep_nonce(&self, client: &Client) {
         if let Some(nonce) = client.nonce()
             && let Err(error) = std::fs::write(self.nonce_file(), nonce)
         {

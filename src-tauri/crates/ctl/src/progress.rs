@@ -76,6 +76,7 @@ impl Told {
     fn underway(&self, far: ImportUnderway) {
         let (what, unit) = match far.doing {
             ImportDoing::Send => ("Sent", "kB"),
+            ImportDoing::Stage => ("Imported by the service:", "rows"),
             ImportDoing::Fetch => ("Fetched", "kB"),
             ImportDoing::Apply => ("Written to the roster:", "rows"),
         };

@@ -12,6 +12,9 @@ pub const DEVICE_HEADER: &str = "cairn-device";
 pub const NONCE_HEADER: &str = "cairn-nonce";
 /// Request header: Ed25519 signature over [`request_message`], as [`signature_header`] writes it.
 pub const SIGNATURE_HEADER: &str = "cairn-signature";
+/// Says how many records of an import's file are staged, while whoever answers stages it: HEAD alone.
+pub const STAGED_HEADER: &str = "cairn-staged";
+
 /// Says of a blob that it holds the records of an import, and how many: PUT alone.
 pub const IMPORT_ROWS_HEADER: &str = "cairn-import-rows";
 

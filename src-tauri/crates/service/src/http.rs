@@ -15,12 +15,13 @@ use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse, Response};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use cairn_domain::TenantId;
 use cairn_protocol::auth::{
-    DEVICE_HEADER, IMPORT_ROWS_HEADER, NONCE_HEADER, SIGNATURE_HEADER, SignInRequest, signature_of,
+    DEVICE_HEADER, IMPORT_ROWS_HEADER, NONCE_HEADER, SIGNATURE_HEADER, STAGED_HEADER, SignInRequest,
+    signature_of,
 };
 use cairn_protocol::sync::{AFTER_REQUEST, SyncRequest};
 use cairn_protocol::{ApiError, MAX_REQUEST, code};
@@ -506,7 +507,8 @@ async fn blob_head(
         let state = blobs::state(service, caller, blobs::Name { tenant: &tenant, sha256: &sha256 })?;
         let headers =
             [("cairn-received", state.received.to_string()), ("cairn-total", state.total.to_string())];
-        Ok((headers, ()).into_response())
+        let staged = service.staging.of(&tenant, &sha256).map(|staged| [(STAGED_HEADER, staged.to_string())]);
+        Ok((headers, staged.map(AppendHeaders), ()).into_response())
     })
     .await
 }

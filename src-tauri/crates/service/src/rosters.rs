@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cairn_domain::cell::field;
 use cairn_domain::import::{
@@ -41,6 +42,32 @@ use crate::storage::{Mode, Standing, TenantTx, with};
 pub struct Rosters {
     folder: PathBuf,
 }
+
+/// How far a process is with the records of each tenant that it stages, for whoever waits for them.
+#[derive(Clone, Debug, Default)]
+pub struct Staging(Arc<Mutex<BTreeMap<TenantId, (String, u64)>>>);
+
+impl Staging {
+    /// The records of a file that are staged; none where it is not being staged here.
+    pub fn of(&self, tenant: &TenantId, sha256: &str) -> Option<u64> {
+        self.all().get(tenant).filter(|(file, _)| file == sha256).map(|(_, records)| *records)
+    }
+
+    fn note(&self, tenant: &TenantId, sha256: &str, records: u64) {
+        self.all().insert(tenant.clone(), (sha256.to_owned(), records));
+    }
+
+    fn end(&self, tenant: &TenantId) {
+        self.all().remove(tenant);
+    }
+
+    fn all(&self) -> MutexGuard<'_, BTreeMap<TenantId, (String, u64)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Records after which it is noted again how far a file is.
+const NOTED_EVERY: u64 = 4_096;
 
 /// What was done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -194,6 +221,7 @@ pub fn settle(
         let Some(task) = view.tasks.first().cloned() else { return Ok(done) };
         let mark = Mark::set(work.mark(), task.import())?;
         let carried_out = work.carry_out(&view, &task, ask);
+        service.staging.end(tenant);
         mark.clear()?;
         match carried_out {
             Ok(one) => {
@@ -425,8 +453,12 @@ impl Work<'_> {
         writer: &mut Writer<'_>,
         mut each: impl FnMut(&Entry<'_>),
     ) -> std::result::Result<(), Stop> {
-        let mut file = BlobFile::new(self, &request.blob);
+        let (mut file, mut staged) = (BlobFile::new(self, &request.blob), 0_u64);
         let read = read_blob(&mut file, &request.blob, &Limits::default(), |entry| {
+            if staged.is_multiple_of(NOTED_EVERY) {
+                self.service.staging.note(self.tenant, &request.blob, staged);
+            }
+            staged += 1;
             each(&entry);
             match entry {
                 Entry::Put(record) => writer.put(record.kind, record.id, record.values)?,

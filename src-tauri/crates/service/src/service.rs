@@ -20,6 +20,7 @@ use crate::journal::{Desk, Journal, Pen, random_bytes};
 use crate::limits::{Limits, Rates};
 use crate::org::{self, Caller, Device, side};
 use crate::playbooks::Playbooks;
+use crate::rosters::Staging;
 use crate::storage::{Mode, Storage, TenantTx, with};
 
 /// Days that offline access lasts since the last contact (DESIGN "Data on the laptop").
@@ -116,6 +117,8 @@ pub struct Service {
     pub rates: Rates,
     /// The most records of one import of a tenant in its pilot.
     pub pilot_rows: u64,
+    /// The imports that this process is staging.
+    pub staging: Staging,
     pub(crate) playbooks: Playbooks,
     callers: Callers,
     on_change: Option<OnChange>,
@@ -134,6 +137,7 @@ impl Service {
             limits: Limits::default(),
             rates: Rates::default(),
             pilot_rows: cairn_domain::import::PILOT_ROWS,
+            staging: Staging::default(),
             playbooks,
             callers: Callers::default(),
             on_change: None,

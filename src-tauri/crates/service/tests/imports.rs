@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use cairn_domain::access::Role;
 use cairn_domain::cell::field;
@@ -23,7 +23,7 @@ use cairn_imports::{
 };
 use cairn_protocol::sync::SyncRequest;
 use cairn_service::handlers::{blobs, sync::sync};
-use cairn_service::rosters::{self, Done, Rosters};
+use cairn_service::rosters::{self, Done, Rosters, Staging};
 use cairn_service::storage::sqlite::Sqlite;
 use cairn_service::storage::{Mode, Standing, Step, Storage, with};
 use cairn_service::{Ask, Service, backup, confirm};
@@ -42,6 +42,7 @@ on_both!(
     what_waits_to_be_verified_is_confirmed_by_the_rosters_people,
     an_import_that_is_taken_back_before_it_is_carried_out_never_is,
     an_import_that_is_taken_back_while_it_is_staged_is_not_committed,
+    how_far_the_service_is_with_an_import_can_be_asked,
     an_import_is_taken_back_within_its_days_and_not_after,
     a_rollback_leaves_nobody_who_names_what_is_gone,
     the_same_file_again_changes_nothing_on_any_replica,
@@ -487,6 +488,35 @@ fn an_import_that_is_taken_back_while_it_is_staged_is_not_committed(open: Open) 
             }
         }
     }
+}
+
+/// While an import is staged, whoever asks for its file hears how many records are ready.
+fn how_far_the_service_is_with_an_import_can_be_asked(open: Open) {
+    let mut place = Place::open(&open);
+    let mut told = Vec::new();
+    for n in 0.. {
+        let (bytes, request) = file(&[(&format!("p{n}@x.org"), "Pat"), ("q@x.org", "Quin")]);
+        place.upload(&request, &bytes);
+        place.ask_for(&request);
+        let (staging, seen) = (Arc::new(OnceLock::<Staging>::new()), Arc::new(Mutex::new(None)));
+        let (tenant, inside, hears) = (place.tenant.clone(), Arc::clone(&staging), Arc::clone(&seen));
+        let sha256 = request.blob.clone();
+        let look = move || *hears.lock().unwrap() = Some(inside.get().unwrap().of(&tenant, &sha256));
+        let before =
+            Arc::new(Before { storage: open(), left: AtomicUsize::new(usize::MAX), then: Box::new(look) });
+        let mut random = StdRng::seed_from_u64(3);
+        let service = Service::open(before.clone(), Ask::new(time(100), &mut random)).unwrap();
+        staging.set(service.staging.clone()).unwrap();
+        before.left.store(n, Ordering::SeqCst);
+        let mut ask = Ask::new(time(100), &mut random);
+        rosters::settle(&service, &place.rosters, &place.tenant, &mut ask).unwrap();
+        assert_eq!(service.staging.of(&place.tenant, &request.blob), None, "it is over");
+        match *seen.lock().unwrap() {
+            Some(heard) => told.push(heard),
+            None => break,
+        }
+    }
+    assert!(told.contains(&None) && told.contains(&Some(0)), "{told:?}");
 }
 
 fn an_import_is_taken_back_within_its_days_and_not_after(open: Open) {

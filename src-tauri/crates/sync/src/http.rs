@@ -9,8 +9,8 @@ use std::time::Duration;
 use cairn_domain::op::sign_message;
 use cairn_domain::{DeviceId, TenantId};
 use cairn_protocol::auth::{
-    DEVICE_HEADER, Hello, IMPORT_ROWS_HEADER, NONCE_HEADER, SIGNATURE_HEADER, SignInReply, SignInRequest,
-    enrolment_message, request_message, signature_header,
+    DEVICE_HEADER, Hello, IMPORT_ROWS_HEADER, NONCE_HEADER, SIGNATURE_HEADER, STAGED_HEADER, SignInReply,
+    SignInRequest, enrolment_message, request_message, signature_header,
 };
 use cairn_protocol::sync::{AFTER_REQUEST, HeadsReply, SyncReply, SyncRequest};
 use cairn_protocol::{ApiError, code, updates};
@@ -227,6 +227,18 @@ impl Client {
         let total =
             total.ok_or_else(|| ApiError::new(code::UNREACHABLE, "The service sent no part of a file."))?;
         Ok((bytes, total))
+    }
+
+    /// How many records of an import's file the service has staged; none where whoever answers does not
+    /// stage it now.
+    ///
+    /// # Errors
+    /// `unreachable`, `not_found`, or what else the service answers.
+    pub async fn staged(&mut self, tenant: &TenantId, sha256: &str) -> Result<Option<u64>, ApiError> {
+        let path = format!("/v1/blobs/{tenant}/{sha256}");
+        let reply = self.again_if_stale(&Method::HEAD, &path, &[], &[]).await?;
+        let staged = reply.headers().get(STAGED_HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
+        receive(reply).await.map(|_| staged)
     }
 
     /// Sends a request as it is, once more where its nonce was too old.

@@ -3031,9 +3031,9 @@ types: { [key in string]?: ImportDid },
 took_ms: number, };
 
 /**
- * What this computer does with an import.
+ * What is done with an import.
  */
-export type ImportDoing = "send" | "fetch" | "apply";
+export type ImportDoing = "send" | "stage" | "fetch" | "apply";
 
 /**
  * How far an import is with that.
@@ -3044,7 +3044,7 @@ export type ImportUnderway = {
  */
 doing: ImportDoing,
 /**
- * Bytes of the file that have arrived; where it is applied, records.
+ * Bytes of the file that have arrived; where it is staged or applied, records.
  */
 done: number,
 /**
@@ -3119,7 +3119,7 @@ rolled_back: ImportRollback | null,
  */
 here: boolean,
 /**
- * What this computer does with it now, and how far it is.
+ * What is done with it now, and how far it is.
  */
 underway: ImportUnderway | null, };
 

@@ -21,6 +21,7 @@ describe("an import under way", () => {
   it("counts records, in a file by its share", () => {
     expect(recordsIn(sent(25), 1_000)).toBe(250);
     expect(recordsIn({ doing: "apply", done: 70, total: 100 }, 1_000)).toBe(70);
+    expect(recordsIn({ doing: "stage", done: 70, total: 100 }, 1_000)).toBe(70);
     expect(recordsIn({ doing: "fetch", done: 0, total: 0 }, 1_000)).toBe(0);
   });
 });

@@ -26,8 +26,13 @@ export function firstOf(known: Sample | null, underway: ImportUnderway, now: num
   return goesOn ? known : { doing, done, at: now };
 }
 
+/** Whether it counts records and no bytes. */
+export function isRecords(underway: ImportUnderway): boolean {
+  return underway.doing === "apply" || underway.doing === "stage";
+}
+
 /** Records of a file of which so much has arrived. They lie in it one behind the other, so it is about so many. */
 export function recordsIn(underway: ImportUnderway, records: number): number {
-  if (underway.doing === "apply") return underway.done;
+  if (isRecords(underway)) return underway.done;
   return underway.total === 0 ? 0 : Math.floor((underway.done / underway.total) * records);
 }
