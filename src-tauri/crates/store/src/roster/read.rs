@@ -1,6 +1,7 @@
 //! Reading the records that stand: one, a page, all of them in order.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::io::Write;
 use std::ops::ControlFlow;
 
@@ -39,6 +40,13 @@ pub struct Walk<'a> {
     pub after: Option<&'a str>,
     /// Records that are looked at, removed ones among them.
     pub most: usize,
+}
+
+impl RecordRef<'_> {
+    fn to_owned(self) -> Record {
+        let values = self.values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Record { kind: self.kind.to_owned(), id: self.id.to_owned(), values: values.collect() }
+    }
 }
 
 /// Which records a page holds.
@@ -273,35 +281,18 @@ const AFTER: &str = "SELECT r.id, v.content FROM records r LEFT JOIN versions v 
      WHERE r.type = ?1 AND r.id > ?2 ORDER BY r.id";
 
 fn page(db: &Connection, query: PageQuery<'_>) -> Result<Page, StoreError> {
-    let mut page = Page { records: Vec::new(), next: None };
-    let types = Types::load(db)?;
-    let Some(one) = types.position(query.kind).and_then(|at| types.0.get(at)) else { return Ok(page) };
-    let fits = Fits::new(query.filter);
-    let mut statement = db.prepare_cached(AFTER)?;
-    let mut rows = statement.query(params![one.id, query.after.unwrap_or_default()])?;
-    let mut unpacked = Unpacked::default();
-    let (mut looked_at, mut last) = (0, String::new());
-    while let Some(row) = rows.next()? {
-        if looked_at == MOST_LOOKED_AT || page.records.len() >= query.limit.max(1) {
-            page.next = Some(last);
-            break;
+    let (fits, limit) = (Fits::new(query.filter), query.limit.max(1));
+    let mut records = Vec::new();
+    let walk = Walk { kind: query.kind, after: query.after, most: MOST_LOOKED_AT };
+    let looked = |record: RecordRef<'_>| {
+        if fits.fits(&record) {
+            records.push(record.to_owned());
         }
-        looked_at += 1;
-        let id = text(row.get_ref(0)?)?;
-        last.clear();
-        last.push_str(id);
-        let content = row.get_ref(1)?;
-        if content == rusqlite::types::ValueRef::Null {
-            continue;
-        }
-        unpacked.read(blob(content)?, id).ok_or_else(|| damaged("the values of a record"))?;
-        if fits.fits(one, id, &unpacked) {
-            let values =
-                one.named(unpacked.values()).map(|(name, value)| (name.to_owned(), value.to_owned()));
-            page.records.push(Record { kind: one.name.clone(), id: id.to_owned(), values: values.collect() });
-        }
-    }
-    Ok(page)
+        let is_full = records.len() >= limit;
+        Ok::<_, Infallible>(if is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    };
+    let next = walk_of(db, walk, looked, &mut None)?;
+    Ok(Page { records, next })
 }
 
 fn walk_of<E>(
@@ -354,15 +345,15 @@ impl<'f> Fits<'f> {
         Self { text: text.map(|text| text.to_lowercase()), equals: filter.equals.as_ref() }
     }
 
-    fn fits(&self, one: &Type, id: &str, unpacked: &Unpacked) -> bool {
+    fn fits(&self, record: &RecordRef<'_>) -> bool {
         let is_equal = self.equals.is_none_or(|(column, wanted)| {
-            let value = one.named(unpacked.values()).find(|(name, _)| name == column);
+            let value = record.values.iter().find(|(name, _)| name == column);
             value.map_or("", |(_, value)| value) == wanted
         });
+        let has = |text: &String, value: &str| value.to_lowercase().contains(text);
         is_equal
             && self.text.as_ref().is_none_or(|text| {
-                id.to_lowercase().contains(text)
-                    || unpacked.values().any(|value| value.to_lowercase().contains(text))
+                has(text, record.id) || record.values.iter().any(|(_, value)| has(text, value))
             })
     }
 }
