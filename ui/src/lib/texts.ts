@@ -90,6 +90,16 @@ export const texts = {
     hideLabel: (what: string) => `Hide: ${what}`,
   },
 
+  pager: {
+    first: "First",
+    previous: "Previous",
+    next: "Next",
+    last: "Last",
+    stop: "Stop",
+    goOn: "Look on",
+    looked: (looked: number, total: number) => `Looked through ${n(looked)} of ${n(total)}`,
+  },
+
   frame: {
     main: "Main",
     skip: "Skip to the content",
@@ -1411,12 +1421,6 @@ export const texts = {
       clear: "Clear filters",
       planAgain: "Plan once more",
       pages: "Pages of rows",
-      first: "First",
-      previous: "Previous",
-      next: "Next",
-      last: "Last",
-      stop: "Stop",
-      goOn: "Look on",
       range: (from: number, to: number, total: number) =>
         total <= 1 ? plural(total, "row", "rows") : `Rows ${n(from)}–${n(to)} of ${n(total)}`,
       rangeWorst: (from: number, to: number, total: number) =>
@@ -1428,7 +1432,6 @@ export const texts = {
           : `${plural(to, "row", "rows")} found among ${n(total)}`;
       },
       foundMore: (from: number, to: number) => `Rows ${n(from)}–${n(to)} of those found so far`,
-      looked: (looked: number, total: number) => `Looked through ${n(looked)} of ${n(total)}`,
     },
 
     record: {
@@ -1737,12 +1740,6 @@ export const texts = {
     noMore: "Nobody else matches",
     clear: "Clear filters",
     pages: "Pages of people",
-    first: "First",
-    previous: "Previous",
-    next: "Next",
-    last: "Last",
-    stop: "Stop",
-    goOn: "Look on",
     range: (from: number, to: number, total: number) =>
       total <= 1 ? plural(total, "person", "people") : `${n(from)}–${n(to)} of ${n(total)} people`,
     found: (from: number, to: number) => {
@@ -1752,7 +1749,6 @@ export const texts = {
         : `${plural(to, "person", "people")} found`;
     },
     foundMore: (from: number, to: number) => `${n(from)}–${n(to)} of those found so far`,
-    looked: (looked: number, total: number) => `Looked through ${n(looked)} of ${n(total)}`,
   },
 
   palette: {

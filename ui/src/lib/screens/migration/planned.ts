@@ -6,6 +6,7 @@ import type {
   PlanRow,
   PlanValue,
 } from "../../host/types";
+import type { RowsShown } from "../../state/plan-rows.svelte";
 import { texts } from "../../texts";
 
 /** What can become of a record, in the order of the counts. */
@@ -62,6 +63,16 @@ function recordOf({ values, id, change }: PlanRow): string {
 function brief(value: string | null): string {
   if (value === null) return words.noValue;
   return value.length > BRIEF ? `${value.slice(0, BRIEF)}…` : value;
+}
+
+/** Which rows show, of how many. */
+export function rangeOf({ place, rows, total, next, asked }: RowsShown): string {
+  const from = place.first + 1;
+  const to = place.first + rows.length;
+  if (asked.text !== "") {
+    return next === null ? words.found(from, to, total) : words.foundMore(from, to);
+  }
+  return asked.worst ? words.rangeWorst(from, to, total) : words.range(from, to, total);
 }
 
 /** Gives the focus to a row of the page, or to the heading where there is none. */
