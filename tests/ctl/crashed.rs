@@ -16,6 +16,7 @@ use super::runs::{grown, roster, set};
 /// Changes at which each program is ended, of some hundred; all of them where `CAIRN_CRASH_POINTS` is `all`.
 const MOST: u64 = 24;
 
+#[allow(clippy::disallowed_methods, reason = "whoever runs a test says how thorough it is")]
 fn points(all: u64) -> impl Iterator<Item = At> {
     let is_all = env::var("CAIRN_CRASH_POINTS").is_ok_and(|which| which == "all");
     spread(all, if is_all { u64::MAX } else { MOST })
