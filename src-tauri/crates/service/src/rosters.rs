@@ -394,7 +394,7 @@ impl Work<'_> {
     fn tell_what_broke_off(&self) -> Result<()> {
         let path = self.mark();
         let Ok(import) = fs::read_to_string(&path) else { return Ok(()) };
-        let is_open = self.view()?.tasks.iter().any(|task| task.import().id.to_string() == import);
+        let is_open = names_one(&import, self.view()?.tasks.iter().map(|task| task.import().id.to_string()));
         let tenant = self.tenant;
         if is_open {
             tracing::warn!(%tenant, import, "the service ended while it staged this import; what was staged is dropped, and it is staged again");
@@ -857,6 +857,12 @@ impl Read for BlobFile<'_> {
     }
 }
 
+/// Whether a mark names one of these. Of a program that was killed while it set it, it is the beginning of a
+/// name, or nothing at all.
+fn names_one(mark: &str, mut of: impl Iterator<Item = String>) -> bool {
+    of.any(|name| name.starts_with(mark))
+}
+
 /// When an import that was committed now could last be taken back.
 fn rollback_until(now: Time) -> Time {
     now + chrono::Duration::days(ROLLBACK_DAYS)
@@ -865,4 +871,16 @@ fn rollback_until(now: Time) -> Time {
 /// Where a service keeps its copies unless told otherwise.
 pub fn folder_beside(data: &Path) -> PathBuf {
     data.join("rosters")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_that_was_cut_off_still_names_what_is_open() {
+        let open = || ["t:d:7".to_owned()].into_iter();
+        assert!(names_one("t:d:7", open()) && names_one("t:", open()) && names_one("", open()));
+        assert!(!names_one("t:d:6", open()) && !names_one("t:d:7", std::iter::empty()));
+    }
 }
