@@ -1163,7 +1163,7 @@ describe("import", () => {
     await click("remove-absent");
     expect(classes()).toEqual(["31", "12", "294", "47"]);
     expect((await screen.findByTestId("ask-hold")).textContent).toMatch(
-      /Classes: 12 %.*Enrollments: 41 values of classSourcedId name records that are neither/s,
+      /Classes: 12 %.*Enrollments: 41 values of classSourcedId would name records that are not there/s,
     );
     expect(why()).toMatch(/Type the tenant/);
     const name = screen.getByTestId("confirm-hold");

@@ -1359,7 +1359,7 @@ export const texts = {
         hold: { kind: string; share: number; limit: number; column?: string | null },
       ) =>
         hold.kind === "references"
-          ? `${kind}: ${plural(hold.share, `value of ${hold.column} names a record that is`, `values of ${hold.column} name records that are`)} neither in the files nor in the roster.`
+          ? `${kind}: ${plural(hold.share, `value of ${hold.column} would name a record that is`, `values of ${hold.column} would name records that are`)} not there.`
           : `${kind}: ${n(Math.round(hold.share * 100))} % of the records there would be ${hold.kind === "remove" ? "removed" : "changed"}. Above ${n(Math.round(hold.limit * 100))} % somebody has to say that this is meant.`,
       pilotTitle: "This import is too large for a pilot",
       pilot: (most: number, rows: number) =>
