@@ -40,6 +40,7 @@ on_both!(
     much_that_changes_is_judged_by_what_is_there_now,
     references_are_judged_by_what_is_there_now,
     what_waits_to_be_verified_is_confirmed_by_the_rosters_people,
+    a_claim_that_somebody_disputes_or_takes_back_is_not_confirmed,
     an_import_that_is_taken_back_before_it_is_carried_out_never_is,
     an_import_that_is_taken_back_while_it_is_staged_is_not_committed,
     how_far_the_service_is_with_an_import_can_be_asked,
@@ -296,8 +297,9 @@ fn delta(entries: &[Of<'_>]) -> (Vec<u8>, ImportRequest) {
     (bytes, request)
 }
 
-fn what_waits_to_be_verified_is_confirmed_by_the_rosters_people(open: Open) {
-    let mut place = Place::open(&open);
+/// A tenant whose playbook has checks that a roster answers.
+fn with_checks(open: &Open) -> Place {
+    let mut place = Place::open(open);
     let new = cairn_service::admin::NewTenant {
         slug: "hill",
         name: "Hill",
@@ -308,19 +310,83 @@ fn what_waits_to_be_verified_is_confirmed_by_the_rosters_people(open: Open) {
     place.tenant = place.world.ask(|s, ask| cairn_service::admin::create_tenant(s, &new, ask)).unwrap();
     place.world.assign("ana", "hill", true);
     place.ana.sync(&mut place.world, vec![]);
+    place
+}
+
+const STUDENT: &str = "student_id,first_name,last_name,email,grade\ns1,Bo,Lee,b@x.org,9\n";
+
+/// Sets a status, having seen what there is, or nothing.
+fn set_status(place: &mut Place, item: &Entity, status: Status, has_seen: bool) -> SealedOp {
+    let cell = CellKey::new(item.clone(), field::STATUS);
+    let seen = if has_seen { place.ana.base_of(&place.tenant, &cell) } else { vec![] };
+    let base = BTreeMap::from([(cell, seen)]).into_iter().filter(|(_, ops)| !ops.is_empty()).collect();
+    place.ana.op(&place.tenant, Change::ItemStatusSet { item: item.clone(), status, reason: None }, base)
+}
+
+fn push(place: &mut Place, op: SealedOp) {
+    let outcomes = place.ana.push(&mut place.world, &place.tenant, vec![op]);
+    assert!(matches!(outcomes[..], [Outcome::Accepted { .. }]), "{outcomes:?}");
+}
+
+/// Whether somebody says otherwise beside the claim, or does so before whichever step of the service.
+fn a_claim_that_somebody_disputes_or_takes_back_is_not_confirmed(open: Open) {
+    let mut place = with_checks(&open);
+    let item = Entity::Item("first-school-go-live/0".parse().unwrap(), "import-students".to_owned());
+    let (bytes, request) = file_of("students.csv", STUDENT);
+    place.upload(&request, &bytes);
+    place.ask_for(&request);
+    place.settle();
+    for (status, has_seen) in [(Status::WaitingToVerify, true), (Status::InProgress, false)] {
+        let op = set_status(&mut place, &item, status, has_seen);
+        push(&mut place, op);
+    }
+    let (tenant, rosters) = (place.tenant.clone(), place.rosters.clone());
+    let confirmed =
+        place.world.ask(|service, ask| confirm::by_roster(service, &rosters, &tenant, ask)).unwrap();
+    assert_eq!(confirmed, [], "it is disputed");
+    let random = |seed| StdRng::seed_from_u64(seed);
+    for n in 0.. {
+        place.ana.sync(&mut place.world, vec![]);
+        let op = set_status(&mut place, &item, Status::WaitingToVerify, true);
+        push(&mut place, op);
+        place.ana.sync(&mut place.world, vec![]);
+        let op = set_status(&mut place, &item, Status::InProgress, true);
+        let request = place.ana.request(vec![place.ana.run(&place.tenant, vec![op])]);
+        let (device, ran) = (place.ana.device.clone(), Arc::new(AtomicUsize::new(0)));
+        let other = Service::open(open(), Ask::new(time(100), &mut random(1))).unwrap();
+        let told = Arc::clone(&ran);
+        let take_back = move || {
+            told.store(1, Ordering::SeqCst);
+            let caller = other.caller(&device).unwrap();
+            sync(&other, &caller, &request, &mut Ask::new(time(100), &mut random(2))).unwrap();
+        };
+        let before = Arc::new(Before {
+            storage: open(),
+            left: AtomicUsize::new(usize::MAX),
+            then: Box::new(take_back),
+        });
+        let service = Service::open(before.clone(), Ask::new(time(100), &mut random(3))).unwrap();
+        before.left.store(n, Ordering::SeqCst);
+        let mut ask_random = random(4);
+        let mut ask = Ask::new(time(100), &mut ask_random);
+        let confirmed = confirm::by_roster(&service, &place.rosters, &place.tenant, &mut ask).unwrap();
+        if ran.load(Ordering::SeqCst) == 0 {
+            assert!(n > 1 && confirmed == [item], "{n} steps: {confirmed:?}");
+            return;
+        }
+        assert_eq!(confirmed, [], "taken back before step {n}");
+    }
+}
+
+fn what_waits_to_be_verified_is_confirmed_by_the_rosters_people(open: Open) {
+    let mut place = with_checks(&open);
     let project: ProjectId = "first-school-go-live/0".parse().unwrap();
     let item = Entity::Item(project.clone(), "import-students".to_owned());
     let step = Entity::Step(project.clone(), "import-rosters".to_owned());
     let other = Entity::Item(project, "configure-sso".to_owned());
     let claim = |place: &mut Place, item: &Entity| {
-        let cell = CellKey::new(item.clone(), field::STATUS);
-        let base = BTreeMap::from([(cell.clone(), place.ana.base_of(&place.tenant, &cell))]);
-        let base = base.into_iter().filter(|(_, ops)| !ops.is_empty()).collect();
-        let change =
-            Change::ItemStatusSet { item: item.clone(), status: Status::WaitingToVerify, reason: None };
-        let op = place.ana.op(&place.tenant, change, base);
-        let outcomes = place.ana.push(&mut place.world, &place.tenant, vec![op]);
-        assert!(matches!(outcomes[..], [Outcome::Accepted { .. }]), "{item}: {outcomes:?}");
+        let op = set_status(place, item, Status::WaitingToVerify, true);
+        push(place, op);
     };
     for item in [&item, &step, &other] {
         claim(&mut place, item);
@@ -333,8 +399,7 @@ fn what_waits_to_be_verified_is_confirmed_by_the_rosters_people(open: Open) {
     assert_eq!(confirmed(&mut place), [], "nothing is imported yet");
     place.import(&[("a@x.org", "Ann")]);
     assert_eq!(confirmed(&mut place), [], "the roster has no student");
-    let (bytes, request) =
-        file_of("students.csv", "student_id,first_name,last_name,email,grade\ns1,Bo,Lee,b@x.org,9\n");
+    let (bytes, request) = file_of("students.csv", STUDENT);
     place.upload(&request, &bytes);
     let students = place.ask_for(&request);
     assert_eq!(confirmed(&mut place), [item.clone(), step.clone()]);
