@@ -1217,12 +1217,19 @@ describe("import", () => {
     expect(shown.textContent).toMatch(/12.4 MB of a file of 58 MB/);
     const bar = within(shown).getByRole<HTMLProgressElement>("progressbar");
     expect([bar.value, bar.max]).toEqual([underway.done, underway.total]);
+    expect(screen.getByTestId("import-cancel").textContent).toMatch(/Cancel the import/);
     host.runs.answer(row?.id ?? "", { underway: { doing: "apply", done: 4_096, total: 9_000 } });
     host.emitChanged();
     await waitFor(() =>
       expect(screen.getByTestId("import-underway").textContent).toMatch(/Written 4,096 of/),
     );
-    expect(screen.getByTestId("import-cancel").textContent).toMatch(/Cancel the import/);
+    host.runs.answer(row?.id ?? "", { state: "committed", committed: {}, here: false });
+    host.emitChanged();
+    await waitFor(() =>
+      expect(screen.getByTestId("migration-why").textContent).toMatch(
+        /once its rows are in the roster/,
+      ),
+    );
   });
 
   it("can be taken back while it waits, and then never happens", async () => {

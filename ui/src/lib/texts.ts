@@ -1044,6 +1044,7 @@ export const texts = {
       notYetBack: "It is not imported yet: cancel it at Import",
       nothing: "Nothing was imported",
       notHere: "The roster on this computer does not have this import yet. Sync first",
+      underway: "Comes once its rows are in the roster on this computer",
     },
     cancelled: (what: string) =>
       what === "import"

@@ -78,7 +78,8 @@ export class Imports {
       if (this.row !== null && isNothing(this.row)) return words.nothing;
       return step === "verify" ? words.notImported : words.notYetBack;
     }
-    return step === "verify" && !this.row.here ? words.notHere : "";
+    if (step !== "verify" || this.row.here) return "";
+    return this.row.underway ? words.underway : words.notHere;
   }
 
   /** Looks at an import that was looked at before; whether it is still there. */
